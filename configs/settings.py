@@ -18,6 +18,12 @@ class History(Settings):
     hold_out: dt.date | None = Field(None, description="reports show nothing from here on without --final")
     end: dt.date | None = Field(None, description="last session that backfills use by default")
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "History":
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"end {self.end} lies before start {self.start}")
+        return self
+
 
 class KnownAt(Settings):
     """When a row of a file was known: a column says so, or a rule does."""
@@ -35,13 +41,18 @@ class KnownAt(Settings):
 class Table(Settings):
     """One file of a drop.
 
-    `columns` maps our names to the file's. `where` keeps rows whose column is one of the values. `hindsight`
-    lists mapped file columns that nobody knew at the time; they are refused unless the profile names an exception.
+    `columns` maps our names to the file's. `where` keeps rows whose file column is one of the values, `drop` leaves
+    such rows out, `unlinked` (members) counts them as without a price series. `replace` gives, by our column name,
+    values of the file and what they stand for; null means missing. `hindsight` lists file columns that nobody knew
+    at the time; using one is refused unless the profile names an exception.
     """
 
     file: str
     columns: dict[str, str] = {}
     where: dict[str, list[str]] = {}
+    drop: dict[str, list[str]] = {}
+    unlinked: dict[str, list[str]] = {}
+    replace: dict[str, dict[str | int, str | int | None]] = {}
     known_at: KnownAt = KnownAt(rule="end_of_day")
     off_calendar: Literal["refuse", "drop"] = "refuse"
     hindsight: list[str] = []
@@ -106,6 +117,7 @@ class Alpha(Settings):
     ridge_penalty: float = Field(100.0, ge=0, description="added to the Gram matrix's diagonal")
     min_rows: int = Field(500, ge=10)
     calibration_share: float = Field(0.3, gt=0, lt=1, description="latest part of the window, purged, held out")
+    calibration_cap: float = Field(1.5, gt=0, description="largest slope from log score to simple return")
 
 
 class Risk(Settings):
@@ -117,6 +129,9 @@ class Portfolio(Settings):
     horizon_sessions: int = Field(21, ge=1, description="of alpha, covariance and borrow in the programme")
     risk_aversion: float = Field(5.0, gt=0, description="gamma, per unit of variance over the horizon")
     turbulent_risk_multiple: float = Field(2.0, ge=1, description="of gamma when every industry is turbulent")
+    market_premium_annual: float = Field(
+        0.05, ge=-0.5, le=0.5, description="simple, of every stock over cash; alphas are relative and say nothing of it"
+    )
     weight_cap: float = Field(0.02, gt=0, le=1)
     turnover_cap: float = Field(0.25, gt=0, le=2, description="sum of |trades| a session, fraction of NAV")
     cash_floor: float = Field(0.0, ge=0, lt=1)

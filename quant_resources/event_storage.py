@@ -28,12 +28,17 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_PER_BATCH))
         self._open: dict[str, Connection] = {}
+        self._turn = threading.RLock()
         super().__init__(base_dir, inst_data)
-        self._db_lock = threading.RLock()
+        self._db_lock = self._turn
+
+    @classmethod
+    def from_config_value(cls, inst_data, config_value):
+        return cls(config_value["base_dir"], inst_data)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
+        with self._turn:
             if shard in self._open:
                 yield self._open[shard]
                 return

@@ -17,18 +17,29 @@ BOOK = Dataset(
         number("price_usd", "USD", "close, or the last one where frozen", above=0, nullable=False),
         number("value_usd", "USD", "shares times price", nullable=False),
         Column("sessions_without_bar", pl.Int32(), "count", "since the last bar", nullable=False, at_least=0),
-        number("fill_shares", "shares", "filled at this session's open, signed; null where no order"),
+        number("fill_shares", "shares", "filled at this session's open, signed; 0 if it lapsed, null where no order"),
         number("fill_price_usd", "USD", "before costs: the open", above=0),
         Column("decided_on", pl.Date(), "session", "that decided the fill"),
         Column("filled_at", KNOWN_AT, "UTC", "the open it was filled at"),
         number("cost_usd", "USD", "commission, spread and impact of the fill", at_least=0),
-        number("dividend_usd", "USD", "received (paid when short) this session"),
+        number("dividend_usd", "USD", "received this session; null where none"),
         number("interest_usd", "USD", "on cash, this session"),
         number("pnl_usd", "USD", "of this row over the session, before costs", nullable=False),
         number("alpha", "simple, over the horizon", "that the decision used"),
         number("target_weight", "fraction of NAV", "decided this session for the next open"),
         number("order_shares", "shares as of the next open", "decided this session, signed; null where none"),
-        Column("status", pl.String(), "word", "of the programme (on the cash row)"),
+        number("reference_price_usd", "USD", "of the order: the price, in shares as of the next open", above=0),
+        number("adv_usd", "USD", "mean daily dollar volume, last known; prices the impact of the order", above=0),
+        number("volatility_annual", "simple, annual", "last known; prices the impact of the order", above=0),
+        number("risk_aversion", "per unit of variance", "gamma after the regime's multiple (on the cash row)"),
+        Column(
+            "status",
+            pl.String(),
+            "word",
+            "cash row: of the programme (optimal, relaxed, infeasible, unsolved, or what was missing); "
+            "others: lapsed, scaled, delisted, written_off; null in the ordinary case",
+        ),
+        Column("detail", pl.String(), "text", "steps of the relaxation ladder, what the solver said (cash row)"),
     ),
 )
 
@@ -39,7 +50,7 @@ TARGET_WEIGHTS = Dataset(
     columns=(
         SYMBOL,
         number("weight", "fraction of NAV", "at the close", nullable=False),
-        number("target_weight", "fraction of NAV", "wanted after the next open", nullable=False),
+        number("target_weight", "fraction of NAV", "wanted after the next open; null where no programme was solved"),
     ),
 )
 

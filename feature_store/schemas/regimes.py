@@ -28,6 +28,7 @@ HMM_FITS = Dataset(
             for j in range(MAX_STATES)
         ),
         number("log_likelihood", "nats", "of the fit's window"),
+        Column("converged", pl.Boolean(), "flag", "false where EM stopped at its last iteration", nullable=False),
         Column("n_observations", pl.Int32(), "count", "returns in the fit's window", nullable=False),
     ),
 )

@@ -1,0 +1,199 @@
+"""Reading as known: nothing learned after `as_of` is visible, and the last word known by then wins."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from feature_store.dataset import Dataset
+from feature_store.decision_time import DecisionClock
+from feature_store.errors import CorruptPartitionError, MissingSessionsError
+from feature_store.index import Index
+from feature_store.layout import Layout
+
+SESSION = {"session": pl.Date()}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    paths: list[str]
+    late: bool  # some rows speak of other dates than their session's
+    repeated: bool  # some session holds two versions of one row
+    latest_known_at: dt.datetime | None
+
+
+class Reader:
+    """Reads one store."""
+
+    def __init__(self, layout: Layout, index: Index, clock: DecisionClock) -> None:
+        self._layout = layout
+        self._index = index
+        self._clock = clock
+
+    def read(
+        self,
+        dataset: Dataset,
+        as_of: dt.date | dt.datetime,
+        first: dt.date | None = None,
+        last: dt.date | None = None,
+        columns: Sequence[str] | None = None,
+        symbols: Collection[str] | None = None,
+        written_before: dt.datetime | None = None,
+    ) -> pl.DataFrame:
+        """Rows with event_date in [first, last] as known at `as_of`, sorted by (event_date, key).
+
+        Args:
+            as_of: a moment with time zone, or a date, which means its decision time.
+            columns: stored columns to return; the key columns come anyway. `session` may be asked for.
+            symbols: pushed down to Parquet.
+            written_before: generations written before this moment only.
+        """
+        moment = self._clock.as_of(as_of)
+        plan = self._plan(dataset, moment, first, last, written_before)
+        wanted = _wanted(dataset, columns)
+        if not plan.paths:
+            return pl.DataFrame(schema={**dataset.schema, **SESSION}).select(wanted)
+        predicates = _bounds(first, last)
+        if plan.latest_known_at is not None and plan.latest_known_at > moment:
+            predicates.append(pl.col("known_at") <= moment)
+        if symbols is not None:
+            predicates.append(pl.col("symbol").is_in(list(symbols)))
+        keep = list(dict.fromkeys([*wanted, "known_at", "session"])) if dataset.restates else wanted
+        frame = scan(plan.paths, predicates, keep)
+        if dataset.restates:
+            frame = last_word(frame, dataset, plan.repeated) if plan.late or plan.repeated else frame
+        return frame.select(wanted)
+
+    def versions(
+        self,
+        dataset: Dataset,
+        first: dt.date,
+        last: dt.date,
+        columns: Sequence[str] | None = None,
+        complete: bool = False,
+    ) -> pl.DataFrame:
+        """All rows stored in the sessions [first, last], every version, with their `session`; in stored order.
+
+        For calculations over a range, which take what was known at each session themselves.
+        """
+        stored = self._index.plan(dataset.name, dataset.version, last, dt.date.min, dt.date.max)
+        paths = [
+            self._layout.generation_path(dataset.name, dataset.version, session, generation)
+            for session, generation, *_ in stored
+            if session >= first.isoformat()
+        ]
+        keep = [*(columns or list(dataset.schema)), "session"]
+        if not paths:
+            return pl.DataFrame(schema={**dataset.schema, **SESSION}).select(keep)
+        return scan(paths, [], keep)
+
+    def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None:
+        """Refuse when one of the sessions is not stored (law 2)."""
+        if not needed:
+            return
+        stored = set(self._index.sessions(dataset.name, dataset.version))
+        if missing := [session for session in needed if session not in stored]:
+            shown = ", ".join(str(session) for session in missing[:5]) + (" …" if len(missing) > 5 else "")
+            raise MissingSessionsError(
+                f"{dataset.name} is not stored for {len(missing)} sessions that are needed: {shown}; "
+                f"run `asof backfill --from {missing[0]} --to {missing[-1]}` first"
+            )
+
+    def _plan(
+        self,
+        dataset: Dataset,
+        moment: dt.datetime,
+        first: dt.date | None,
+        last: dt.date | None,
+        written_before: dt.datetime | None,
+    ) -> _Plan:
+        horizon = self._clock.session_of(moment)
+        lowest, highest = first or dt.date.min, last or dt.date.max
+        if written_before is None:
+            rows = self._index.plan(dataset.name, dataset.version, horizon, lowest, highest)
+        else:
+            latest = {
+                p.session: p
+                for p in self._index.generations(dataset.name, dataset.version)
+                if p.written_at < written_before and p.session <= horizon and p.rows
+            }
+            rows = [
+                (p.session.isoformat(), p.generation, p.late_rows, p.repeated_rows, _iso(p.latest_known_at))
+                for p in latest.values()
+                if p.last_event and p.first_event and p.last_event >= lowest and p.first_event <= highest
+            ]
+        return _Plan(
+            [self._layout.generation_path(dataset.name, dataset.version, row[0], row[1]) for row in rows],
+            late=any(row[2] for row in rows),
+            repeated=any(row[3] for row in rows),
+            latest_known_at=max((dt.datetime.fromisoformat(row[4]) for row in rows if row[4]), default=None),
+        )
+
+
+def scan(paths: Sequence[str], predicates: Sequence[pl.Expr], columns: Sequence[str]) -> pl.DataFrame:
+    """Rows of the files in their order, with the partition's `session`; an unreadable file is named."""
+    try:
+        lazy = pl.scan_parquet(list(paths), hive_partitioning=True, hive_schema=SESSION, glob=False, cache=False)
+        if predicates:
+            lazy = lazy.filter(*predicates)
+        return lazy.select(columns).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        broken = [path for path in paths if not _readable(path)]
+        raise CorruptPartitionError(
+            f"cannot be read: {', '.join(broken[:3]) or error}; run `asof verify`, then backfill these sessions again"
+        ) from error
+
+
+def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataFrame:
+    """Of each (event_date, key), the row known last, sorted by (event_date, key).
+
+    `frame` lies in session order, rows of one session in stored order. Few rows have a rival: only those whose key
+    appears in a late or repeated row are compared.
+    """
+    key = dataset.sort_key[:-1]
+    rivals = pl.col("event_date") != pl.col("session")
+    if repeated:
+        rivals |= pl.struct(key) == pl.struct(key).shift(1)
+    late = frame.filter(rivals.fill_null(False))
+    if late.height * 4 > frame.height:
+        return _last_of_sorted(frame.sort([*key, "known_at", "session"]), key)
+    keys = late.select(key).unique()
+    settled = frame.join(keys, on=key, how="anti", maintain_order="left")
+    contested = frame.join(keys, on=key, how="semi").sort([*key, "known_at", "session"])
+    return pl.concat([settled, _last_of_sorted(contested, key)]).sort(key)
+
+
+def _last_of_sorted(frame: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    following_differs = pl.any_horizontal(*(pl.col(name).ne_missing(pl.col(name).shift(-1)) for name in key))
+    return frame.filter(following_differs)
+
+
+def _bounds(first: dt.date | None, last: dt.date | None) -> list[pl.Expr]:
+    bounds = []
+    if first is not None:
+        bounds.append(pl.col("event_date") >= first)
+    if last is not None:
+        bounds.append(pl.col("event_date") <= last)
+    return bounds
+
+
+def _wanted(dataset: Dataset, columns: Sequence[str] | None) -> list[str]:
+    if columns is None:
+        return list(dataset.schema)
+    known = {*dataset.schema, "session"}
+    if unknown := [name for name in columns if name not in known]:
+        raise ValueError(f"{dataset.name} has no column {unknown}; it has {sorted(known)}")
+    return list(dict.fromkeys(["event_date", *dataset.key, *columns]))
+
+
+def _readable(path: str) -> bool:
+    try:
+        pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+    return True
+
+
+def _iso(moment: dt.datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,231 @@
+"""The point-in-time store: one folder of Parquet files, an index, and readers that must be told `as_of`."""
+
+import contextlib
+import datetime as dt
+import fcntl
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from feature_store.dataset import Dataset
+from feature_store.decision_time import DecisionClock
+from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
+from feature_store.hashing import content_hash
+from feature_store.index import Index, StoredPartition
+from feature_store.layout import Layout, read_footer
+from feature_store.readers import Reader
+from feature_store.schemas.catalogue import DATASETS
+from feature_store.writers import NewPartition, Writer
+
+FORMAT = 1
+
+
+class Store:
+    """A store at a folder (`url`: a path or file:// address).
+
+    Args:
+        datasets: what the store may hold, by name; the platform's own by default.
+        clock: decision times; they must be those the store was written with.
+        hindsight_allowed: datasets for which the profile names an exception (law 11).
+
+    Raises:
+        NewerStoreError: written by a newer format or dataset schema.
+    """
+
+    def __init__(
+        self,
+        url: str | Path,
+        *,
+        datasets: Mapping[str, Dataset] = DATASETS,
+        clock: DecisionClock | None = None,
+        hindsight_allowed: Collection[str] = (),
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        reached: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.layout = Layout(Path(str(url).removeprefix("file://")).absolute())
+        self._datasets = dict(datasets)
+        self.clock = clock or DecisionClock()
+        self.layout.root.mkdir(parents=True, exist_ok=True)
+        with self._opening():
+            self._check_format()
+            self.index = self._open_index()
+        self._writer = Writer(self.layout, self.index, self.clock, frozenset(hindsight_allowed), now, reached)
+        self._reader = Reader(self.layout, self.index, self.clock)
+        self._settle_all()
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def read(
+        self,
+        dataset: str | Dataset,
+        as_of: dt.date | dt.datetime,
+        first: dt.date | None = None,
+        last: dt.date | None = None,
+        columns: Sequence[str] | None = None,
+        written_before: dt.datetime | None = None,
+        symbols: Collection[str] | None = None,
+    ) -> pl.DataFrame:
+        """Rows with `event_date` in [first, last] as known at `as_of`; see `Reader.read`."""
+        return self._reader.read(self.dataset(dataset), as_of, first, last, columns, symbols, written_before)
+
+    def versions(
+        self, dataset: str | Dataset, first: dt.date, last: dt.date, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Every version stored in the sessions [first, last], with its `session`."""
+        return self._reader.versions(self.dataset(dataset), first, last, columns)
+
+    def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None:
+        self._reader.require(dataset, needed)
+
+    def sessions(self, dataset: str | Dataset) -> list[dt.date]:
+        """Stored sessions, ascending."""
+        found = self.dataset(dataset)
+        return self.index.sessions(found.name, found.version)
+
+    def history(self, dataset: str | Dataset, session: dt.date) -> list[StoredPartition]:
+        """All generations of a session, oldest first."""
+        found = self.dataset(dataset)
+        return self.index.generations(found.name, found.version, session)
+
+    def partitions(
+        self, dataset: str | Dataset, first: dt.date | None = None, last: dt.date | None = None
+    ) -> list[StoredPartition]:
+        """The latest generation of each stored session in [first, last]."""
+        found = self.dataset(dataset)
+        return self.index.current(found.name, found.version, first, last)
+
+    def dataset(self, name: str | Dataset) -> Dataset:
+        if isinstance(name, Dataset):
+            self._datasets.setdefault(name.name, name)
+            return name
+        if name not in self._datasets:
+            raise StoreError(f"no dataset {name!r}; there are {', '.join(sorted(self._datasets))}")
+        return self._datasets[name]
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def write(self, dataset: str | Dataset, partitions: Sequence[NewPartition]) -> list[StoredPartition]:
+        """Store a group of sessions as new generations; see `Writer.write`."""
+        return self._writer.write(self.dataset(dataset), partitions)
+
+    def locked(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Hold a lock of the store by name, across processes; a killed process lets go."""
+        return _locked(self.layout.root / "_locks" / f"{name.replace('/', '.')}.run.lock")
+
+    def record_verdicts(self, verdicts: Sequence[tuple[str, dt.date, str, bool, str]]) -> None:
+        self.index.record_verdicts(verdicts, dt.datetime.now(dt.UTC))
+
+    # -- health ----------------------------------------------------------------------------------------------------
+
+    def verify_partition(self, partition: StoredPartition) -> None:
+        """Read one generation back and compare it with its footer and the index.
+
+        Raises:
+            CorruptPartitionError: unreadable, or another content than announced.
+        """
+        path = self.layout.generation(partition)
+        try:
+            footer = read_footer(path)
+            found = content_hash(pl.read_parquet(path, hive_partitioning=False), [])
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise CorruptPartitionError(f"{path} cannot be read: {error}") from error
+        if footer != partition or found != partition.content_hash:
+            raise CorruptPartitionError(f"{path} holds another content than was stored")
+
+    def verify(self) -> list[StoredPartition]:
+        """Re-read every generation; set broken ones aside under `_broken`, so that a backfill stores them again."""
+        broken = []
+        for name, version in self.index.datasets():
+            for partition in self.index.generations(name, version):
+                try:
+                    self.verify_partition(partition)
+                except CorruptPartitionError:
+                    broken.append(partition)
+                    self._set_aside(partition)
+        return broken
+
+    def _set_aside(self, partition: StoredPartition) -> None:
+        path = self.layout.generation(partition)
+        if path.exists():
+            target = self.layout.broken / path.relative_to(self.layout.generations)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+        with self.index.transaction() as connection:
+            self.index.remove(connection, partition)
+        part = self.layout.part(partition)
+        remaining = self.index.current(partition.dataset, partition.version, partition.session, partition.session)
+        part.unlink(missing_ok=True)
+        if remaining:
+            part.hardlink_to(self.layout.generation(remaining[0]))
+
+    def rebuild_index(self) -> list[Path]:
+        """Forget the index and read every footer; returns the files whose footer could not be read."""
+        unreadable, found = [], []
+        for path in sorted(self.layout.generations.glob("*/*/v*/session=*/*.parquet")):
+            try:
+                found.append(read_footer(path))
+            except CorruptPartitionError:
+                unreadable.append(path)
+        with self.index.transaction() as connection:
+            connection.execute("DELETE FROM partitions")
+            self.index.insert_done(connection, found)
+            self.index.set_sequence(connection, self.layout.read_sequence())
+        return unreadable
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _opening(self) -> Iterator[None]:
+        with _locked(self.layout.root / "_locks" / "open.lock"):
+            yield
+
+    def _check_format(self) -> None:
+        path = self.layout.root / "store.json"
+        if not path.exists():
+            path.write_text(json.dumps({"format": FORMAT}) + "\n")
+        found = json.loads(path.read_text())["format"]
+        if found > FORMAT:
+            raise NewerStoreError(
+                f"{self.layout.root} has store format {found}, this version knows {FORMAT}; upgrade asof"
+            )
+        for dataset in self._datasets.values():
+            newer = [p.name for p in (self.layout.root / dataset.name).glob("v*") if int(p.name[1:]) > dataset.version]
+            if newer:
+                raise NewerStoreError(
+                    f"{dataset.name} is stored with schema {newer[-1]}, this version knows v{dataset.version}; upgrade asof"
+                )
+
+    def _open_index(self) -> Index:
+        index = Index(self.layout.index)
+        try:
+            with index.transaction() as connection:  # writers hold this lock while they move the sequence on
+                stale = index.sequence(connection) != self.layout.read_sequence()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreError(f"{self.layout.index}: {error}") from error
+            index.close()
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self.layout.index}{suffix}").unlink(missing_ok=True)
+            index, stale = Index(self.layout.index), True
+        if stale:
+            self.index = index
+            self.rebuild_index()
+        return index
+
+    def _settle_all(self) -> None:
+        names = self.index.connection().execute("SELECT DISTINCT dataset FROM partitions WHERE state='pending'")
+        for (name,) in names.fetchall():
+            if name in self._datasets:
+                with self._writer.locked(self._datasets[name]):
+                    self._writer.settle(self._datasets[name])
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

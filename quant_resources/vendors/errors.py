@@ -1,0 +1,5 @@
+"""What a vendor refuses."""
+
+
+class VendorError(ValueError):
+    """A vendor's data cannot be used as they are; names the file, the row and the mend."""

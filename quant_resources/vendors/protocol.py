@@ -1,0 +1,34 @@
+"""The door that every vendor of data keeps: fetch apart from parse."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Protocol
+
+import polars as pl
+
+from configs.settings import FilesVendor, Profile
+from feature_store.dataset import Dataset
+from quant_resources.vendors.files import FileDrop
+from quant_resources.vendors.simulated import SimulatedMarket
+
+
+class Vendor(Protocol):
+    """Serves market/bars, market/corporate_actions, market/members and market/industries."""
+
+    def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
+        """Raw payload rows that speak of the sessions, cut by their declared date of knowledge.
+
+        No row has `known_at` after `until`. Parsing a payload cut at an earlier moment gives, for the sessions
+        decided by then, what parsing the whole payload gives.
+        """
+
+    def parse(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:
+        """Canonical rows of the sessions: `session`, event_date, key, values, known_at and `grade` (Int8). Pure."""
+
+    def left_out(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> dict[str, int]:
+        """Rows of the payload that `parse` leaves out by a declared rule, counted by its name."""
+
+
+def make_vendor(profile: Profile) -> Vendor:
+    """The vendor that the profile names."""
+    return FileDrop(profile) if isinstance(profile.vendor, FilesVendor) else SimulatedMarket(profile)

@@ -1,0 +1,152 @@
+"""A slow double-entry ledger of the book: every event posts two legs, so all accounts always sum to zero.
+
+It takes from the book only what was decided (orders, and what was known when they were), and works out the rest from
+the market alone.
+"""
+
+import datetime as dt
+import math
+from collections import defaultdict
+
+import polars as pl
+
+from configs.settings import Execution
+
+CASH, CAPITAL, COSTS, INCOME = "cash", "capital", "costs", "income"
+
+
+class Ledger:
+    """Accounts in USD; positions in shares beside them. Capital and income carry the opposite sign."""
+
+    def __init__(self, initial_cash_usd: float) -> None:
+        self.accounts: defaultdict[str, float] = defaultdict(float)
+        self.shares: defaultdict[str, float] = defaultdict(float)
+        self.last_price: dict[str, float] = {}
+        self.without_bar: defaultdict[str, int] = defaultdict(int)
+        self.post(CASH, CAPITAL, initial_cash_usd)
+
+    def post(self, debit: str, credit: str, amount: float) -> None:
+        self.accounts[debit] += amount
+        self.accounts[credit] -= amount
+
+    @property
+    def nav(self) -> float:
+        """What is owned: cash and positions, at their last marks."""
+        return math.fsum(v for name, v in self.accounts.items() if name not in {CAPITAL, COSTS, INCOME})
+
+    def apply_actions(self, actions: list[dict], previous: dt.date, session: dt.date) -> None:
+        """Splits before dividends within a day; a position's account does not change by a split."""
+        due = [a for a in actions if previous < a["event_date"] <= session and a["value"] is not None]
+        for action in sorted(due, key=lambda a: (a["event_date"], a["action"] != "split")):
+            symbol = action["symbol"]
+            if action["action"] == "split":
+                self.shares[symbol] *= action["value"]
+                if symbol in self.last_price:
+                    self.last_price[symbol] /= action["value"]
+            elif action["action"] == "cash_dividend":
+                self.post(CASH, INCOME, self.shares[symbol] * action["value"])
+
+    def fill(self, orders: list[dict], opens: dict[str, float], execution: Execution) -> None:
+        """Sales whole, then as much of all purchases as cash allows, in whole shares."""
+        sales = [o for o in orders if o["shares"] < 0 and o["symbol"] in opens]
+        buys = [o for o in orders if o["shares"] > 0 and o["symbol"] in opens]
+        for order in sales:
+            self._trade(order, max(order["shares"], -self.shares[order["symbol"]]), opens, execution)
+        needed = math.fsum(
+            order["shares"] * opens[order["symbol"]] + cost_usd(order, order["shares"], opens, execution)
+            for order in buys
+        )
+        available = self.accounts[CASH]
+        scale = 1.0 if needed <= available else max(available, 0.0) / needed
+        for order in buys:
+            shares = order["shares"] if scale == 1.0 else math.floor(order["shares"] * scale)
+            self._trade(order, shares, opens, execution)
+
+    def _trade(self, order: dict, shares: float, opens: dict[str, float], execution: Execution) -> None:
+        symbol = order["symbol"]
+        self.post(symbol, CASH, shares * opens[symbol])
+        self.post(COSTS, CASH, cost_usd(order, shares, opens, execution))
+        self.shares[symbol] += shares
+
+    def mark(self, closes: dict[str, float]) -> None:
+        for symbol in list(self.shares):
+            if symbol in closes:
+                self.last_price[symbol], self.without_bar[symbol] = closes[symbol], 0
+            else:
+                self.without_bar[symbol] += 1
+            if self.shares[symbol]:
+                worth = self.shares[symbol] * self.last_price[symbol]
+                self.post(symbol, INCOME, worth - self.accounts[symbol])
+
+    def end(self, symbol: str, simple_return: float) -> None:
+        """Close a position at its mark times one plus the return."""
+        self.post(symbol, INCOME, self.accounts[symbol] * simple_return)
+        self.post(CASH, symbol, self.accounts[symbol])
+        self.shares[symbol] = 0.0
+
+
+def cost_usd(order: dict, shares: float, opens: dict[str, float], execution: Execution) -> float:
+    trade = abs(shares) * opens[order["symbol"]]
+    if trade == 0:
+        return 0.0
+    daily = order["volatility_annual"] / math.sqrt(252)
+    impact = execution.impact_multiplier * daily * math.sqrt(trade / order["adv_usd"])
+    return trade * ((execution.commission_bp + execution.half_spread_bp) / 10_000 + impact)
+
+
+def replay(market, books: list[pl.DataFrame], days: list[dt.date]) -> list[Ledger]:
+    """The ledger after each session, from the market and the books' decisions; one mutable ledger is copied out."""
+    execution = market.execution
+    ledger = Ledger(execution.initial_cash_usd)
+    out = []
+    for t, session in enumerate(days):
+        actions = market.known_actions(t).to_dicts()
+        bars = {s: bar[t] for s, bar in market.prices.items() if bar[t] is not None}
+        if t:
+            cash_yesterday = ledger.accounts[CASH]
+            ledger.apply_actions(actions, days[t - 1], session)
+            pending = _orders(books[t - 1], actions, market.known_actions(t - 1).to_dicts(), days[t - 1], session)
+            ledger.fill(pending, {s: bar[0] for s, bar in bars.items()}, execution)
+            elapsed = (session - days[t - 1]).days
+            ledger.post(CASH, INCOME, cash_yesterday * execution.cash_rate_annual * elapsed / 360)
+        ledger.mark({s: bar[1] for s, bar in bars.items()})
+        _end_positions(ledger, actions, days[t - 1] if t else None, session, execution)
+        out.append(_copy(ledger))
+    return out
+
+
+def _orders(book: pl.DataFrame, now: list[dict], then: list[dict], decided: dt.date, session: dt.date) -> list[dict]:
+    """Pending orders; splits that became known after the decision multiply them, rounded towards zero."""
+    orders = []
+    for row in book.filter(pl.col("order_shares").is_not_null()).to_dicts():
+        actual = _ratio(now, row["symbol"], decided, session)
+        assumed = _ratio(then, row["symbol"], decided, session)
+        shares = row["order_shares"] if actual == assumed else math.trunc(row["order_shares"] * actual / assumed)
+        orders.append(row | {"shares": shares})
+    return orders
+
+
+def _ratio(actions: list[dict], symbol: str, previous: dt.date, session: dt.date) -> float:
+    due = [a for a in actions if a["symbol"] == symbol and previous < a["event_date"] <= session]
+    return math.prod(a["value"] for a in due if a["action"] == "split")
+
+
+def _end_positions(
+    ledger: Ledger, actions: list[dict], previous: dt.date | None, session: dt.date, execution: Execution
+) -> None:
+    for symbol in [s for s, n in ledger.shares.items() if n]:
+        delisted = [
+            a for a in actions if a["symbol"] == symbol and a["action"] == "delisting" and a["event_date"] <= session
+        ]
+        today = previous is not None and any(a["event_date"] > previous for a in delisted)
+        if delisted and (today or ledger.without_bar[symbol]):
+            ledger.end(symbol, delisted[-1]["value"])
+        elif ledger.without_bar[symbol] >= execution.write_off_sessions:
+            ledger.end(symbol, execution.delisting_return)
+
+
+def _copy(ledger: Ledger) -> Ledger:
+    copied = Ledger(0.0)
+    copied.accounts = defaultdict(float, ledger.accounts)
+    copied.shares = defaultdict(float, ledger.shares)
+    return copied
