@@ -1,43 +1,105 @@
-"""Dagster's SQLite event log, with a batch of events in one transaction instead of two transactions an event."""
+"""Dagster's event log in SQLite, where a batch of events costs what one event costs."""
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from dagster import AssetKey, DagsterEventType
+from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._config import StringSource
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
-from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
+from dagster._record import replace
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection
 
+# Dagster holds this many events back before it stores them; a step killed meanwhile has stored its sessions but not
+# said so, and the next run says it. Larger batches are not measurably faster.
 EVENTS_PER_BATCH = 1000
 
-Stored = tuple[int, EventLogEntry]
+MIRRORED = ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys()
+
+Row = dict[str, Any]
+Numbered = tuple[int, EventLogEntry]
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+    """Dagster's default event log (a database for each run, and an index over all runs), written in batches.
+
+    An asset over a range of n sessions logs n planned and n materialized events, and the stock storage syncs two
+    databases for each. Here a batch is one transaction in the run's database and one in the index. They are
+    committed in the stock order, the run's first: a process killed between the two leaves a batch in the run's log
+    that the index, which says what is materialized, does not have; never a part of a batch.
+
+    What is read back is what the stock storage gives, but for checks planned over a range; see
+    `_store_asset_check_evaluation_planned`.
+    """
+
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        # Dagster knows only this variable; set here, every process that opens the storage has it.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_PER_BATCH))
-        self._open: dict[str, Connection] = {}
         self._turn = threading.RLock()
+        self._open: dict[str, Connection] = {}
         super().__init__(base_dir, inst_data)
-        self._db_lock = self._turn
+        # The stock lock cannot be held for two databases at once.
+        self._db_lock = self._turn  # type: ignore[assignment]
 
     @classmethod
-    def from_config_value(cls, inst_data, config_value):
-        return cls(config_value["base_dir"], inst_data)
+    def config_type(cls) -> UserConfigSchema:
+        return {"home": StringSource}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        """The storage of a Dagster home, in the folder where Dagster keeps its own."""
+        return cls(str(Path(config_value["home"]).expanduser() / "history" / "runs"), inst_data)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        self.store_event_batch([event])
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store all of the events or, on an error, none."""
+        rows = [self._event_to_row(event) for event in events]
+        mirrored = [i for i, event in enumerate(events) if _is_any(event, MIRRORED)]
+        with ExitStack() as transactions:
+            # Transactions end in reverse, so the index, opened first, is committed last. SQLite locks a database at
+            # the first insert: the index, which every process writes, is locked last and for the shortest time.
+            index = transactions.enter_context(self.index_connection()) if mirrored else None
+            for run_id in dict.fromkeys(event.run_id for event in events):
+                run = transactions.enter_context(self.run_connection(run_id))
+                run.execute(SqlEventLogStorageTable.insert(), [row for row in rows if row["run_id"] == run_id])
+            if index is not None:
+                self._mirror(index, [rows[i] for i in mirrored], [events[i] for i in mirrored])
+
+    def _mirror(self, index: Connection, rows: list[Row], events: list[EventLogEntry]) -> None:
+        in_order = SqlEventLogStorageTable.insert().returning(
+            SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
+        )
+        numbered = list(zip(index.execute(in_order, rows).scalars(), events, strict=True))
+        of_assets = [(i, event) for i, event in numbered if _is_any(event, ASSET_EVENTS)]
+        self._store_asset_event_tags(index, [event for _, event in of_assets], [i for i, _ in of_assets])
+        for event_id, event in _last_of_each_kind(of_assets):
+            self._store_asset_event(index, event, event_id)
+        for event_id, event in numbered:
+            if _is_any(event, ASSET_CHECK_EVENTS):
+                self.store_asset_check_event(event, event_id)
+
+    def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
+        """A check planned over a range is one row without a partition, which its one verdict completes.
+
+        The stock storage adds a row for every partition, each with the whole event (25 kB where the partitions
+        exclude holidays), and completes none: the verdict of a range carries no partition and becomes another row.
+        """
+        super()._store_asset_check_evaluation_planned(_as_one_execution(event), event_id)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
+        """A transaction on the shard; within one of this thread, that same transaction."""
         with self._turn:
             if shard in self._open:
                 yield self._open[shard]
@@ -49,42 +111,28 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                 finally:
                     del self._open[shard]
 
-    def store_event(self, event: EventLogEntry) -> None:
-        self.store_event_batch([event])
 
-    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        rows = [self._event_to_row(event) for event in events]
-        mirrored = [(row, event) for row, event in zip(rows, events, strict=True) if _is(event, MIRRORED)]
-        with ExitStack() as commits:
-            if mirrored:
-                index = commits.enter_context(self.index_transaction())
-                self._store_in_index(index, *zip(*mirrored))
-            for run_id, of_run in groupby(sorted(rows, key=itemgetter("run_id")), key=itemgetter("run_id")):
-                run = commits.enter_context(self.run_connection(run_id))
-                run.execute(SqlEventLogStorageTable.insert(), list(of_run))
-
-    def _store_in_index(self, index: Connection, rows, events) -> None:
-        identity = SqlEventLogStorageTable.c.id
-        insert = SqlEventLogStorageTable.insert().returning(identity, sort_by_parameter_order=True)
-        ids = index.execute(insert, list(rows)).scalars().all()
-        asset_events = [(i, e) for i, e in zip(ids, events, strict=True) if _is(e, ASSET_EVENTS)]
-        self._store_asset_event_tags(index, [e for _, e in asset_events], [i for i, _ in asset_events])
-        for event_id, event in _deciding(asset_events):
-            self._store_asset_event(index, event, event_id)
-        for event_id, event in zip(ids, events, strict=True):
-            if _is(event, ASSET_CHECK_EVENTS):
-                self.store_asset_check_event(event, event_id)
+def _is_any(event: EventLogEntry, kinds: set[DagsterEventType]) -> bool:
+    return event.is_dagster_event and event.dagster_event_type in kinds
 
 
-MIRRORED = ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys()
+def _last_of_each_kind(events: Sequence[Numbered]) -> Iterator[Numbered]:
+    """The events that decide the assets' records: each overwrites what earlier ones of its kind wrote.
+
+    Assets come in the order of their first event, which is the order of their rows.
+    """
+    last: dict[AssetKey | None, dict[DagsterEventType, Numbered]] = {}
+    for event_id, event in events:
+        dagster_event = event.get_dagster_event()
+        last.setdefault(dagster_event.asset_key, {})[dagster_event.event_type] = event_id, event
+    for kinds in last.values():
+        yield from sorted(kinds.values(), key=itemgetter(0))
 
 
-def _is(event, types):
-    return event.is_dagster_event and event.dagster_event_type in types
-
-
-def _deciding(stored):
-    latest = {}
-    for event_id, event in stored:
-        latest.setdefault(event.dagster_event.asset_key, {})[event.dagster_event_type] = (event_id, event)
-    return [s for kinds in latest.values() for s in sorted(kinds.values(), key=itemgetter(0))]
+def _as_one_execution(event: EventLogEntry) -> EventLogEntry:
+    dagster_event = event.get_dagster_event()
+    planned = dagster_event.event_specific_data
+    if not isinstance(planned, AssetCheckEvaluationPlanned) or len(planned.partitions_subset or ()) <= 1:
+        return event
+    unpartitioned = dagster_event._replace(event_specific_data=replace(planned, partitions_subset=None))
+    return event._replace(dagster_event=unpartitioned)

@@ -113,7 +113,9 @@ def _frame(columns: dict[str, Any], height: int, session: dt.date) -> pl.DataFra
     for name in SCHEMA:
         if name in columns:
             values = columns[name]
-            made[name] = values if isinstance(values, list | np.ndarray) else [values]
+            # of lists Polars keeps NaN as it is; of arrays it makes nulls
+            listed = np.array([values]) if isinstance(values, float) else [values]
+            made[name] = values if isinstance(values, list | np.ndarray) else listed
     frame = pl.DataFrame(made, schema={name: SCHEMA[name] for name in made}, nan_to_null=True)
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in SCHEMA.items() if name not in made]
     return frame.with_columns(missing).select(list(SCHEMA))

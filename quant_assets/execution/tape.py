@@ -92,8 +92,9 @@ def _effects(actions: pl.DataFrame, names: list[str], session: dt.date) -> dict[
     split, dividend, next_split, delisting = np.ones(n), np.zeros(n), np.ones(n), np.full(n, np.nan)
     delisted_today, leaving = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     index = {name: i for i, name in enumerate(names)}
+    recent = (pl.col("event_date") > before) | (pl.col("action") == "delisting")
     # within a day splits come first: a dividend of that day is per new share
-    due = actions.filter(pl.col("value").is_not_null(), pl.col("event_date") <= after).sort(
+    due = actions.filter(pl.col("value").is_not_null(), pl.col("event_date") <= after, recent).sort(
         "event_date", "action", "symbol", descending=[False, True, False]
     )
     for day, symbol, action, value in due.select("event_date", "symbol", "action", "value").iter_rows():

@@ -109,17 +109,17 @@ def _refuse_duplicates(dataset: Dataset, rows: pl.DataFrame) -> None:
 
 
 def _refuse_bad_bars(rows: pl.DataFrame) -> None:
-    late = rows.filter(pl.col("event_date") > pl.col("session"))
-    if late.height:
-        raise VendorError(
-            f"{_file(late)}: {_row(BARS, late)} is declared known at {late.item(0, 'known_at')}, in session "
-            f"{late.item(0, 'session')}: a future date ({late.height} such rows); mend the date or known_at"
-        )
     off = rows.filter(~_on_calendar())
     if off.height:
         raise VendorError(
             f"{_file(off)}: {_row(BARS, off)} is no trading session of {calendar.EXCHANGE} ({off.height} such rows); "
             "delete them, or set `off_calendar: drop` for the table"
+        )
+    late = rows.filter(pl.col("event_date") > pl.col("session"))
+    if late.height:
+        raise VendorError(
+            f"{_file(late)}: {_row(BARS, late)} is declared known at {late.item(0, 'known_at')}, in session "
+            f"{late.item(0, 'session')}: a future date ({late.height} such rows); mend the date or known_at"
         )
     for price in PRICES:
         bad = rows.filter(~(pl.col(price).is_finite() & (pl.col(price) > 0)).fill_null(False))

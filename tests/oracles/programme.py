@@ -52,9 +52,7 @@ def solve_slowly(problem: Problem) -> np.ndarray | None:
     if problem.turnover_cap is not None:
         counted = np.tile(problem.counted.astype(float), 2)
         room.append(("ineq", -counted[None, :], np.array([problem.turnover_cap])))
-    constraints = [
-        {"type": kind, "fun": lambda x, a=a, c=c: a @ x + c, "jac": lambda x, a=a: a} for kind, a, c in room
-    ]
+    constraints = [{"type": kind, "fun": lambda x, a=a, c=c: a @ x + c, "jac": lambda x, a=a: a} for kind, a, c in room]
     found = minimize(
         loss,
         np.full(2 * n, 1e-3),

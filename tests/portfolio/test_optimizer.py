@@ -292,7 +292,7 @@ def test_bounds_turned_round_are_refused() -> None:
     "wrong", [{"specific_variance": np.array([-0.1])}, {"linear_cost": -0.1}, {"risk_aversion": np.nan}]
 )
 def test_what_would_not_be_concave_is_refused(wrong: dict) -> None:
-    with pytest.raises(ValueError, match="not concave|not finite"):
+    with pytest.raises(ValueError, match=r"not concave|not finite"):
         one_name(**wrong)
 
 

@@ -1,0 +1,55 @@
+# Every target says what it does after ##; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+
+PYTHON ?= python3.11
+WORKERS ?= 2
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# Spinning BLAS and OpenMP threads beside another process cost 7 to 15 times the run time.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= passive
+
+.PHONY: help install demo test check format ui bench hooks
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(INSTALLED) ## Create .venv with Python 3.11 and the pinned packages (the others do so when needed)
+
+demo: $(INSTALLED) ## Run the whole chain on a simulated market
+	$(BIN)/asof demo
+
+test: $(INSTALLED) ## Run all tests and doctests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: $(INSTALLED) ## Lint, formatting, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(INSTALLED) ## Format, and mend what the linter can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+ui: $(INSTALLED) ## Open the Dagster UI on the store in ASOF_HOME (.asof unless set)
+	$(BIN)/asof ui
+
+bench: $(INSTALLED) ## Run the benchmarks, one after the other
+	@set -e; for script in $(filter-out benchmarks/__init__.py,$(wildcard benchmarks/*.py)); do \
+		name="$${script%.py}"; echo "== $$name"; $(BIN)/python -m "$${name//\//.}"; done
+
+hooks: $(INSTALLED) ## Run the checks before every git commit
+	$(BIN)/pre-commit install
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+		echo "asof needs Python 3.11, and '$(PYTHON)' is not it. Install it," \
+			"or name one: make PYTHON=path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

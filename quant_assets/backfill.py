@@ -1,0 +1,109 @@
+"""A backfill through Dagster: first the earlier sessions that the assets need, then the range."""
+
+import datetime as dt
+import itertools
+import os
+from collections.abc import Callable, Sequence
+
+from feature_store import sessions
+from quant_assets.graph import all_assets
+from quant_assets.session_asset import sessions_needed
+from quant_assets.windows import SessionAsset
+from quant_resources.home import Home
+
+
+def selected_names(assets: Sequence[SessionAsset], select: Sequence[str]) -> list[str]:
+    """Datasets by name, by slice, or all; an unknown word is refused."""
+    if not select or "*" in select:
+        return [asset.name for asset in assets]
+    known = {asset.name for asset in assets} | {asset.dataset.slice for asset in assets}
+    if unknown := [word for word in select if word not in known]:
+        raise KeyError(f"--select {unknown}: no such dataset or slice; there are {', '.join(sorted(known))}")
+    return [asset.name for asset in assets if asset.name in select or asset.dataset.slice in select]
+
+
+def run_backfill(
+    home: Home,
+    first: dt.date,
+    last: dt.date,
+    select: Sequence[str],
+    workers: int,
+    say: Callable[[str], None],
+) -> bool:
+    """True when every asset is stored and every check passes."""
+    os.environ["ASOF_HOME"], os.environ["ASOF_WORKERS"] = str(home.folder), str(workers)
+    os.environ.setdefault("DAGSTER_HOME", str(home.dagster_home))
+    home.prepare_dagster()
+    assets = all_assets()
+    names = selected_names(assets, select)
+    needed = sessions_needed(assets, names, first, home.profile)
+    store = home.open_store()
+    for begin, end, wanted in _runs(assets, needed, set(names), first, last):
+        missing = {
+            name: [s for s in sessions.between(begin, end) if s not in stored]
+            for name in wanted
+            for stored in [set(store.sessions(name))]
+        }
+        earlier = end < first or not set(wanted) & set(names)
+        if earlier and not any(missing.values()):
+            continue
+        note = " (needed by the range)" if earlier else ""
+        say(f"{len(wanted)} assets, {len(sessions.between(begin, end))} sessions {begin} to {end}{note}")
+        if not _run(home, wanted, begin, end, say):
+            return False
+    return True
+
+
+def _runs(
+    assets: Sequence[SessionAsset], needed: dict[str, dt.date], names: set[str], first: dt.date, last: dt.date
+) -> list[tuple[dt.date, dt.date, list[str]]]:
+    """Consecutive assets that start at the same session share a run; the range itself is the last one."""
+    order = [asset.name for asset in assets if asset.name in needed]
+    runs = []
+    for begin, group in itertools.groupby(order, key=lambda name: needed[name]):
+        wanted = list(group)
+        if begin < first:
+            runs.append((begin, sessions.shift(first, -1), wanted))
+    others = [name for name in order if name not in names]
+    if others:  # inputs of the selected assets, over the range itself
+        runs.append((first, last, others))
+    return [*runs, (first, last, [name for name in order if name in names])]
+
+
+def _run(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:
+    # Dagster is imported late: it costs seconds, and a wrong option should not wait for it.
+    import dagster as dg  # noqa: PLC0415
+    from dagster._core.storage.tags import (  # noqa: PLC0415
+        ASSET_PARTITION_RANGE_END_TAG,
+        ASSET_PARTITION_RANGE_START_TAG,
+    )
+
+    from quant_assets.definitions import ALL_ASSETS, build  # noqa: PLC0415
+
+    definitions = build(home)
+    keys = [dg.AssetKey(name.split("/")) for name in names]
+    with dg.DagsterInstance.get() as instance:
+        result = definitions.get_job_def(ALL_ASSETS).execute_in_process(
+            instance=instance,
+            asset_selection=keys,
+            raise_on_error=False,
+            tags={
+                ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+                ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
+            },
+        )
+    ok = True
+    for event in result.get_step_failure_events():
+        cause = event.step_failure_data.error
+        say(f"failed: {event.step_key}: {_root(cause).message.strip() if cause else ''}")
+        ok = False
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed:
+            say(f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} fails: "
+                f"{evaluation.metadata['failed'].value}")  # fmt: skip
+            ok = False
+    return ok and result.success
+
+
+def _root(error):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 -- Dagster's SerializableErrorInfo
+    return _root(error.cause) if error.cause else error

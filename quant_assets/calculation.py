@@ -1,0 +1,338 @@
+"""What an asset's sessions hold, computed from versions of its inputs: windows, anchors, epochs, bounded chunks.
+
+Nothing here writes. `Versions` hands out stored rows with the session that learned them; everything that a target may
+not know is dropped here, once, for all assets.
+"""
+
+import datetime as dt
+import inspect
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+import polars as pl
+
+from configs.settings import Profile, Settings
+from feature_store import sessions
+from feature_store.dataset import Dataset
+from feature_store.decision_time import DecisionClock
+from feature_store.hashing import digest_of
+from feature_store.readers import last_word
+from quant_assets.windows import SessionAsset, Window
+from quant_resources.vendors.protocol import Vendor
+
+PIECE = "\x1f"  # separates a symbol from the epoch of one of its versions
+PIECE_ROWS = 2_000_000  # rows handed to an along-time function at once: bounds memory, never values
+
+
+class Versions(Protocol):
+    """Rows of a dataset as stored, every version, with the session that learned each."""
+
+    def versions(self, dataset: Dataset, first: dt.date, last: dt.date, columns: Sequence[str]) -> pl.DataFrame: ...
+
+    def state(self, dataset: Dataset, session: dt.date) -> pl.DataFrame | None:
+        """The asset's own rows of an earlier session, or None when it is not stored."""
+
+
+class Calculation:
+    """Computes sessions of assets under one profile."""
+
+    def __init__(self, profile: Profile, clock: DecisionClock, vendor: Vendor, pool: Executor | None = None) -> None:
+        self.profile = profile
+        self.clock = clock
+        self.vendor = vendor
+        self._pool = pool
+
+    def compute(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+        """Rows of each target session, without `known_at` except for sources.
+
+        Args:
+            targets: ascending. Sources, along-time and per-session assets share the reading of neighbours; a path
+                needs its targets consecutive.
+        """
+        compute = {
+            "source": self._source,
+            "along_time": self._along_time,
+            "per_session": self._per_session,
+            "fit": self._fits,
+            "path": self._path,
+        }[asset.kind]
+        return compute(asset, targets, data)
+
+    # -- sources ---------------------------------------------------------------------------------------------------
+
+    def _source(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+        until = self.clock.decision_time(targets[-1])
+        raw = self.vendor.fetch(asset.dataset, targets, until)
+        return _by_session(self.vendor.parse(asset.dataset, raw, targets), targets)
+
+    # -- across symbols, one call a session --------------------------------------------------------------------------
+
+    def _per_session(
+        self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions
+    ) -> dict[dt.date, pl.DataFrame]:
+        views = self._views(asset, targets[0], targets[-1], data)
+        return {t: self.call(asset, {name: view.at(t) for name, view in views.items()}, session=t) for t in targets}
+
+    def _views(self, asset: SessionAsset, first: dt.date, last: dt.date, data: Versions) -> "dict[str, View]":
+        return {
+            name: View(window, self.profile, data.versions(
+                window.dataset, window.first(first, self.profile), last, _columns(window)))
+            for name, window in asset.inputs.items()
+        }  # fmt: skip
+
+    # -- fits in force -----------------------------------------------------------------------------------------------
+
+    def _fits(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+        refits = sorted({asset.refit_session(t, self.profile) for t in targets})
+        fitted = self._chain(asset, refits, data) if asset.chained else self._independent(asset, refits, data)
+        return {
+            t: fitted[asset.refit_session(t, self.profile)].with_columns(event_date=pl.lit(t, pl.Date)) for t in targets
+        }
+
+    def _independent(
+        self, asset: SessionAsset, refits: Sequence[dt.date], data: Versions
+    ) -> dict[dt.date, pl.DataFrame]:
+        views = self._views(asset, refits[0], refits[-1], data)
+        calls = ((r, self._arguments(asset, {n: v.at(r) for n, v in views.items()}, session=r)) for r in refits)
+        if self._pool is None or len(refits) == 1:
+            return {r: asset.function(**arguments) for r, arguments in calls}  # type: ignore[misc]
+        waiting = [(r, self._pool.submit(asset.function, **arguments)) for r, arguments in calls]  # type: ignore[arg-type]
+        return {r: future.result() for r, future in waiting}
+
+    def _chain(self, asset: SessionAsset, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+        first = asset.chain_start(refits[0], self.profile)
+        every = sorted({asset.refit_session(s, self.profile) for s in sessions.between(first, refits[-1])})
+        views = self._views(asset, first, refits[-1], data)
+        fitted: dict[dt.date, pl.DataFrame] = {}
+        for r in every:
+            before = asset.previous_refit(r, self.profile)
+            previous = fitted[before] if before else None
+            fitted[r] = self.call(asset, {n: v.at(r) for n, v in views.items()}, session=r, previous=previous)
+        return fitted
+
+    # -- one step from the stored state --------------------------------------------------------------------------------
+
+    def _path(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+        views = self._views(asset, targets[0], targets[-1], data)
+        start = sessions.at_or_after(self.profile.history.start)
+        state = None if targets[0] == start else data.state(asset.dataset, sessions.shift(targets[0], -1))
+        walked: dict[dt.date, pl.DataFrame] = {}
+        for t in targets:
+            frames = {name: view.at(t) for name, view in views.items()}
+            # Through the stored form, so that continuing equals restarting from disk.
+            state = self.call(asset, frames, session=t, state=state).select(
+                [name for name in asset.dataset.schema if name != "known_at"]
+            ).sort(asset.dataset.sort_key[:-1])  # fmt: skip
+            walked[t] = state
+        return walked
+
+    # -- along time, per entity ------------------------------------------------------------------------------------------
+
+    def _along_time(
+        self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions
+    ) -> dict[dt.date, pl.DataFrame]:
+        first, last = targets[0], targets[-1]
+        starts = {name: asset.first_needed(first, w, self.profile) for name, w in asset.inputs.items()}
+        read = {
+            name: data.versions(w.dataset, starts[name], last, _columns(w)).filter(pl.col("event_date") >= starts[name])
+            for name, w in asset.inputs.items()
+        }
+        pieces = self._pieces(asset, read, first, last)
+        window = sessions.between(min(starts.values()), last)
+        outputs = [
+            self.call(asset, self._stack(asset, read, chunk), sessions=window)
+            for chunk in _chunks(pieces, max(1, PIECE_ROWS // len(window)))
+        ]
+        rows = pl.concat(outputs) if outputs else asset.dataset.empty().drop("known_at")
+        if "session" not in rows.columns:
+            rows = rows.with_columns(session=pl.col("event_date"))
+        return _by_session(self._select(asset, rows, pieces), targets)
+
+    def _pieces(
+        self, asset: SessionAsset, read: Mapping[str, pl.DataFrame], first: dt.date, last: dt.date
+    ) -> pl.DataFrame:
+        """(entity, piece, start, as_of): epochs in which nothing late was learned about an entity.
+
+        A correction learned in session s starts a new piece at s; the piece before it knows nothing of it. A
+        restating asset also gets the piece that ends just before `first`, to see what changed on `first`.
+        """
+        entity = asset.entity
+        everyone = pl.concat([f.select(entity) for f in read.values() if entity in f.columns]).unique()
+        earliest = sessions.shift(first, -1) if asset.dataset.restates else first
+        late = []
+        for name, window in asset.inputs.items():
+            if window.dataset.restates:
+                rows = read[name].filter((pl.col("session") > pl.col("event_date")) & (pl.col("session") > earliest))
+                some = rows.select(entity, "session") if entity in rows.columns else everyone.join(
+                    rows.select("session"), how="cross")  # fmt: skip
+                late.append(some)
+        starts = pl.concat([
+            everyone.with_columns(start=pl.lit(first, pl.Date)),
+            *(frame.select(entity, start="session") for frame in late),
+        ]).unique()  # fmt: skip
+        if asset.dataset.restates:
+            changed = starts.join(pl.concat(late).filter(pl.col("session") == first).select(entity).unique(), on=entity)
+            starts = pl.concat([starts, changed.select(entity, start=pl.lit(earliest, pl.Date))]).unique()
+        starts = starts.sort(entity, "start").with_columns(following=pl.col("start").shift(-1).over(entity))
+        before = {s: sessions.shift(s, -1) for s in starts.get_column("following").drop_nulls().unique()}
+        ends = pl.DataFrame(
+            {"following": list(before), "as_of": list(before.values())},
+            schema={"following": pl.Date, "as_of": pl.Date},
+        )
+        return (
+            starts.join(ends, on="following", how="left", maintain_order="left")
+            .with_columns(pl.col("as_of").fill_null(pl.lit(last, pl.Date)))
+            .with_columns(piece=pl.concat_str(entity, pl.lit(PIECE), pl.col("start").cast(pl.String)))
+            .select(entity, "piece", "start", "as_of")
+        )
+
+    def _stack(
+        self, asset: SessionAsset, read: Mapping[str, pl.DataFrame], pieces: pl.DataFrame
+    ) -> dict[str, pl.DataFrame]:
+        """Each input once per piece, as known at the piece's end, under the piece's name."""
+        stacked = {}
+        for name, window in asset.inputs.items():
+            dataset, frame = window.dataset, read[name]
+            if asset.entity not in frame.columns:
+                raise ValueError(f"{asset.name}: input {name} has no column {asset.entity}; along time needs one each")
+            rows = (
+                frame.join(pieces, on=asset.entity, how="inner", maintain_order="left")
+                .filter(pl.col("session") <= pl.col("as_of"))
+                .with_columns(pl.col("piece").alias(asset.entity))
+            )
+            if dataset.restates:
+                rows = last_word(rows, dataset, repeated=True)
+            keys = [asset.entity, *(k for k in dataset.key if k != asset.entity), "event_date"]
+            stacked[name] = rows.select(["event_date", *dataset.key, *window.values()]).sort(keys)
+        return stacked
+
+    def _select(self, asset: SessionAsset, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
+        """The rows that belong to each piece's own sessions, under the entity's real name."""
+        entity = asset.entity
+        named = rows.rename({entity: "piece"}).join(pieces, on="piece", how="inner", maintain_order="left")
+        own = named.filter(pl.col("session").is_between(pl.col("start"), pl.col("as_of")))
+        if not asset.dataset.restates or not asset.restate_sessions:
+            return own.drop("piece", "start", "as_of")
+        return pl.concat([own, self._restated(asset, named, pieces)], how="diagonal").drop("piece", "start", "as_of")
+
+    def _restated(self, asset: SessionAsset, named: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
+        """Rows of earlier dates that read differently from one piece to the next: learned where the next starts."""
+        reach = asset.restate_sessions(self.profile) if callable(asset.restate_sessions) else asset.restate_sessions
+        keys = ["event_date", *asset.dataset.key]
+        order = pieces.sort(asset.entity, "start").with_columns(before=pl.col("piece").shift(1).over(asset.entity))
+        later = order.filter(pl.col("before").is_not_null()).select("piece", "before")
+        floors = {s: sessions.shift(s, -reach) for s in pieces.get_column("start").unique()}
+        floor = pl.DataFrame(
+            {"start": list(floors), "floor": list(floors.values())}, schema={"start": pl.Date, "floor": pl.Date}
+        )
+        now = (
+            named.join(later, on="piece", how="inner", maintain_order="left")
+            .join(floor, on="start", how="left", maintain_order="left")
+            .filter((pl.col("event_date") < pl.col("start")) & (pl.col("event_date") >= pl.col("floor")))
+        )
+        then = named.select(pl.col("piece").alias("before"), *keys, *asset.dataset.values)
+        both = now.join(then, on=["before", *keys], how="left", suffix="_then", maintain_order="left")
+        known = named.select(pl.col("piece").alias("before"), *keys).with_columns(was_known=pl.lit(True))
+        both = both.join(known, on=["before", *keys], how="left", maintain_order="left")
+        differs = pl.any_horizontal(*(pl.col(v).ne_missing(pl.col(f"{v}_then")) for v in asset.dataset.values))
+        changed = both.filter(differs | pl.col("was_known").is_null())
+        return changed.with_columns(session=pl.col("start")).select(named.columns)
+
+    # -- calling the pure function -----------------------------------------------------------------------------------
+
+    def call(self, asset: SessionAsset, frames: Mapping[str, pl.DataFrame], **given: object) -> pl.DataFrame:
+        if asset.function is None:
+            raise ValueError(f"{asset.name} is a source and has no function")
+        return asset.function(**self._arguments(asset, frames, **given))
+
+    def _arguments(self, asset: SessionAsset, frames: Mapping[str, pl.DataFrame], **given: object) -> dict[str, Any]:
+        """By name (inputs, session, sessions, state, previous, seed, decided_at) and by type (settings)."""
+        arguments: dict[str, Any] = {}
+        for name, annotation in parameters(asset.function):
+            if name in frames:
+                arguments[name] = frames[name]
+            elif isinstance(annotation, type) and issubclass(annotation, Settings):
+                arguments[name] = self.profile.part(annotation)
+            elif name in given:
+                arguments[name] = given[name]
+            elif name == "seed":
+                arguments[name] = session_seed(self.profile.seed, asset.name, given["session"])
+            elif name == "decided_at":
+                arguments[name] = self.clock.decision_time(given["session"])  # type: ignore[arg-type]
+            else:
+                raise TypeError(f"{asset.name}: its function wants {name!r}, which is no input, setting or session")
+        return arguments
+
+
+class View:
+    """One input as known at any target of a range."""
+
+    def __init__(self, window: Window, profile: Profile, versions: pl.DataFrame) -> None:
+        self._window = window
+        self._profile = profile
+        self._rows = versions
+        self._columns = ["event_date", *window.dataset.key, *window.values()]
+        counts = versions.get_column("session").rle()
+        lengths = counts.struct.field("len").to_list()
+        values = counts.struct.field("value").to_list()
+        self._sessions = values
+        self._offsets = [0]
+        for length in lengths:
+            self._offsets.append(self._offsets[-1] + length)
+
+    def at(self, target: dt.date) -> pl.DataFrame:
+        """Rows with event_date in the target's window, as known at the target, sorted by (event_date, key)."""
+        first = self._window.first(target, self._profile)
+        begin = _position(self._sessions, first)
+        end = _position(self._sessions, target + dt.timedelta(days=1))
+        rows = self._rows.slice(self._offsets[begin], self._offsets[end] - self._offsets[begin])
+        if self._window.dataset.restates:
+            rows = rows.filter(pl.col("event_date") >= first)
+            rows = last_word(rows, self._window.dataset, repeated=True).sort(self._window.dataset.sort_key[:-1])
+        return rows.select(self._columns)
+
+
+def parameters(function: Callable[..., pl.DataFrame] | None) -> Iterable[tuple[str, object]]:
+    """Name and annotation of each parameter."""
+    if function is None:
+        return []
+    return [(p.name, p.annotation) for p in inspect.signature(function, eval_str=True).parameters.values()]
+
+
+def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
+    """The asset's own part of the config, as JSON by slice."""
+    kinds = [a for _, a in parameters(asset.function) if isinstance(a, type) and issubclass(a, Settings)]
+    own = {kind.__name__: profile.part(kind).model_dump_json() for kind in kinds}
+    if asset.kind == "source":
+        own["vendor"] = profile.vendor.model_dump_json(exclude={"folder", "end"})
+    if any(name == "seed" for name, _ in parameters(asset.function)):
+        own["seed"] = str(profile.seed)
+    own["windows"] = str({name: window.sessions(profile) for name, window in asset.inputs.items()})
+    own["history"] = str(profile.history.start)
+    own["decision"] = str(profile.decision_minutes_before_open)
+    return own
+
+
+def session_seed(seed: int, dataset: str, session: object) -> int:
+    """A seed is a hash of (config seed, dataset, session) (law 10)."""
+    return int(digest_of([str(seed), dataset, str(session)])[:8], 16)
+
+
+def _columns(window: Window) -> list[str]:
+    return ["event_date", *window.dataset.key, *window.values(), "known_at"]
+
+
+def _by_session(rows: pl.DataFrame, targets: Sequence[dt.date]) -> dict[dt.date, pl.DataFrame]:
+    parts = {key[0]: part for key, part in rows.partition_by("session", as_dict=True, include_key=False).items()}
+    empty = rows.clear().drop("session")
+    return {t: parts.get(t, empty) for t in targets}
+
+
+def _chunks(pieces: pl.DataFrame, size: int) -> Iterable[pl.DataFrame]:
+    return pieces.iter_slices(size)
+
+
+def _position(values: Sequence[dt.date], day: dt.date) -> int:
+    return bisect_left(values, day)

@@ -1,0 +1,37 @@
+"""Law 6 over any number of stored sessions of every asset."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from quant_assets.backfill import selected_names
+from quant_assets.calculation import Calculation
+from quant_assets.graph import all_assets
+from quant_assets.pit_checks import Judge, chosen_sessions, record
+from quant_assets.runner import Runner
+from quant_resources.home import Home
+from quant_resources.vendors.protocol import make_vendor
+
+
+def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[dict[str, Any]]:
+    """Per asset: sessions recomputed, those that could not be judged because they are stale, those that differ."""
+    store, profile = home.open_store(), home.profile
+    runner = Runner(store, Calculation(profile, store.clock, make_vendor(profile)))
+    judge = Judge(runner)
+    assets = all_assets()
+    rows = []
+    for asset in (a for a in assets if a.name in selected_names(assets, select)):
+        stored = store.sessions(asset.dataset)
+        chosen = stored if count is None else (
+            chosen_sessions(asset, runner, stored[0], stored[-1], count) if stored else [])  # fmt: skip
+        verdicts = [(s, judge.recompute(asset, s)) for s in chosen]
+        judged = [v for _, v in verdicts if v]
+        record(runner, asset, judged)
+        differ = [v for v in judged if not v.passed]
+        rows.append({
+            "dataset": asset.name,
+            "judged": len(judged),
+            "stale": len(verdicts) - len(judged),
+            "differ": len(differ),
+            "first_difference": f"{differ[0].session}: {differ[0].detail}" if differ else None,
+        })  # fmt: skip
+    return rows

@@ -1,0 +1,240 @@
+"""The command line: `asof --help`."""
+
+import datetime as dt
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from configs.load import ConfigError
+from feature_store import sessions
+from feature_store.errors import StoreError
+from feature_store.schemas.catalogue import DATASETS
+from feature_store.store import Store
+from quant_resources.home import Choice, Home
+from quant_resources.vendors.errors import VendorError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Point-in-time equity research and trading.",
+)
+out = Console()
+
+Day = Annotated[str, typer.Argument()]
+Json = Annotated[bool, typer.Option("--json", help="for programs")]
+From = Annotated[str | None, typer.Option("--from", help="first session, YYYY-MM-DD")]
+To = Annotated[str | None, typer.Option("--to", help="last session, YYYY-MM-DD")]
+Select = Annotated[list[str] | None, typer.Option("--select", help="dataset or slice, repeatable; default all")]
+
+
+def main() -> None:
+    """Entry point: errors that name the thing and the mend, without a traceback."""
+    try:
+        app()
+    except (StoreError, ConfigError, VendorError, UsageError) as error:
+        print(f"asof: {error}", file=sys.stderr)  # noqa: T201 -- for people, on stderr
+        raise SystemExit(2) from None
+
+
+class UsageError(ValueError):
+    """What was typed cannot be meant."""
+
+
+@app.command(epilog="Example: asof backfill --profile sp500 --from 2007-03-05 --to 2018-12-31")
+def backfill(
+    first: From = None,
+    last: To = None,
+    profile: Annotated[str | None, typer.Option(help="name or YAML path; default the home's, else demo")] = None,
+    data: Annotated[str | None, typer.Option(help="folder in place of the profile's")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable")] = None,
+    select: Select = None,
+    workers: Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")] = 1,
+) -> None:
+    """Store every session of a range, through Dagster; safe to interrupt and to repeat."""
+    from quant_assets.backfill import run_backfill
+
+    home = _choose(profile, data, set_)
+    start, end = _range(home, first, last)
+    ok = run_backfill(home, start, end, select or [], workers, out.print)
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command(epilog="Example: asof demo")
+def demo(workers: Annotated[int, typer.Option(min=1)] = 1) -> None:
+    """The main job on the simulated market: from bars to orders and a table of profit and loss."""
+    from quant_assets.backfill import run_backfill
+    from quant_assets.demo import show
+
+    home = _choose("demo", None, None)
+    start, end = _range(home, None, None)
+    ok = run_backfill(home, start, end, [], workers, out.print)
+    if ok:
+        show(home.open_store(), out)
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command(epilog="Example: asof read features/stock_scores --as-of 2018-06-29 --from 2018-06-29")
+def read(
+    dataset: str,
+    as_of: Annotated[str, typer.Option("--as-of", help="YYYY-MM-DD (its decision time), or a moment with zone")],
+    first: From = None,
+    last: To = None,
+    columns: Annotated[str | None, typer.Option(help="comma-separated")] = None,
+    rows: Annotated[int, typer.Option(help="rows shown to people; --json gives all")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Rows as known at a moment."""
+    store = Home.of_environment().open_store()
+    frame = store.read(dataset, _moment(as_of), _day(first), _day(last), columns.split(",") if columns else None)
+    if as_json:
+        print(frame.write_json())  # noqa: T201 -- for programs
+        return
+    table = Table(*frame.columns, title=f"{dataset} as of {as_of}: {frame.height} rows")
+    for row in frame.head(rows).iter_rows():
+        table.add_row(
+            *("" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value) for value in row)
+        )
+    out.print(table)
+
+
+@app.command(epilog="Example: asof status --json")
+def status(as_json: Json = False) -> None:
+    """Stored, missing, stale and failed sessions of every dataset."""
+    from quant_assets.status import status_rows
+
+    home = Home.of_environment()
+    if not home.store_folder.exists():
+        raise UsageError(f"{home.folder} holds no store yet; run `asof demo` or `asof backfill`")
+    found = status_rows(home)
+    _show(found, as_json, "status")
+    raise typer.Exit(0 if all(row["failed"] == 0 for row in found) else 1)
+
+
+@app.command(epilog="Example: asof certify --sessions 20 --select features")
+def certify(
+    count: Annotated[int, typer.Option("--sessions", min=1, help="sessions an asset")] = 10,
+    all_: Annotated[bool, typer.Option("--all", help="every stored session")] = False,
+    select: Select = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute stored sessions from what was known at them (law 6); 1 if any differs or none could be judged."""
+    from quant_assets.certify import certify_rows
+
+    found = certify_rows(Home.of_environment(), select or [], None if all_ else count)
+    _show(found, as_json, "certify")
+    raise typer.Exit(0 if found and all(not row["differ"] and row["judged"] for row in found) else 1)
+
+
+@app.command(epilog="Example: asof diff .asof/store other/store --from 2017-03-01 --to 2017-03-31")
+def diff(a: Path, b: Path, first: From = None, last: To = None, select: Select = None, as_json: Json = False) -> None:
+    """Compare two stores session by session by content hash; 1 if any differs."""
+    from quant_assets.status import diff_rows
+
+    for folder in (a, b):
+        if not (_store_folder(folder) / "store.json").exists():
+            raise UsageError(f"{folder} holds no store")
+    first_day, last_day = _day(first), _day(last)
+    found = diff_rows(Store(_store_folder(a)), Store(_store_folder(b)), first_day, last_day, select or [])
+    _show(found, as_json, "diff")
+    same = all(row["differ"] == row["only_a"] == row["only_b"] == 0 for row in found)
+    raise typer.Exit(0 if found and same else 1)
+
+
+@app.command(epilog="Example: asof verify")
+def verify() -> None:
+    """Re-read every stored file; broken ones are set aside, so that a backfill stores them again. 1 if any was."""
+    broken = Home.of_environment().open_store().verify()
+    for partition in broken:
+        out.print(f"set aside: {partition.dataset} {partition.session} generation {partition.generation}")
+    out.print(f"{len(broken)} broken files" + ("; run `asof backfill` over their sessions" if broken else ""))
+    raise typer.Exit(1 if broken else 0)
+
+
+@app.command(
+    epilog="Example: asof ui --port 3000", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def ui(context: typer.Context) -> None:
+    """The Dagster UI and its daemon on the home's store; further options go to `dagster dev`."""
+    home = Home.of_environment()
+    home.prepare_dagster()
+    os.environ["DAGSTER_HOME"] = str(home.dagster_home)
+    os.environ["ASOF_HOME"] = str(home.folder)
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "quant_assets.definitions", *context.args]
+    os.execv(sys.executable, command)
+
+
+def _choose(profile: str | None, data: str | None, overrides: list[str] | None) -> Home:
+    home = Home.of_environment()
+    known = home.choice()
+    pairs = dict(_pair(text) for text in overrides) if overrides is not None else known.overrides
+    choice = Choice(profile or known.profile, str(Path(data).absolute()) if data else known.data, pairs)
+    if profile and profile != known.profile and not data:
+        choice = Choice(profile, None, pairs if overrides is not None else {})
+    Home.check(choice)
+    home.remember(choice)
+    return home
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}: write KEY=VALUE, for example --set portfolio.weight_cap=0.03")
+    return key, value
+
+
+def _range(home: Home, first: str | None, last: str | None) -> tuple[dt.date, dt.date]:
+    history = home.profile.history
+    start = sessions.at_or_after(_day(first) or history.start)
+    # the last session that has been decided
+    end = sessions.at_or_before(_day(last) or history.end or dt.date.today() - dt.timedelta(days=1))  # noqa: DTZ011
+    if start > end:
+        raise UsageError(f"no trading session between {start} and {end}")
+    return start, end
+
+
+def _day(text: str | None) -> dt.date | None:
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no date; write YYYY-MM-DD") from None
+
+
+def _moment(text: str) -> dt.date | dt.datetime:
+    if len(text) <= 10:
+        day = _day(text)
+        assert day is not None
+        return day
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no moment; write YYYY-MM-DD or 2018-06-29T14:00+00:00") from None
+
+
+def _store_folder(folder: Path) -> Path:
+    return folder / "store" if (folder / "store" / "store.json").exists() else folder
+
+
+def _show(found: list[dict[str, Any]], as_json: bool, title: str) -> None:
+    if as_json:
+        print(json.dumps(found, default=str))  # noqa: T201 -- for programs
+        return
+    if not found:
+        out.print(f"{title}: nothing stored; known datasets: {', '.join(sorted(DATASETS))}")
+        return
+    table = Table(*found[0], title=title)
+    for row in found:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What Dagster loads: `dagster dev -m quant_assets.definitions`."""
+
+import os
+
+import dagster as dg
+
+from quant_assets.graph import all_assets
+from quant_assets.schedules import daily_schedule
+from quant_assets.session_asset import to_dagster
+from quant_resources.home import Home
+from quant_resources.platform import Platform
+
+ALL_ASSETS = "all_assets"
+
+
+def build(home: Home) -> dg.Definitions:
+    """The graph under the home's profile."""
+    profile = home.profile
+    assets = [to_dagster(asset, profile) for asset in all_assets()]
+    job = dg.define_asset_job(ALL_ASSETS, selection=dg.AssetSelection.all())
+    return dg.Definitions(
+        assets=assets,
+        jobs=[job],
+        schedules=[daily_schedule(job, profile)],
+        resources={"platform": Platform(home=str(home.folder), workers=int(os.environ.get("ASOF_WORKERS", "1")))},
+        # A range is one step an asset: processes would cost more than they bring, and hold a store each.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(Home.of_environment())

@@ -1,0 +1,174 @@
+"""A session asset as a plain Dagster asset: partitions, windows as mappings, checks in its own step."""
+
+import datetime as dt
+import json
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+import dagster as dg
+
+from configs.settings import Profile
+from feature_store import sessions
+from feature_store.dataset import Dataset
+from feature_store.versioning import code_version
+from quant_assets.calculation import Calculation
+from quant_assets.partitions import session_partitions, trailing_mapping
+from quant_assets.pit_checks import CONTRACT, NO_LOOKAHEAD, judge_run
+from quant_assets.runner import Outcome, Runner
+from quant_assets.windows import SessionAsset
+from quant_resources.home import git_commit
+from quant_resources.platform import Platform
+from quant_resources.vendors.protocol import make_vendor
+
+OWNERS = ["team:quant"]
+DESCRIPTIONS = {
+    "source": "from the vendor",
+    "along_time": "along time, per symbol",
+    "per_session": "across symbols, per session",
+    "fit": "parameters in force",
+    "path": "one step from the stored state",
+}
+
+
+def to_dagster(asset: SessionAsset, profile: Profile) -> dg.AssetsDefinition:
+    """The asset with one partition a session, run for a session or a range in one step."""
+    checks = [CONTRACT, NO_LOOKAHEAD, *asset.checks]
+
+    @dg.asset(
+        key=asset.name.split("/"),
+        partitions_def=session_partitions(profile.history.start),
+        deps=[
+            dg.AssetDep(
+                window.dataset.name.split("/"), partition_mapping=trailing_mapping(asset.longest(window, profile))
+            )
+            for window in asset.inputs.values()
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=[dg.AssetCheckSpec(name, asset=asset.name.split("/")) for name in checks],
+        group_name=asset.dataset.slice,
+        kinds={"parquet", "polars", asset.kind},
+        owners=OWNERS,
+        code_version=code_version(asset.function.__module__) if asset.function else None,
+        description=f"{asset.dataset.description} ({DESCRIPTIONS[asset.kind]})",
+        metadata={"dagster/column_schema": _column_schema(asset.dataset), "schema_version": asset.dataset.version},
+        name=None,
+    )
+    def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:
+        targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
+        with workers(platform.workers) as pool:
+            runner = make_runner(platform, context.run_id, pool)
+            return _materialize(context, runner, asset, targets)
+
+    return session_asset
+
+
+def make_runner(platform: Platform, run_id: str = "", pool: Executor | None = None) -> Runner:
+    """A runner on the platform's store."""
+    store, profile = platform.store(), platform.profile()
+    calculation = Calculation(profile, store.clock, make_vendor(profile), pool)
+    return Runner(store, calculation, run_id, git_commit())
+
+
+@contextmanager
+def workers(count: int) -> Iterator[Executor | None]:
+    """Processes for independent fits; none when one is enough."""
+    if count < 2:
+        yield None
+        return
+    # spawn: Polars' threads do not survive a fork
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+def _materialize(
+    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]
+) -> dg.MaterializeResult:
+    outcomes: list[Outcome] = []
+    try:
+        for group in runner.run(asset, targets):
+            outcomes += group
+            if len(targets) > 1:
+                done = len(outcomes)
+                context.log.info(f"{asset.name}: {done} of {len(targets)} sessions, up to {group[-1].session}")
+        verdicts = judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
+    except Exception:
+        # What was stored before the failure is stored: Dagster is told exactly those sessions.
+        for outcome in outcomes:
+            context.log_event(
+                dg.AssetMaterialization(
+                    context.asset_key, partition=outcome.session.isoformat(), metadata=_metadata(outcome)
+                )
+            )
+        context.log.error(traceback.format_exc())
+        raise
+    report_partitions(context, {o.session.isoformat(): _metadata(o) for o in outcomes})
+    judged = {name: [v for v in verdicts if v.check == name] for name in (CONTRACT, NO_LOOKAHEAD, *asset.checks)}
+    return dg.MaterializeResult(
+        check_results=[check_result(runner, asset, name, len(found)) for name, found in judged.items()]
+    )
+
+
+def report_partitions(context: dg.AssetExecutionContext, metadata: dict[str, dict[str, float | str]]) -> None:
+    """Metadata of each partition, for the UI's plots."""
+    for key, values in metadata.items():
+        context.add_asset_metadata(values, partition_key=key)
+
+
+def check_result(runner: Runner, asset: SessionAsset, name: str, judged: int) -> dg.AssetCheckResult:
+    """One verdict over all stored sessions, so that Friday's green cannot hide Wednesday's red."""
+    stored = set(runner.store.sessions(asset.dataset))
+    verdicts = [v for v in runner.store.index.verdicts(asset.name, name) if v[0] in stored]
+    failed = [(session, detail) for session, passed, detail in verdicts if not passed]
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not failed,
+        metadata={
+            "sessions judged in this run": judged,
+            "sessions with a verdict": len(verdicts),
+            "failed": json.dumps([f"{session}: {detail}" for session, detail in failed[:20]]),
+        },
+    )
+
+
+def _metadata(outcome: Outcome) -> dict[str, float | str]:
+    partition = outcome.partition
+    return {
+        "rows": partition.rows,
+        "nulls": partition.nulls,
+        "seconds": round(outcome.seconds, 4),
+        "generation": partition.generation,
+        "content_hash": partition.content_hash,
+        **{name: value for name, value in outcome.figures.items()},
+    }
+
+
+def _column_schema(dataset: Dataset) -> dg.TableSchema:
+    columns = [dg.TableColumn("event_date", "Date", "session that the row speaks of")]
+    columns += [
+        dg.TableColumn(c.name, str(c.dtype), f"{c.description} [{c.unit}]; {c.grade.label}") for c in dataset.columns
+    ]
+    return dg.TableSchema([*columns, dg.TableColumn("known_at", "Datetime", "when it could be known, UTC")])
+
+
+Run = Callable[[Sequence[SessionAsset], dt.date, dt.date], bool]
+
+
+def sessions_needed(
+    assets: Sequence[SessionAsset], selected: Sequence[str], first: dt.date, profile: Profile
+) -> dict[str, dt.date]:
+    """First session of every asset that the selected ones need, themselves included, for targets from `first` on."""
+    by_name = {asset.name: asset for asset in assets}
+    start = sessions.at_or_after(profile.history.start)
+    needed = {name: (start if by_name[name].kind == "path" else first) for name in selected}
+    for asset in reversed(assets):  # topological: consumers before what they read
+        if asset.name in needed:
+            for window in asset.inputs.values():
+                begin = asset.first_needed(needed[asset.name], window, profile)
+                name = window.dataset.name
+                if by_name[name].kind == "path":
+                    begin = start
+                needed[name] = min(begin, needed.get(name, begin))
+    return needed

@@ -1,0 +1,454 @@
+"""The path: one step a session, worked by hand, against a double-entry ledger, and refused."""
+
+import datetime as dt
+import io
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from configs.settings import Alpha, Execution, Portfolio
+from feature_store import sessions
+from feature_store.schemas.execution import BOOK
+from quant_assets.execution import decision
+from quant_assets.execution.book import step
+from quant_assets.portfolio.optimizer import LADDER, Problem, Solution, solve
+from tests.execution.markets import DAYS, Market, random_market
+from tests.oracles.ledger import replay
+
+FREE = Execution(commission_bp=0, half_spread_bp=0, impact_multiplier=0)
+HALF = Portfolio(weight_cap=0.5, turnover_cap=2.0)
+
+
+def flat(price: float, n: int = 12) -> list[tuple[float, float] | None]:
+    return [(price, price)] * n
+
+
+def wanting(alpha: float | None, *symbols: str, n: int = 12) -> dict[int, dict[str, float | None]]:
+    """The same alpha for the symbols in every session; 0.5 a month wants as much as the cap allows."""
+    return {t: dict.fromkeys(symbols, alpha) for t in range(n)}
+
+
+def row(book: pl.DataFrame, symbol: str) -> dict:
+    return book.row(by_predicate=pl.col("symbol") == symbol, named=True)
+
+
+def nav(book: pl.DataFrame) -> float:
+    return math.fsum(book["value_usd"])
+
+
+# --- known values ----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_session_starts_from_cash_and_only_decides() -> None:
+    (book,) = Market({"A": flat(100.0)}, alphas=wanting(0.5, "A"), portfolio=HALF, execution=FREE).run(0)
+    cash, a = row(book, "USD"), row(book, "A")
+    assert (cash["value_usd"], cash["pnl_usd"], cash["interest_usd"]) == (1e7, 0.0, 0.0)
+    assert (cash["status"], cash["target_weight"]) == ("optimal", pytest.approx(0.5))
+    assert (a["shares"], a["fill_shares"], a["order_shares"], a["reference_price_usd"]) == (0.0, None, 50_000.0, 100.0)
+
+
+def test_an_order_is_filled_at_the_open_after_its_decision_and_never_at_the_close_it_saw() -> None:
+    prices = [(90.0, 100.0), (101.0, 103.0), *flat(103.0, 10)]
+    market = Market({"A": prices}, alphas={0: {"A": 0.5}}, portfolio=HALF, execution=Execution(impact_multiplier=0))
+    a, cash = (row(market.run(1)[1], s) for s in ("A", "USD"))
+    assert (a["fill_shares"], a["fill_price_usd"], a["shares"]) == (50_000.0, 101.0, 50_000.0)
+    assert (a["decided_on"], a["filled_at"]) == (DAYS[0], sessions.opens_at(DAYS[1]))
+    assert a["cost_usd"] == pytest.approx(50_000 * 101 * 3e-4)
+    assert a["pnl_usd"] == pytest.approx(50_000 * 2.0)  # from the open to the close
+    assert cash["value_usd"] == pytest.approx(1e7 - 50_000 * 101 * (1 + 3e-4))
+
+
+def test_impact_follows_the_square_root_law_with_what_the_decision_knew() -> None:
+    market = Market({"A": flat(100.0)}, alphas={0: {"A": 0.5}}, portfolio=HALF, volume=1_000_000, volatility=0.3)
+    before, a = (row(book, "A") for book in market.run(1))
+    rate = 3e-4 + 0.3 / math.sqrt(252) * math.sqrt(a["fill_shares"] * 100 / 1e8)
+    assert (before["adv_usd"], before["volatility_annual"]) == (pytest.approx(1e8), 0.3)
+    assert a["cost_usd"] == pytest.approx(a["fill_shares"] * 100 * rate)
+
+
+def test_a_pending_order_knows_the_split_of_the_next_morning() -> None:
+    split = {"symbol": "A", "action": "split", "value": 2.0, "ex": 1}
+    prices = [(100.0, 100.0), *flat(50.0, 11)]
+    market = Market({"A": prices}, [split], {0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    decided, filled = (row(book, "A") for book in market.run(1))
+    assert (decided["order_shares"], decided["reference_price_usd"]) == (100_000.0, 50.0)
+    assert (filled["fill_shares"], filled["shares"], filled["pnl_usd"]) == (100_000.0, 100_000.0, 0.0)
+
+
+def test_a_split_learned_only_on_its_ex_date_adjusts_the_pending_order() -> None:
+    split = {"symbol": "A", "action": "split", "value": 2.0, "ex": 1, "known": 1}
+    prices = [(100.0, 100.0), *flat(50.0, 11)]
+    market = Market({"A": prices}, [split], {0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    decided, filled = (row(book, "A") for book in market.run(1))
+    assert decided["order_shares"] == 50_000.0
+    assert filled["fill_shares"] == 100_000.0
+    assert filled["status"] is None
+
+
+def test_a_split_over_night_multiplies_what_is_held_and_earns_nothing() -> None:
+    split = {"symbol": "A", "action": "split", "value": 2.0, "ex": 2}
+    prices = [*flat(100.0, 2), *flat(50.0, 10)]
+    market = Market({"A": prices}, [split], {0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    a = row(market.run(2)[2], "A")
+    assert (a["shares"], a["value_usd"], a["pnl_usd"]) == (100_000.0, 5e6, 0.0)
+
+
+def test_a_dividend_is_paid_on_what_was_held_over_night() -> None:
+    dividend = {"symbol": "A", "action": "cash_dividend", "value": 2.0, "ex": 2}
+    prices = [*flat(100.0, 2), (98.0, 98.5), *flat(98.5, 9)]
+    market = Market({"A": prices}, [dividend], {0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    before, book = market.run(2)[1:]
+    a = row(book, "A")
+    assert a["dividend_usd"] == 100_000.0
+    assert a["pnl_usd"] == pytest.approx(50_000 * (98.5 + 2.0 - 100.0))
+    assert row(book, "USD")["value_usd"] == pytest.approx(row(before, "USD")["value_usd"] + 100_000.0)
+
+
+def test_who_buys_on_the_ex_date_gets_no_dividend() -> None:
+    dividend = {"symbol": "A", "action": "cash_dividend", "value": 2.0, "ex": 1}
+    market = Market({"A": flat(100.0)}, [dividend], {0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    assert row(market.run(1)[1], "A")["dividend_usd"] is None
+
+
+def test_a_delisting_closes_the_position_at_its_last_price_and_recorded_return() -> None:
+    delisting = {"symbol": "A", "action": "delisting", "value": -0.4, "ex": 3}
+    prices = [*flat(100.0, 3), *[None] * 9]
+    market = Market({"A": prices, "B": flat(10.0)}, [delisting], {0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    books = market.run(4)
+    a = row(books[3], "A")
+    assert (a["shares"], a["value_usd"], a["pnl_usd"], a["status"]) == (0.0, 0.0, pytest.approx(-2e6), "delisted")
+    assert row(books[3], "USD")["value_usd"] == pytest.approx(8e6)
+    assert "A" not in books[4]["symbol"]
+
+
+def test_a_delisting_learned_late_closes_what_has_been_frozen_since() -> None:
+    delisting = {"symbol": "A", "action": "delisting", "value": 0.0, "ex": 3, "known": 5}
+    prices = [*flat(100.0, 3), *[None] * 9]
+    market = Market({"A": prices}, [delisting], {0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    books = market.run(5)
+    assert [row(book, "A")["status"] for book in books[3:]] == [None, None, "delisted"]
+    assert row(books[5], "USD")["value_usd"] == pytest.approx(1e7)
+
+
+def test_without_a_recorded_delisting_a_position_is_frozen_and_then_written_off() -> None:
+    execution = FREE.model_copy(update={"write_off_sessions": 3, "delisting_return": -0.3})
+    prices = [*flat(100.0, 2), *[None] * 10]
+    market = Market({"A": prices}, alphas={0: {"A": 0.5}}, portfolio=HALF, execution=execution)
+    books = market.run(4)
+    assert [row(book, "A")["sessions_without_bar"] for book in books[1:]] == [0, 1, 2, 3]
+    assert [row(book, "A")["value_usd"] for book in books[1:]] == [5e6, 5e6, 5e6, 0.0]
+    assert (row(books[4], "A")["pnl_usd"], row(books[4], "A")["status"]) == (pytest.approx(-1.5e6), "written_off")
+    assert row(books[4], "USD")["value_usd"] == pytest.approx(8.5e6)
+
+
+def test_a_split_of_a_frozen_position_leaves_its_value() -> None:
+    split = {"symbol": "A", "action": "split", "value": 4.0, "ex": 3}
+    prices = [*flat(100.0, 2), None, None, *flat(25.0, 8)]
+    market = Market({"A": prices}, [split], {0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    frozen, back = (row(book, "A") for book in market.run(4)[3:])
+    assert (frozen["shares"], frozen["price_usd"], frozen["value_usd"]) == (200_000.0, 25.0, 5e6)
+    assert (back["sessions_without_bar"], back["pnl_usd"]) == (0, 0.0)
+
+
+def test_without_a_bar_on_the_fill_day_the_order_lapses_and_is_recorded() -> None:
+    prices = [(100.0, 100.0), None, *flat(100.0, 10)]
+    market = Market({"A": prices}, alphas={0: {"A": 0.5}}, portfolio=HALF, execution=FREE)
+    books = market.run(2)
+    a = row(books[1], "A")
+    assert (a["fill_shares"], a["fill_price_usd"], a["filled_at"], a["cost_usd"]) == (0.0, None, None, None)
+    assert (a["decided_on"], a["status"], a["shares"]) == (DAYS[0], "lapsed", 0.0)
+    assert "A" not in books[2]["symbol"]  # nobody sends it again
+
+
+def test_an_opening_above_the_close_buys_only_what_cash_pays_for() -> None:
+    prices = [(100.0, 100.0), (125.0, 125.0), *flat(125.0, 10)]
+    whole = Portfolio(weight_cap=1.0, turnover_cap=2.0)
+    market = Market({"A": prices}, alphas={0: {"A": 0.5}}, portfolio=whole, execution=FREE)
+    a, cash = (row(market.run(1)[1], s) for s in ("A", "USD"))
+    assert (a["fill_shares"], a["status"]) == (80_000.0, "scaled")
+    assert cash["value_usd"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_cash_earns_interest_over_the_calendar_days_of_a_weekend() -> None:
+    execution = Execution(cash_rate_annual=0.036)
+    market = Market({"A": flat(100.0)}, execution=execution)
+    friday, monday = market.run(5)[4:]
+    assert (DAYS[5] - DAYS[4]).days == 3
+    cash = row(friday, "USD")["value_usd"]
+    assert row(monday, "USD")["interest_usd"] == pytest.approx(cash * 0.036 * 3 / 360)
+    assert row(monday, "USD")["value_usd"] == pytest.approx(cash * (1 + 0.036 * 3 / 360))
+
+
+def test_a_name_that_left_the_universe_is_sold_whole() -> None:
+    members = {t: ["A", "B"] if t < 2 else ["B"] for t in range(12)}
+    prices = {"A": flat(100.0), "B": flat(50.0)}
+    market = Market(prices, alphas=wanting(0.5, "A", "B"), members=members, portfolio=HALF, execution=FREE)
+    books = market.run(3)
+    assert row(books[2], "A")["order_shares"] == -row(books[2], "A")["shares"]
+    assert row(books[2], "A")["target_weight"] == 0.0
+    assert row(books[3], "A")["shares"] == 0.0
+
+
+def test_a_leaver_without_a_bar_waits_for_one() -> None:
+    members = {t: ["A", "B"] if t < 2 else ["B"] for t in range(12)}
+    prices = {"A": [*flat(100.0, 2), None, *flat(100.0, 9)], "B": flat(50.0)}
+    market = Market(prices, alphas=wanting(0.5, "A", "B"), members=members, portfolio=HALF, execution=FREE)
+    books = market.run(3)
+    assert row(books[2], "A")["order_shares"] is None
+    assert row(books[2], "A")["target_weight"] == pytest.approx(row(books[2], "A")["value_usd"] / nav(books[2]))
+    assert row(books[3], "A")["order_shares"] == -row(books[3], "A")["shares"]
+
+
+def test_a_held_name_without_an_alpha_keeps_its_shares() -> None:
+    alphas = wanting(0.5, "A", "B") | {2: {"A": None, "B": -0.5}}
+    market = Market({"A": flat(100.0), "B": flat(50.0)}, alphas=alphas, portfolio=HALF, execution=FREE)
+    book = market.run(2)[2]
+    assert row(book, "A")["order_shares"] is None
+    assert row(book, "B")["order_shares"] == -row(book, "B")["shares"]
+
+
+def test_a_delisting_announced_for_tomorrow_is_neither_bought_nor_sold() -> None:
+    delisting = {"symbol": "A", "action": "delisting", "value": 0.0, "ex": 3}
+    alphas = wanting(0.5, "A") | {2: {"A": -0.5}}
+    market = Market({"A": flat(100.0), "B": flat(10.0)}, [delisting], alphas, portfolio=HALF, execution=FREE)
+    books = market.run(2)
+    assert row(books[1], "A")["shares"] == 50_000.0
+    assert row(books[2], "A")["order_shares"] is None
+
+
+def test_only_the_largest_by_dollar_volume_are_bought() -> None:
+    small = Portfolio(weight_cap=0.5, turnover_cap=2.0, max_names=1)
+    market = Market({"A": flat(10.0), "B": flat(20.0)}, alphas=wanting(0.5, "A", "B"), portfolio=small)
+    (book,) = market.run(0)  # the same volume in shares
+    assert book["symbol"].to_list() == ["B", "USD"]
+
+
+def test_turbulence_multiplies_risk_aversion_and_shrinks_the_position() -> None:
+    alone = Portfolio(weight_cap=1.0, turnover_cap=2.0, risk_aversion=5.0, turbulent_risk_multiple=2.0)
+    said = {0: {"A": 0.004}}
+    calm, rough = (
+        Market({"A": flat(100.0)}, alphas=said, turbulence=p, portfolio=alone, execution=FREE).run(0)[0] for p in (0, 1)
+    )
+    assert (row(calm, "USD")["risk_aversion"], row(rough, "USD")["risk_aversion"]) == (5.0, 10.0)
+    expected = (0.004 + 0.05 / 12) / (5 * 0.04 / 12)
+    assert row(calm, "A")["target_weight"] == pytest.approx(expected, abs=1e-6)
+    assert row(rough, "A")["target_weight"] == pytest.approx(expected / 2, abs=1e-6)
+
+
+def test_an_alpha_of_another_horizon_is_rescaled_to_the_programmes() -> None:
+    quarter = Alpha(horizon_sessions=63)
+    market = Market({"A": flat(100.0)}, alphas={0: {"A": 0.03}}, alpha=quarter, execution=FREE)
+    assert row(market.run(0)[0], "A")["alpha"] == pytest.approx(0.01)
+
+
+def test_the_turnover_cap_is_raised_only_with_a_word_of_it() -> None:
+    # two thirds of the account are over a cap that has just been lowered
+    prices = {"A": flat(100.0), "B": flat(100.0)}
+    market = Market(prices, alphas=wanting(0.5, "A", "B"), portfolio=HALF, execution=FREE)
+    before = market.run(1)[1]
+    market.portfolio = Portfolio(weight_cap=0.1, turnover_cap=0.1)
+    book = market.run(2, first=2, state=before)[0]
+    assert row(book, "USD")["status"] == "relaxed"
+    assert row(book, "USD")["detail"].startswith("bounds: trades of 2 names outside their bounds do not count")
+    assert row(book, "A")["target_weight"] == pytest.approx(0.1, abs=1e-6)
+
+
+# --- fails closed ----------------------------------------------------------------------------------------------------
+
+
+def holding_then(**changes) -> tuple[Market, pl.DataFrame]:
+    market = Market({"A": flat(100.0)}, alphas=wanting(0.5, "A"), portfolio=HALF, execution=FREE)
+    before = market.run(1)[1]
+    for name, value in changes.items():
+        setattr(market, name, value)
+    return market, before
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"alphas": wanting(None, "A")}, "no predictions"),
+        ({"turbulence": None}, "no regimes"),
+        ({"volume": 0}, "optimal"),  # the dollar volume is known from before
+    ],
+)
+def test_without_its_inputs_the_book_keeps_its_positions_and_says_why(change: dict, status: str) -> None:
+    market, before = holding_then(**change)
+    book = market.step(before, 2)
+    assert row(book, "USD")["status"] == status
+    assert row(book, "A")["shares"] == row(before, "A")["shares"]
+    assert book["order_shares"].null_count() == book.height
+    if status != "optimal":
+        assert book["target_weight"].null_count() == book.height
+
+
+def test_without_a_covariance_nothing_is_ordered() -> None:
+    market, before = holding_then()
+    inputs = market.inputs(2)
+    book = step(before, **(inputs | {"covariance": inputs["covariance"].clear()}))
+    assert row(book, "USD")["status"] == "no covariance"
+    assert book["order_shares"].null_count() == book.height
+
+
+def test_an_empty_universe_orders_nothing() -> None:
+    market = Market({"A": flat(100.0)}, members={0: []})
+    (book,) = market.run(0)
+    assert book["symbol"].to_list() == ["USD"]
+    assert row(book, "USD")["status"] == "no predictions"
+    assert book.schema == {name: dtype for name, dtype in BOOK.schema.items() if name != "known_at"}
+
+
+def test_an_unsolved_programme_sends_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsolved(problem: Problem) -> Solution:
+        return Solution(problem, None, np.nan, "unsolved", np.nan, {}, {}, (), "Clarabel: MaxIterations", 200)
+
+    market, before = holding_then(alphas=wanting(-0.5, "A"))
+    monkeypatch.setattr(decision, "solve", unsolved)
+    book = market.step(before, 2)
+    assert (row(book, "USD")["status"], row(book, "USD")["detail"]) == ("unsolved", "Clarabel: MaxIterations")
+    assert row(book, "A")["shares"] == row(before, "A")["shares"]
+    assert book["order_shares"].null_count() == book.height
+
+
+def test_weights_that_break_a_limit_outside_the_solver_send_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    market, before = holding_then(alphas=wanting(-0.5, "A"))
+    monkeypatch.setattr(decision, "solve", lambda p: replace(solve(p, LADDER), weights=np.array([0.51])))
+    book = market.step(before, 2)
+    assert row(book, "USD")["status"] == "unsolved"
+    assert row(book, "USD")["detail"].startswith("a limit is broken by 0.01")
+    assert book["order_shares"].null_count() == book.height
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+
+seeds = st.integers(0, 100_000)
+LAST = 11
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds)
+def test_net_asset_value_moves_by_profit_less_costs(seed: int) -> None:
+    books = random_market(seed).run(LAST)
+    for before, after in zip(books, books[1:], strict=False):
+        change = nav(after) - nav(before)
+        explained = math.fsum(after["pnl_usd"]) - math.fsum(after["cost_usd"].drop_nulls())
+        assert change == pytest.approx(explained, abs=1e-9 * nav(before))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds)
+def test_the_book_agrees_with_a_double_entry_ledger(seed: int) -> None:
+    market = random_market(seed)
+    books = market.run(LAST)
+    for book, ledger in zip(books, replay(market, books, DAYS[: LAST + 1]), strict=True):
+        assert math.fsum(ledger.accounts.values()) == pytest.approx(0.0, abs=1e-3)
+        assert nav(book) == pytest.approx(ledger.nav, rel=1e-9)
+        assert row(book, "USD")["value_usd"] == pytest.approx(ledger.accounts["cash"], rel=1e-9, abs=1e-4)
+        held = {s: n for s, n in zip(book["symbol"], book["shares"], strict=True) if n and s != "USD"}
+        assert held == pytest.approx({s: n for s, n in ledger.shares.items() if n}, rel=1e-12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.integers(0, LAST - 1))
+def test_going_on_from_stored_state_gives_the_same_bits(seed: int, stop: int) -> None:
+    market = random_market(seed)
+    whole = market.run(LAST)
+    file = io.BytesIO()
+    whole[stop].write_parquet(file, compression="zstd")
+    resumed = market.run(LAST, first=stop + 1, state=pl.read_parquet(file))
+    for one, other in zip(whole[stop + 1 :], resumed, strict=True):
+        assert_frame_equal(one, other, check_exact=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds)
+def test_decided_weights_keep_their_limits(seed: int) -> None:
+    market = random_market(seed)
+    chosen = market.portfolio
+    for t, book in enumerate(market.run(LAST)):
+        status = row(book, "USD")["status"]
+        if status not in {"optimal", "relaxed"}:
+            assert book["order_shares"].null_count() == book.height
+            continue
+        names = book.filter(pl.col("symbol") != "USD", pl.col("target_weight").is_not_null())
+        weight, target = (names["value_usd"] / nav(book)).to_numpy(), names["target_weight"].to_numpy()
+        assert target.sum() + row(book, "USD")["target_weight"] == pytest.approx(1.0, abs=1e-9)
+        assert (target <= np.maximum(weight, chosen.weight_cap) + 1e-6).all()
+        assert (target >= 0).all()
+        if status == "optimal":
+            counted = np.isin(names["symbol"].to_list(), market.universe(t)["symbol"].to_list())
+            assert np.abs(target - weight)[counted].sum() <= chosen.turnover_cap + 1e-6
+            assert row(book, "USD")["target_weight"] >= chosen.cash_floor - 1e-6
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds)
+def test_nobody_is_short_and_nobody_borrows(seed: int) -> None:
+    for book in random_market(seed).run(LAST):
+        assert (book["shares"] >= -1e-6).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.integers(1, LAST - 1))
+def test_a_step_never_sees_what_comes_later(seed: int, t: int) -> None:
+    market = random_market(seed)
+    before = market.run(t - 1)[-1]
+    book = market.step(before, t)
+    for bars in market.prices.values():
+        bars[t + 1 :] = [(1.0, 1000.0)] * (LAST - t)
+    last = DAYS[t + 1]
+    market.actions = [action for action in market.actions if DAYS[action["ex"]] <= last and action["known"] <= t]
+    assert_frame_equal(market.step(before, t), book, check_exact=True)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_rows_keep_the_contract_of_the_dataset(seed: int) -> None:
+    for book in random_market(seed).run(LAST):
+        assert book.schema == {name: dtype for name, dtype in BOOK.schema.items() if name != "known_at"}
+        assert book["symbol"].to_list() == sorted(set(book["symbol"]))
+        for column in BOOK.columns:
+            values = book[column.name]
+            assert column.nullable or not values.null_count()
+            if values.dtype == pl.Float64:
+                assert values.drop_nulls().is_finite().all()
+            if column.above is not None:
+                assert (values.drop_nulls() > column.above).all()
+            if column.at_least is not None:
+                assert (values.drop_nulls() >= column.at_least).all()
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_a_state_that_is_not_of_the_session_before_is_refused() -> None:
+    market = Market({"A": flat(100.0)})
+    (book,) = market.run(0)
+    with pytest.raises(ValueError, match=r"not of 2016-01-05, the session before 2016-01-06; store that first"):
+        market.step(book, 2)
+
+
+def test_a_security_named_as_cash_is_refused() -> None:
+    market = Market({"USD": flat(100.0)})
+    with pytest.raises(ValueError, match="a security is named USD"):
+        market.run(0)
+
+
+def test_a_ruined_account_is_refused() -> None:
+    delisting = {"symbol": "A", "action": "delisting", "value": -1.0, "ex": 3}
+    prices = [*flat(100.0, 3), *[None] * 9]
+    whole = Portfolio(weight_cap=1.0, turnover_cap=2.0)
+    market = Market({"A": prices}, [delisting], {0: {"A": 0.5}}, portfolio=whole, execution=FREE)
+    with pytest.raises(ValueError, match="the account is ruined"):
+        market.run(3)
+
+
+def test_sessions_of_the_fixture_are_those_of_the_calendar() -> None:
+    assert DAYS[:2] == [dt.date(2016, 1, 4), dt.date(2016, 1, 5)]

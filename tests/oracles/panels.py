@@ -1,0 +1,117 @@
+"""Small markets for tests: frames from plain lists, and random ones with holes, from a seed."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from feature_store import sessions as calendar
+from feature_store.dataset import Dataset
+from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, UNIVERSE
+from quant_assets.features.panel import window
+
+FIRST = dt.date(2015, 1, 2)
+
+
+def sessions(n: int, first: dt.date = FIRST) -> list[dt.date]:
+    start = calendar.index_of(first)
+    return list(calendar.all_sessions()[start : start + n])
+
+
+def stored(dataset: Dataset) -> dict[str, pl.DataType]:
+    """The columns that a pure function sees and returns."""
+    return {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
+
+
+def assert_stored_as(frame: pl.DataFrame, dataset: Dataset, also: tuple[str, ...] = ()) -> None:
+    """Columns and types are the dataset's, keys are unique, and what may not be null is not."""
+    expected = stored(dataset)
+    assert set(frame.columns) == {*expected, *also}
+    assert {name: frame.schema[name] for name in expected} == expected
+    assert not frame.select("event_date", *dataset.key).is_duplicated().any()
+    for column in dataset.columns:
+        assert column.nullable or frame[column.name].null_count() == 0
+
+
+def bars(rows: list[tuple[dt.date, str, float, float]], volume: int = 1000) -> pl.DataFrame:
+    """BARS from (day, symbol, open, close)."""
+    whole = [(day, symbol, o, max(o, c), min(o, c), c, volume) for day, symbol, o, c in rows]
+    return pl.DataFrame(whole, schema=stored(BARS), orient="row").sort("symbol", "event_date")
+
+
+def actions(rows: list[tuple[dt.date, str, str, float | None]]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema=stored(CORPORATE_ACTIONS), orient="row")
+    return frame.sort("symbol", "action", "event_date")
+
+
+def members(rows: list[tuple[dt.date, str, bool]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=stored(MEMBERS), orient="row")
+
+
+def universe(rows: list[tuple[dt.date, str, bool]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=stored(UNIVERSE), orient="row")
+
+
+def industries(rows: list[tuple[dt.date, str, str]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=stored(INDUSTRIES), orient="row")
+
+
+def adjusted(
+    days: list[dt.date], returns: dict[str, list[float | None]], intraday: float = 0.0, dollars: float | None = 1e6
+) -> pl.DataFrame:
+    """ADJUSTED_BARS of one-step log returns per symbol; None means no bar."""
+    rows = [
+        (day, symbol, r, 0.0, intraday, 1.0, 0.0, 100.0, 100.0, dollars)
+        for symbol, path in returns.items()
+        for day, r in zip(days, path, strict=True)
+        if r is not None
+    ]
+    frame = pl.DataFrame(rows, schema=stored(ADJUSTED_BARS), orient="row")
+    return frame.with_columns(pl.col("log_return").fill_nan(None)).sort("symbol", "event_date")
+
+
+def random_market(seed: int, n_sessions: int, n_symbols: int = 4) -> tuple[pl.DataFrame, pl.DataFrame, list[dt.date]]:
+    """BARS with missing bars and volumes, CORPORATE_ACTIONS also on weekends and after the end, and the sessions."""
+    rng = np.random.default_rng(seed)
+    days = sessions(n_sessions)
+    rows, acts = [], []
+    for symbol in [f"S{i}" for i in range(n_symbols)]:
+        close = 50 * np.exp(np.cumsum(rng.normal(0, 0.03, n_sessions)))
+        opens = close * np.exp(rng.normal(0, 0.01, n_sessions))
+        present = rng.random(n_sessions) > 0.15
+        rows += [(days[t], symbol, float(opens[t]), float(close[t])) for t in np.flatnonzero(present)]
+        for day in rng.choice(n_sessions + 8, size=4, replace=False):
+            ex_date = days[0] + dt.timedelta(days=int(day * 7 / 5))
+            acts.append((ex_date, symbol, "split", float(rng.choice([0.5, 2.0, 1.5]))))
+            acts.append(
+                (ex_date + dt.timedelta(days=int(rng.integers(0, 3))), symbol, "cash_dividend", float(rng.random()))
+            )
+    frame = bars(rows).with_columns(volume=pl.when(pl.Series(rng.random(len(rows)) > 0.1)).then("volume"))
+    return (
+        frame,
+        actions(acts).unique(["symbol", "action", "event_date"], keep="first").sort("symbol", "action", "event_date"),
+        days,
+    )
+
+
+def random_returns(
+    seed: int, n_sessions: int, n_symbols: int = 4, holes: float = 0.1
+) -> tuple[pl.DataFrame, list[dt.date]]:
+    """ADJUSTED_BARS with missing bars, null returns and null dollar volumes, and the sessions."""
+    rng = np.random.default_rng(seed)
+    days = sessions(n_sessions)
+    paths = {
+        f"S{i}": [None if rng.random() < holes else float(r) for r in rng.normal(0, 0.02, n_sessions)]
+        for i in range(n_symbols)
+    }
+    frame = adjusted(days, paths)
+    n = len(frame)
+    return frame.with_columns(
+        log_return=pl.when(pl.Series(rng.random(n) > 0.02)).then("log_return"),
+        intraday_log_return=pl.Series(rng.normal(0, 0.01, n)),
+        dollar_volume_usd=pl.when(pl.Series(rng.random(n) > 0.05)).then(pl.Series(rng.uniform(1e5, 1e8, n))),
+    ), days
+
+
+def last_window(frame: pl.DataFrame, days: list[dt.date], length: int) -> pl.DataFrame:
+    return window(frame, days[-1], length)

@@ -1,0 +1,209 @@
+"""The repository's own habits: pins, contracts on imports, documents that point somewhere."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from feature_store.schemas.catalogue import DATASETS
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("configs", "feature_store", "quant_resources", "quant_assets")
+
+
+def own_files() -> list[Path]:
+    """Files that are tracked or would be."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: there is no list of tracked files")
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def pins() -> dict[str, str]:
+    """Package to version, as constraints.txt says."""
+    found = (pin_of(line) for line in (ROOT / "constraints.txt").read_text().splitlines())
+    return {canonicalize_name(pin[0]): pin[1] for pin in found if pin}
+
+
+def pin_of(line: str) -> tuple[str, str] | None:
+    return None if line.startswith("#") else tuple(line.split("=="))  # type: ignore[return-value]
+
+
+def requirements(text: list[str], extra: str = "") -> list[Requirement]:
+    """Those that hold on this machine."""
+    parsed = [Requirement(line) for line in text]
+    return [r for r in parsed if r.marker is None or r.marker.evaluate({"extra": extra})]
+
+
+def lint_imports(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    run = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", run, "--no-logo", "--no-cache", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def makefile_targets() -> dict[str, str | None]:
+    """Target to what help says of it."""
+    text = (ROOT / "Makefile").read_text()
+    return dict(re.findall(r"^([a-z][\w-]*):(?!=)[^#\n]*(?:## (.+))?$", text, flags=re.MULTILINE))
+
+
+# -- known values ------------------------------------------------------------------------------------------------------
+
+
+def test_imports_go_the_way_the_design_says() -> None:
+    result = lint_imports(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_make_help_lists_every_target_with_its_sentence() -> None:
+    shown = subprocess.run(
+        ["make", "-C", str(ROOT), "--no-print-directory"], capture_output=True, text=True, check=True
+    )
+    listed = {line.split()[0]: " ".join(line.split()[1:]) for line in shown.stdout.splitlines() if line}
+    assert listed == makefile_targets()
+    assert all(listed.values())
+    assert {"demo", "test", "check", "ui", "bench", "help"} <= listed.keys()
+
+
+def test_dagster_finds_the_definitions_where_they_are() -> None:
+    (place,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
+    assert (ROOT / (place["python_module"].replace(".", "/") + ".py")).exists()
+
+
+def test_the_changelog_of_this_version_has_a_heading_for_numbers() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    section = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1]
+    assert section.startswith(version)
+    assert "\n### Numerics\n" in section
+
+
+# -- properties --------------------------------------------------------------------------------------------------------
+
+
+def test_every_constraint_is_one_exact_version_and_names_no_place() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    odd = [line for line in lines if not re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.!+]*", line)]
+    assert odd == []
+
+
+def test_constraints_keep_what_pyproject_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [Requirement(line) for line in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    taken = pins()
+    wrong = [str(r) for r in asked if not r.specifier.contains(taken.get(canonicalize_name(r.name), "0"))]
+    assert wrong == []
+
+
+def test_everything_that_is_needed_is_pinned_however_indirectly() -> None:
+    waiting = [(r, "") for extra in ("", "dev") for r in requirements(requires("asof") or [], extra)]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        requirement, extra = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        for inner in ("", *requirement.extras):
+            waiting += [(r, inner) for r in requirements(requires(name) or [], inner)]
+    assert {name for name, _ in seen} - pins().keys() == set()
+
+
+def test_no_tracked_file_names_a_registry_or_a_place_on_this_machine() -> None:
+    # put together from pieces, so that this file does not hold them
+    hosts = ["pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js", "deb.debian" + ".org"]
+    folders = [f"/{name}/" for name in ("work", "root", "farm", "home", "Users")] + ["/opt/" + "pypi", f"{ROOT}/"]
+    found = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in own_files()
+        for text in [path.read_bytes()]
+        for word in hosts + folders
+        if word.encode() in text
+    ]
+    assert found == []
+
+
+def test_every_link_in_the_documents_leads_somewhere() -> None:
+    documents = [path for path in own_files() if path.suffix == ".md"]
+    broken = [
+        f"{document.relative_to(ROOT)}: {target}"
+        for document in documents
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
+        if "://" not in target and not (document.parent / target).exists()
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_picture_of_the_graph_shows_every_dataset(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_decisions_are_numbered_without_gaps_and_listed() -> None:
+    pages = sorted(path.name for path in (ROOT / "docs" / "adr").glob("*.md"))
+    assert [int(name[:4]) for name in pages] == list(range(1, len(pages) + 1))
+    shown = (ROOT / "docs" / "architecture.md").read_text()
+    assert all(f"adr/{name}" in shown for name in pages)
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages and their contracts, to spoil."""
+    folder = tmp_path_factory.mktemp("copy")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / ".importlinter", folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("quant_assets/market/universe.py", "import dagster", "pure"),
+        ("quant_assets/risk/covariance.py", "import configs.load", "pure"),
+        ("quant_assets/alpha/ridge.py", "import feature_store.store", "pure"),
+        ("quant_assets/execution/fills.py", "import time", "clock"),
+        ("quant_assets/regimes/hmm.py", "import quant_assets.windows", "mechanism"),
+        ("quant_assets/features/stock.py", "import quant_assets.alpha.ridge", "slices"),
+        ("quant_assets/alpha/ridge.py", "import quant_assets.risk.covariance", "slices"),
+        ("quant_assets/windows.py", "import quant_assets.market.universe", "slices"),
+        ("quant_assets/risk/assets.py", "import quant_assets.market.assets", "assets"),
+        ("quant_assets/execution/fills.py", "import quant_assets.execution.checks", "checks"),
+        ("feature_store/index.py", "import configs.settings", "packages"),
+        ("quant_resources/home.py", "import quant_assets.windows", "packages"),
+        ("configs/settings.py", "import dagster", "memory"),
+    ],
+)
+def test_an_import_against_the_design_is_caught(copy: Path, module: str, line: str, contract: str) -> None:
+    path = copy / module
+    whole = path.read_text()
+    path.write_text(f"{whole}\n{line}\n")
+    try:
+        result = lint_imports(copy, "--contract", contract)
+    finally:
+        path.write_text(whole)
+    assert result.returncode == 1
+    assert "0 kept, 1 broken" in result.stdout
+    assert f"{module.removesuffix('.py').replace('/', '.')} -> {line.removeprefix('import ')}" in result.stdout
+
+
+def test_without_python_311_make_says_what_to_do(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    command = ["make", "-C", str(tmp_path), "install", "PYTHON=no-such-python"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "asof needs Python 3.11" in result.stderr
+    assert "make PYTHON=" in result.stderr
+    assert not (tmp_path / ".venv").exists()
