@@ -4,12 +4,16 @@ import datetime as dt
 import itertools
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from feature_store import sessions
 from quant_assets.graph import all_assets
 from quant_assets.session_asset import sessions_needed
 from quant_assets.windows import SessionAsset
 from quant_resources.home import Home
+
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
 
 
 def selected_names(assets: Sequence[SessionAsset], select: Sequence[str]) -> list[str]:
@@ -83,10 +87,11 @@ def _run(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: C
     definitions = build(home)
     keys = [dg.AssetKey(name.split("/")) for name in names]
     with dg.DagsterInstance.get() as instance:
-        result = definitions.get_job_def(ALL_ASSETS).execute_in_process(
+        result = definitions.resolve_job_def(ALL_ASSETS).execute_in_process(
             instance=instance,
             asset_selection=keys,
             raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "INFO"}}}},
             tags={
                 ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
                 ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
@@ -105,5 +110,5 @@ def _run(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: C
     return ok and result.success
 
 
-def _root(error):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 -- Dagster's SerializableErrorInfo
+def _root(error: "SerializableErrorInfo") -> "SerializableErrorInfo":
     return _root(error.cause) if error.cause else error

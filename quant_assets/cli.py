@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Point-in-time equity research and trading.",
 )
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 160)
 
 Day = Annotated[str, typer.Argument()]
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
@@ -53,7 +53,9 @@ def backfill(
     last: To = None,
     profile: Annotated[str | None, typer.Option(help="name or YAML path; default the home's, else demo")] = None,
     data: Annotated[str | None, typer.Option(help="folder in place of the profile's")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable; the home remembers it")
+    ] = None,
     select: Select = None,
     workers: Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")] = 1,
 ) -> None:
@@ -173,10 +175,11 @@ def ui(context: typer.Context) -> None:
 def _choose(profile: str | None, data: str | None, overrides: list[str] | None) -> Home:
     home = Home.of_environment()
     known = home.choice()
-    pairs = dict(_pair(text) for text in overrides) if overrides is not None else known.overrides
-    choice = Choice(profile or known.profile, str(Path(data).absolute()) if data else known.data, pairs)
-    if profile and profile != known.profile and not data:
-        choice = Choice(profile, None, pairs if overrides is not None else {})
+    another = profile is not None and profile != known.profile
+    kept = {} if another else known.overrides
+    pairs = kept | dict(_pair(text) for text in overrides or [])
+    folder = str(Path(data).absolute()) if data else None if another else known.data
+    choice = Choice(profile or known.profile, folder, pairs)
     Home.check(choice)
     home.remember(choice)
     return home

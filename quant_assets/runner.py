@@ -221,9 +221,9 @@ class Runner:
         rows, found = {}, {}
         for t, frame in frames.items():
             rows[t] = frame.drop("grade", strict=False)
-            worst = frame.get_column("grade").max() if "grade" in frame.columns and frame.height else Grade.OBSERVED
+            worst = max(frame.get_column("grade").to_list(), default=0) if "grade" in frame.columns else 0
             digest = content_hash(rows[t].select(sorted(rows[t].columns)), asset.dataset.sort_key)
-            found[t] = Expected({**base, "input:payload": digest}, Grade(int(worst)), None)  # type: ignore[call-overload]
+            found[t] = Expected({**base, "input:payload": digest}, Grade(worst), None)
         return rows, found
 
     def require_inputs(self, asset: SessionAsset, chunk: Sequence[dt.date]) -> None:

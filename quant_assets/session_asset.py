@@ -3,12 +3,14 @@
 import datetime as dt
 import json
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
 import dagster as dg
+from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
 from configs.settings import Profile
 from feature_store import sessions
@@ -36,7 +38,13 @@ DESCRIPTIONS = {
 def to_dagster(asset: SessionAsset, profile: Profile) -> dg.AssetsDefinition:
     """The asset with one partition a session, run for a session or a range in one step."""
     checks = [CONTRACT, NO_LOOKAHEAD, *asset.checks]
+    with warnings.catch_warnings():
+        # backfill policies and mappings onto sessions before history began: pinned with dagster, and tested
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _decorated(asset, profile, checks)
 
+
+def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> dg.AssetsDefinition:
     @dg.asset(
         key=asset.name.split("/"),
         partitions_def=session_partitions(profile.history.start),
@@ -54,9 +62,8 @@ def to_dagster(asset: SessionAsset, profile: Profile) -> dg.AssetsDefinition:
         code_version=code_version(asset.function.__module__) if asset.function else None,
         description=f"{asset.dataset.description} ({DESCRIPTIONS[asset.kind]})",
         metadata={"dagster/column_schema": _column_schema(asset.dataset), "schema_version": asset.dataset.version},
-        name=None,
     )
-    def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:
+    def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
         targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
         with workers(platform.workers) as pool:
             runner = make_runner(platform, context.run_id, pool)
@@ -85,7 +92,7 @@ def workers(count: int) -> Iterator[Executor | None]:
 
 def _materialize(
     context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     outcomes: list[Outcome] = []
     try:
         for group in runner.run(asset, targets):
@@ -112,9 +119,17 @@ def _materialize(
 
 
 def report_partitions(context: dg.AssetExecutionContext, metadata: dict[str, dict[str, float | str]]) -> None:
-    """Metadata of each partition, for the UI's plots."""
-    for key, values in metadata.items():
-        context.add_asset_metadata(values, partition_key=key)
+    """Metadata of each partition, for the UI's plots.
+
+    `context.add_asset_metadata` lists the range's partitions and copies all metadata at every call: 2,977 sessions take
+    minutes. The accumulator behind it takes them at once.
+    """
+    step = context.get_step_execution_context()
+    accumulated = dict(step._metadata_accumulator.per_output_metadata)
+    accumulated |= {
+        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): values for key, values in metadata.items()
+    }
+    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata=accumulated)
 
 
 def check_result(runner: Runner, asset: SessionAsset, name: str, judged: int) -> dg.AssetCheckResult:
@@ -141,7 +156,7 @@ def _metadata(outcome: Outcome) -> dict[str, float | str]:
         "seconds": round(outcome.seconds, 4),
         "generation": partition.generation,
         "content_hash": partition.content_hash,
-        **{name: value for name, value in outcome.figures.items()},
+        **outcome.figures,
     }
 
 

@@ -8,7 +8,7 @@ from feature_store import sessions
 from feature_store.store import Store
 from quant_assets.calculation import Calculation
 from quant_assets.graph import all_assets
-from quant_assets.runner import Runner
+from quant_assets.runner import Expected, Runner
 from quant_resources.home import Home
 from quant_resources.vendors.protocol import make_vendor
 
@@ -52,7 +52,7 @@ def _stale(runner: Runner, asset: Any, stored: Sequence[dt.date]) -> int:  # noq
     if asset.kind == "source":
         base = runner.base_parts(asset)
         return sum(any(p.parts.get(name) != value for name, value in base.items()) for p in partitions.values())
-    expected = {}
+    expected: dict[dt.date, Expected] = {}
     for _, year in _by_year(stored):
         expected |= runner.expected(asset, year)
     return sum(expected[s].fingerprint != partitions[s].fingerprint for s in stored)

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from feature_store.schemas.catalogue import DATASETS
+from quant_assets.cli import app
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("configs", "feature_store", "quant_resources", "quant_assets")
@@ -77,6 +78,12 @@ def test_make_help_lists_every_target_with_its_sentence() -> None:
 def test_dagster_finds_the_definitions_where_they_are() -> None:
     (place,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
     assert (ROOT / (place["python_module"].replace(".", "/") + ".py")).exists()
+
+
+def test_the_readme_lists_every_command() -> None:
+    listed = re.findall(r"^\| `asof (\w+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    commands = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+    assert sorted(listed) == sorted(commands)
 
 
 def test_the_changelog_of_this_version_has_a_heading_for_numbers() -> None:

@@ -137,7 +137,8 @@ def _as_of_open(start: Opening, split: Array) -> Array:
     """
     adjustment = split * start.reference_price / start.price
     late = np.abs(adjustment - 1.0) > 1e-9
-    return np.where(late, np.trunc(start.orders * adjustment), start.orders)
+    # to a thousandth of a share first, as the ratio of two prices is not the split to its last digit
+    return np.where(late, np.trunc(np.round(start.orders * adjustment, 3)), start.orders)
 
 
 def _endings(market: Tape, shares: Array, without_bar: Array, execution: Execution) -> tuple[Array, Words]:

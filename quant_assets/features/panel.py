@@ -70,4 +70,10 @@ def panel(frame: pl.DataFrame, sessions: list[dt.date], key: str = "symbol") -> 
 
 def window(frame: pl.DataFrame, session: dt.date, length: int) -> pl.DataFrame:
     """Rows whose event_date is one of the last `length` sessions up to and including `session`."""
-    return frame.filter(pl.col("event_date").is_between(calendar.shift(session, 1 - length), session))
+    return frame.filter(pl.col("event_date").is_between(window_sessions(session, length)[0], session))
+
+
+def window_sessions(session: dt.date, length: int) -> list[dt.date]:
+    """The last `length` sessions up to and including `session`; fewer where the calendar begins."""
+    end = calendar.index_of(session) + 1
+    return list(calendar.all_sessions()[max(0, end - length) : end])

@@ -11,9 +11,8 @@ from hmmlearn.hmm import GaussianHMM
 from numba import njit
 
 from configs.settings import Regimes
-from feature_store import sessions as calendar
 from feature_store.schemas.regimes import HMM_FITS, VOLATILITY_STATES
-from quant_assets.features.panel import Array, panel, window
+from quant_assets.features.panel import Array, panel, window, window_sessions
 
 PERCENT = 100.0  # EM on raw daily returns is swamped by its own variance prior (reference/README.md)
 PERSISTENCE = 0.95  # where EM starts: states last 20 sessions
@@ -276,7 +275,7 @@ def volatility_states(returns: pl.DataFrame, fits: pl.DataFrame, session: dt.dat
     in_force = fits.filter(pl.col("event_date") == session, pl.col("industry").is_in(seen["industry"].implode()))
     rows: list[dict[str, object]] = []
     if len(in_force):
-        where = panel(seen, calendar.between(seen["event_date"].min(), session), key="industry")  # type: ignore[arg-type]
+        where = panel(seen, window_sessions(session, settings.lookback_sessions), key="industry")
         series = dict(zip(where.symbols, where.dense(seen["log_return"]).T * PERCENT, strict=True))
         states = in_force.sort("industry", "state").partition_by("industry", maintain_order=True)
         rows = [_state_row(series[model["industry"][0]], model, session) for model in states]

@@ -7,9 +7,8 @@ import numpy as np
 import polars as pl
 
 from configs.settings import Risk
-from feature_store import sessions as calendar
 from feature_store.schemas.risk import COVARIANCE
-from quant_assets.features.panel import Array, panel, window
+from quant_assets.features.panel import Array, panel, window, window_sessions
 
 SESSIONS_PER_YEAR = 252
 MAX_CORRELATION = 0.99  # at 1 the covariance is singular and hedges look free
@@ -35,7 +34,7 @@ def constant_correlation(bars: pl.DataFrame, universe: pl.DataFrame, session: dt
         .drop_nulls()
         .join(tradable, on="symbol", how="semi")
     )
-    where = panel(seen, calendar.between(calendar.shift(session, 1 - settings.lookback_sessions), session))
+    where = panel(seen, window_sessions(session, settings.lookback_sessions))
     returns = np.expm1(where.dense(seen["log_return"]))
     count, deviation = observations(returns), sample_deviation(returns)
     kept = (count >= settings.min_observations) & (deviation > 0)

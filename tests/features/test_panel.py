@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant_assets.features.panel import panel, window
+from feature_store import sessions as calendar
+from quant_assets.features.panel import panel, window, window_sessions
 from tests.lookahead import assert_causal, assert_stream_equals_batch
 from tests.oracles.panels import adjusted, random_returns, sessions
 
@@ -37,6 +38,11 @@ def test_an_empty_frame_is_an_empty_panel():
 def test_a_window_holds_the_last_sessions_and_the_session():
     frame = adjusted(DAYS, {"A": [1.0, 2.0, 3.0, 4.0]})
     assert window(frame, DAYS[2], 2)["log_return"].to_list() == [2.0, 3.0]
+
+
+def test_a_window_is_short_where_the_calendar_begins():
+    first = calendar.all_sessions()[0]
+    assert window_sessions(calendar.shift(first, 1), 252) == [first, calendar.shift(first, 1)]
 
 
 # properties

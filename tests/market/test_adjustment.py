@@ -72,7 +72,7 @@ def test_an_ex_date_on_a_weekend_acts_on_the_next_bar():
 def test_what_the_last_session_cannot_see_a_withdrawal_and_a_delisting_do_nothing():
     prices = bars([(DAYS[0], "A", 10.0, 10.0), (DAYS[1], "A", 11.0, 11.0)])
     acts = actions(
-        [(DAYS[7], "A", "split", 2.0), (DAYS[1], "A", "cash_dividend", None), (DAYS[1], "A", "delisting", -1.0)]
+        [(DAYS[7], "A", "split", -2.0), (DAYS[1], "A", "cash_dividend", None), (DAYS[1], "A", "delisting", -1.0)]
     )
     assert_frame_equal(
         adjusted_bars(prices, acts, DAYS[:2], MARKET), adjusted_bars(prices, NONE, DAYS[:2], MARKET), check_exact=True

@@ -74,9 +74,8 @@ class Ledger:
                 self.last_price[symbol], self.without_bar[symbol] = closes[symbol], 0
             else:
                 self.without_bar[symbol] += 1
-            if self.shares[symbol]:
-                worth = self.shares[symbol] * self.last_price[symbol]
-                self.post(symbol, INCOME, worth - self.accounts[symbol])
+            worth = self.shares[symbol] * self.last_price.get(symbol, 0.0)
+            self.post(symbol, INCOME, worth - self.accounts[symbol])
 
     def end(self, symbol: str, simple_return: float) -> None:
         """Close a position at its mark times one plus the return."""
@@ -121,7 +120,7 @@ def _orders(book: pl.DataFrame, now: list[dict], then: list[dict], decided: dt.d
     for row in book.filter(pl.col("order_shares").is_not_null()).to_dicts():
         actual = _ratio(now, row["symbol"], decided, session)
         assumed = _ratio(then, row["symbol"], decided, session)
-        shares = row["order_shares"] if actual == assumed else math.trunc(row["order_shares"] * actual / assumed)
+        shares = row["order_shares"] if actual == assumed else math.trunc(round(row["order_shares"] * actual / assumed, 3))
         orders.append(row | {"shares": shares})
     return orders
 
