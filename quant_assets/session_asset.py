@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-import traceback
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 
 import dagster as dg
+from dagster._core.events import DagsterEventBatchMetadata
 from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
 from configs.settings import Profile
@@ -63,7 +64,7 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
         description=f"{asset.dataset.description} ({DESCRIPTIONS[asset.kind]})",
         metadata={"dagster/column_schema": _column_schema(asset.dataset), "schema_version": asset.dataset.version},
     )
-    def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
+    def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
         targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
         with workers(platform.workers) as pool:
             runner = make_runner(platform, context.run_id, pool)
@@ -92,7 +93,7 @@ def workers(count: int) -> Iterator[Executor | None]:
 
 def _materialize(
     context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     outcomes: list[Outcome] = []
     try:
         for group in runner.run(asset, targets):
@@ -101,15 +102,9 @@ def _materialize(
                 done = len(outcomes)
                 context.log.info(f"{asset.name}: {done} of {len(targets)} sessions, up to {group[-1].session}")
         verdicts = judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
-    except Exception:
+    except BaseException:
         # What was stored before the failure is stored: Dagster is told exactly those sessions.
-        for outcome in outcomes:
-            context.log_event(
-                dg.AssetMaterialization(
-                    context.asset_key, partition=outcome.session.isoformat(), metadata=_metadata(outcome)
-                )
-            )
-        context.log.error(traceback.format_exc())
+        log_stored(context, {o.session.isoformat(): _metadata(o) for o in outcomes})
         raise
     report_partitions(context, {o.session.isoformat(): _metadata(o) for o in outcomes})
     judged = {name: [v for v in verdicts if v.check == name] for name in (CONTRACT, NO_LOOKAHEAD, *asset.checks)}
@@ -130,6 +125,18 @@ def report_partitions(context: dg.AssetExecutionContext, metadata: dict[str, dic
         AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): values for key, values in metadata.items()
     }
     step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata=accumulated)
+
+
+def log_stored(context: dg.AssetExecutionContext, metadata: dict[str, dict[str, float | str]]) -> None:
+    """Materializations of the sessions that a failing step has stored, as one batch of events.
+
+    `context.log_event` writes each on its own: 24 s for 2,000 sessions where a batch takes one.
+    """
+    step = context.get_step_execution_context()
+    batch, last = str(uuid.uuid4()), len(metadata) - 1
+    for i, (session, values) in enumerate(metadata.items()):
+        stored = dg.AssetMaterialization(context.asset_key, metadata=values, partition=session)
+        dg.DagsterEvent.asset_materialization(step, stored, DagsterEventBatchMetadata(batch, i == last))
 
 
 def check_result(runner: Runner, asset: SessionAsset, name: str, judged: int) -> dg.AssetCheckResult:
