@@ -47,13 +47,13 @@ def validated(dataset: Dataset, group: Sequence[tuple[dt.date, pl.DataFrame]]) -
 
 
 def _ordered(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> pl.DataFrame:
-    expected = dataset.schema
-    missing = [name for name in expected if name not in frame.columns]
-    extra = [name for name in frame.columns if name not in expected]
+    expected, found = dataset.schema, frame.schema
+    missing = [name for name in expected if name not in found]
+    extra = [name for name in found if name not in expected]
     wrong = [
-        f"{name} is {frame.schema[name]}, not {dtype}"
+        f"{name} is {found[name]}, not {dtype}"
         for name, dtype in expected.items()
-        if name in frame.columns and frame.schema[name] != dtype
+        if name in found and found[name] != dtype
     ]
     if missing or extra or wrong:
         raise ContractError(f"{dataset.name} {session}: missing {missing}, unknown {extra}, types {wrong}")

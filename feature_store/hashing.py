@@ -17,15 +17,16 @@ def content_hash(frame: pl.DataFrame, sort_key: Sequence[str] = ()) -> str:
     """
     if sort_key:
         frame = frame.sort(sort_key)
-    names = sorted(frame.columns)
-    nulls = dict(zip(frame.columns, frame.null_count().row(0), strict=True)) if frame.width else {}
+    schema = frame.schema  # a property that is built anew at each access
+    names = sorted(schema)
+    nulls = dict(zip(schema, frame.null_count().row(0), strict=True)) if frame.width else {}
     # one query for all columns: a call of Polars costs more than the work on a small partition
-    plain = frame.select(_without_nulls(name, frame.schema[name], nulls[name] > 0) for name in names)
+    plain = frame.select(_without_nulls(name, schema[name], nulls[name] > 0) for name in names)
     masks = frame.select(pl.col(name).is_null() for name in names if nulls[name])
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     digest.update(f"{frame.height}".encode())
     for name in names:
-        digest.update(f"|{name}:{frame.schema[name]}|".encode())
+        digest.update(f"|{name}:{schema[name]}|".encode())
         if nulls[name]:
             digest.update(masks.get_column(name).to_numpy().tobytes())
         for part in _canonical_bytes(plain.get_column(name)):

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import math
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -344,7 +345,7 @@ LAST = 11
 @given(seeds)
 def test_net_asset_value_moves_by_profit_less_costs(seed: int) -> None:
     books = random_market(seed).run(LAST)
-    for before, after in zip(books, books[1:], strict=False):
+    for before, after in pairwise(books):
         change = nav(after) - nav(before)
         explained = math.fsum(after["pnl_usd"]) - math.fsum(after["cost_usd"].drop_nulls())
         assert change == pytest.approx(explained, abs=1e-9 * nav(before))

@@ -120,7 +120,8 @@ def _orders(book: pl.DataFrame, now: list[dict], then: list[dict], decided: dt.d
     for row in book.filter(pl.col("order_shares").is_not_null()).to_dicts():
         actual = _ratio(now, row["symbol"], decided, session)
         assumed = _ratio(then, row["symbol"], decided, session)
-        shares = row["order_shares"] if actual == assumed else math.trunc(round(row["order_shares"] * actual / assumed, 3))
+        adjusted = math.trunc(round(row["order_shares"] * actual / assumed, 3))
+        shares = row["order_shares"] if actual == assumed else adjusted
         orders.append(row | {"shares": shares})
     return orders
 
