@@ -106,7 +106,7 @@ class Regimes(Settings):
     n_states: int = Field(2, ge=2, le=3)
     lookback_sessions: int = Field(252, ge=60, le=1260)
     min_observations: int = Field(126, ge=30)
-    max_iterations: int = Field(50, ge=1)
+    max_iterations: int = Field(200, ge=1)
     tolerance: float = Field(1e-3, gt=0, description="nats of log likelihood")
     variance_floor: float = Field(0.01, gt=0, description="percent squared")
 

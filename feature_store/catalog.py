@@ -23,7 +23,8 @@ def connect(store: Store, datasets: list[Dataset]) -> duckdb.DuckDBPyConnection:
 def _macro(store: Store, dataset: Dataset) -> str:
     glob = store.layout.folder(dataset.name, dataset.version) / "session=*" / "part.parquet"
     key = ", ".join(f'"{name}"' for name in dataset.sort_key[:-1])
-    rows = f"read_parquet('{str(glob).replace(chr(39), chr(39) * 2)}', hive_partitioning = true) WHERE known_at <= as_of"
+    quoted = str(glob).replace("'", "''")
+    rows = f"read_parquet('{quoted}', hive_partitioning = true) WHERE known_at <= as_of"
     last_word = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY known_at DESC, session DESC) = 1"
     return (
         f"CREATE OR REPLACE MACRO {dataset.name.replace('/', '_')}(as_of) AS TABLE "

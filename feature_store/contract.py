@@ -16,7 +16,7 @@ def pandera_schema(dataset: Dataset) -> pa.DataFrameSchema:
     """The dataset's columns as a pandera schema: types, nulls, bounds, allowed words."""
     columns = {
         "event_date": pa.Column(pl.Date, nullable=False),
-        **{column.name: pa.Column(column.dtype, _checks(column), nullable=column.nullable) for column in dataset.columns},
+        **{c.name: pa.Column(c.dtype, _checks(c), nullable=c.nullable) for c in dataset.columns},
         "known_at": pa.Column(KNOWN_AT, nullable=False),
     }
     return pa.DataFrameSchema(columns, strict=True, name=dataset.name)
@@ -61,15 +61,46 @@ def _ordered(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> pl.Data
 
 
 def _refuse_bad_values(dataset: Dataset, whole: pl.DataFrame) -> None:
-    for column in dataset.columns:
-        if column.dtype.is_float() and not (values := whole.get_column(column.name)).is_finite().fill_null(True).all():
-            row = whole.filter(~values.is_finite()).head(1).to_dicts()[0]
-            raise ContractError(f"{dataset.name}: {column.name} is not finite in {row}; missing is null")
+    wrong = [name for name, found in whole.select(_violations(dataset)).row(0, named=True).items() if found]
+    if not wrong:
+        return
+    for name in [text.removesuffix(":finite") for text in wrong if text.endswith(":finite")]:
+        row = whole.filter(~pl.col(name).is_finite()).head(1).to_dicts()[0]
+        raise ContractError(f"{dataset.name}: {name} is not finite in {row}; missing is null")
     try:
         pandera_schema(dataset).validate(whole, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases.select("column", "check", "failure_case").head(5).to_dicts()
         raise ContractError(f"{dataset.name}: {cases}") from error
+    raise ContractError(f"{dataset.name}: {wrong}")
+
+
+@lru_cache
+def _violations(dataset: Dataset) -> list[pl.Expr]:
+    """What pandera checks, as one query: it looks at column after column, 70 ms for a hundred of them.
+
+    Pandera then says which rows are wrong; a property test holds the two together.
+    """
+    found = []
+    for name, dtype in dataset.schema.items():
+        column = pl.col(name)
+        if dtype.is_float():
+            found.append((~column.is_finite()).any().alias(f"{name}:finite"))
+        if name in ("event_date", "known_at"):
+            found.append(column.is_null().any().alias(f"{name}:null"))
+    for c in dataset.columns:
+        column = pl.col(c.name)
+        if not c.nullable:
+            found.append(column.is_null().any().alias(f"{c.name}:null"))
+        if c.above is not None:
+            found.append((column <= c.above).any().alias(f"{c.name}:above"))
+        if c.at_least is not None:
+            found.append((column < c.at_least).any().alias(f"{c.name}:at_least"))
+        if c.at_most is not None:
+            found.append((column > c.at_most).any().alias(f"{c.name}:at_most"))
+        if c.one_of:
+            found.append((~column.is_in(c.one_of)).any().alias(f"{c.name}:one_of"))
+    return found
 
 
 def _keyed(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> pl.DataFrame:

@@ -58,7 +58,7 @@ class StoredPartition:
     @staticmethod
     def from_footer(text: str) -> "StoredPartition":
         raw: dict[str, Any] = json.loads(text)
-        return StoredPartition(**{field.name: _revive(field.name, raw[field.name]) for field in fields(StoredPartition)})
+        return StoredPartition(**{f.name: _revive(f.name, raw[f.name]) for f in fields(StoredPartition)})
 
     def numbered(self, generation: int) -> "StoredPartition":
         return replace(self, generation=generation)

@@ -66,4 +66,6 @@ def read_footer(path: Path) -> StoredPartition:
     try:
         return StoredPartition.from_footer(pl.read_parquet_metadata(path)[FOOTER])
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError, TypeError) as error:
-        raise CorruptPartitionError(f"{path} cannot be read ({error}); run `asof verify`, then backfill again") from error
+        raise CorruptPartitionError(
+            f"{path} cannot be read ({error}); run `asof verify`, then backfill again"
+        ) from error

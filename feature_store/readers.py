@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from feature_store.dataset import Dataset
@@ -119,7 +120,7 @@ class Reader:
                 if p.written_at < written_before and p.session <= horizon and p.rows
             }
             rows = [
-                (p.session.isoformat(), p.generation, p.late_rows, p.repeated_rows, _iso(p.latest_known_at))
+                (p.session.isoformat(), p.generation, p.late_rows, p.repeated_rows, str(p.latest_known_at))
                 for p in latest.values()
                 if p.last_event and p.first_event and p.last_event >= lowest and p.first_event <= highest
             ]
@@ -148,20 +149,35 @@ def scan(paths: Sequence[str], predicates: Sequence[pl.Expr], columns: Sequence[
 def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataFrame:
     """Of each (event_date, key), the row known last, sorted by (event_date, key).
 
-    `frame` lies in session order, rows of one session in stored order. Few rows have a rival: only those whose key
-    appears in a late or repeated row are compared.
+    `frame` lies in session order, rows of one session in stored order. Few rows have a rival: those whose key appears
+    in a late or repeated row. The winner takes the place of the row that came on time, so that one pass over the
+    columns does; where a key came late only, the frame is sorted.
     """
     key = dataset.sort_key[:-1]
     rivals = pl.col("event_date") != pl.col("session")
     if repeated:
-        rivals |= pl.struct(key) == pl.struct(key).shift(1)
-    late = frame.filter(rivals.fill_null(False))
+        rivals |= pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key)
+    narrow = frame.select(*key, "known_at", "session", late=rivals.fill_null(False)).with_row_index("row")
+    late = narrow.filter("late")
+    if not late.height:
+        return frame
     if late.height * 4 > frame.height:
-        return _last_of_sorted(frame.sort([*key, "known_at", "session"]), key)
-    keys = late.select(key).unique()
-    settled = frame.join(keys, on=key, how="anti", maintain_order="left")
-    contested = frame.join(keys, on=key, how="semi").sort([*key, "known_at", "session"])
-    return pl.concat([settled, _last_of_sorted(contested, key)]).sort(key)
+        return last_of_each(frame, dataset)
+    contested = narrow.join(late.select(key).unique(), on=key, how="semi").sort([*key, "known_at", "session"])
+    winners = _last_of_sorted(contested, key).select(*key, winner="row")
+    places = contested.filter(~pl.col("late")).select(*key, place="row").join(winners, on=key, how="inner")
+    if places.height < winners.height:
+        return last_of_each(frame, dataset)
+    rows = np.arange(frame.height)
+    rows[places.get_column("place").to_numpy()] = places.get_column("winner").to_numpy()
+    kept = pl.Series(rows[~narrow.get_column("late").to_numpy()])
+    return frame.select(pl.all().gather(kept))
+
+
+def last_of_each(frame: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+    """`last_word` of rows in any order, by sorting them all."""
+    key = dataset.sort_key[:-1]
+    return _last_of_sorted(frame.sort([*key, "known_at", "session"]), key)
 
 
 def _last_of_sorted(frame: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
@@ -193,7 +209,3 @@ def _readable(path: str) -> bool:
     except (pl.exceptions.PolarsError, OSError):
         return False
     return True
-
-
-def _iso(moment: dt.datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

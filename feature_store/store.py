@@ -195,7 +195,8 @@ class Store:
             newer = [p.name for p in (self.layout.root / dataset.name).glob("v*") if int(p.name[1:]) > dataset.version]
             if newer:
                 raise NewerStoreError(
-                    f"{dataset.name} is stored with schema {newer[-1]}, this version knows v{dataset.version}; upgrade asof"
+                    f"{dataset.name} is stored with schema {newer[-1]}, this version knows v{dataset.version}; "
+                    "upgrade asof"
                 )
 
     def _open_index(self) -> Index:

@@ -191,7 +191,8 @@ class Writer:
         sessions = [p.session for p in announced]
         if len(set(sessions)) != len(sessions):
             raise StoreError(f"{dataset.name}: one group holds a session twice")
-        stored = {p.session: p for p in self._index.current(dataset.name, dataset.version, min(sessions), max(sessions))}
+        current = self._index.current(dataset.name, dataset.version, min(sessions), max(sessions))
+        stored = {p.session: p for p in current}
         for new in announced:
             old = stored.get(new.session)
             if old and old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from configs.load import ConfigError
 from feature_store import sessions
 from quant_assets.graph import all_assets
 from quant_assets.session_asset import sessions_needed
@@ -22,7 +23,9 @@ def selected_names(assets: Sequence[SessionAsset], select: Sequence[str]) -> lis
         return [asset.name for asset in assets]
     known = {asset.name for asset in assets} | {asset.dataset.slice for asset in assets}
     if unknown := [word for word in select if word not in known]:
-        raise KeyError(f"--select {unknown}: no such dataset or slice; there are {', '.join(sorted(known))}")
+        raise ConfigError(
+            f"--select {' '.join(unknown)}: no such dataset or slice; there are {', '.join(sorted(known))}"
+        )
     return [asset.name for asset in assets if asset.name in select or asset.dataset.slice in select]
 
 

@@ -17,8 +17,9 @@ from configs.settings import Profile, Settings
 from feature_store import sessions
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
+from feature_store.errors import LookaheadError
 from feature_store.hashing import digest_of
-from feature_store.readers import last_word
+from feature_store.readers import last_of_each, last_word
 from quant_assets.windows import SessionAsset, Window
 from quant_resources.vendors.protocol import Vendor
 
@@ -65,6 +66,12 @@ class Calculation:
     def _source(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
         until = self.clock.decision_time(targets[-1])
         raw = self.vendor.fetch(asset.dataset, targets, until)
+        # Parsing can only be tested on a cut payload (law 6) when the cut is kept, whoever wrote the vendor.
+        if (late := raw.filter(pl.col("known_at") > until)).height:
+            raise LookaheadError(
+                f"{asset.name}: the vendor fetched {late.height} rows known after {until}, first "
+                f"{late.head(1).to_dicts()[0]}; its fetch must keep `until`"
+            )
         return _by_session(self.vendor.parse(asset.dataset, raw, targets), targets)
 
     # -- across symbols, one call a session --------------------------------------------------------------------------
@@ -128,7 +135,7 @@ class Calculation:
             walked[t] = state
         return walked
 
-    # -- along time, per entity ------------------------------------------------------------------------------------------
+    # -- along time, per entity --------------------------------------------------------------------------------------
 
     def _along_time(
         self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions
@@ -203,7 +210,7 @@ class Calculation:
                 .with_columns(pl.col("piece").alias(asset.entity))
             )
             if dataset.restates:
-                rows = last_word(rows, dataset, repeated=True)
+                rows = last_of_each(rows, dataset)
             keys = [asset.entity, *(k for k in dataset.key if k != asset.entity), "event_date"]
             stacked[name] = rows.select(["event_date", *dataset.key, *window.values()]).sort(keys)
         return stacked
@@ -309,7 +316,9 @@ def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
         own["vendor"] = profile.vendor.model_dump_json(exclude={"folder", "end"})
     if any(name == "seed" for name, _ in parameters(asset.function)):
         own["seed"] = str(profile.seed)
-    own["windows"] = str({name: window.sessions(profile) for name, window in asset.inputs.items()})
+    own["windows"] = str({
+        name: (window.dataset.name, window.sessions(profile), window.values()) for name, window in asset.inputs.items()
+    })  # fmt: skip
     own["history"] = str(profile.history.start)
     own["decision"] = str(profile.decision_minutes_before_open)
     return own

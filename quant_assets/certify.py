@@ -14,12 +14,13 @@ from quant_resources.vendors.protocol import make_vendor
 
 def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[dict[str, Any]]:
     """Per asset: sessions recomputed, those that could not be judged because they are stale, those that differ."""
+    assets = all_assets()
+    names = selected_names(assets, select)
     store, profile = home.open_store(), home.profile
     runner = Runner(store, Calculation(profile, store.clock, make_vendor(profile)))
     judge = Judge(runner)
-    assets = all_assets()
     rows = []
-    for asset in (a for a in assets if a.name in selected_names(assets, select)):
+    for asset in (a for a in assets if a.name in names):
         stored = store.sessions(asset.dataset)
         chosen = stored if count is None else (
             chosen_sessions(asset, runner, stored[0], stored[-1], count) if stored else [])  # fmt: skip

@@ -9,10 +9,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from configs.load import ConfigError
+from configs.settings import Profile
 from feature_store import sessions
+from feature_store.decision_time import DecisionClock
 from feature_store.errors import StoreError
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
@@ -60,11 +63,15 @@ def backfill(
     workers: Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")] = 1,
 ) -> None:
     """Store every session of a range, through Dagster; safe to interrupt and to repeat."""
-    from quant_assets.backfill import run_backfill
+    from quant_assets.backfill import run_backfill, selected_names
+    from quant_assets.graph import all_assets
 
-    home = _choose(profile, data, set_)
-    start, end = _range(home, first, last)
-    ok = run_backfill(home, start, end, select or [], workers, out.print)
+    home = Home.of_environment()
+    choice = _choice(home, profile, data, set_)
+    start, end = _range(home.check_new(choice), first, last)
+    selected_names(all_assets(), select or [])
+    home.remember(choice)  # nothing of a refused command is
+    ok = run_backfill(home, start, end, select or [], workers, _say)
     raise typer.Exit(0 if ok else 1)
 
 
@@ -74,9 +81,11 @@ def demo(workers: Annotated[int, typer.Option(min=1)] = 1) -> None:
     from quant_assets.backfill import run_backfill
     from quant_assets.demo import show
 
-    home = _choose("demo", None, None)
-    start, end = _range(home, None, None)
-    ok = run_backfill(home, start, end, [], workers, out.print)
+    home = Home.of_environment()
+    choice = _choice(home, "demo", None, None)
+    start, end = _range(home.check_new(choice), None, None)
+    home.remember(choice)
+    ok = run_backfill(home, start, end, [], workers, _say)
     if ok:
         show(home.open_store(), out)
     raise typer.Exit(0 if ok else 1)
@@ -93,16 +102,19 @@ def read(
     as_json: Json = False,
 ) -> None:
     """Rows as known at a moment."""
-    store = Home.of_environment().open_store()
-    frame = store.read(dataset, _moment(as_of), _day(first), _day(last), columns.split(",") if columns else None)
+    moment, first_day, last_day = _moment(as_of), _day(first), _day(last)
+    store = _stored_home().open_store()
+    wanted = columns.split(",") if columns else None
+    known = [*store.dataset(dataset).schema, "session"]
+    if unknown := [name for name in wanted or [] if name not in known]:
+        raise UsageError(f"--columns {','.join(unknown)}: {dataset} has {', '.join(known)}")
+    frame = store.read(dataset, moment, first_day, last_day, wanted)
     if as_json:
         print(frame.write_json())  # noqa: T201 -- for programs
         return
     table = Table(*frame.columns, title=f"{dataset} as of {as_of}: {frame.height} rows")
     for row in frame.head(rows).iter_rows():
-        table.add_row(
-            *("" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value) for value in row)
-        )
+        table.add_row(*map(_cell, row))
     out.print(table)
 
 
@@ -111,10 +123,7 @@ def status(as_json: Json = False) -> None:
     """Stored, missing, stale and failed sessions of every dataset."""
     from quant_assets.status import status_rows
 
-    home = Home.of_environment()
-    if not home.store_folder.exists():
-        raise UsageError(f"{home.folder} holds no store yet; run `asof demo` or `asof backfill`")
-    found = status_rows(home)
+    found = status_rows(_stored_home())
     _show(found, as_json, "status")
     raise typer.Exit(0 if all(row["failed"] == 0 for row in found) else 1)
 
@@ -129,7 +138,7 @@ def certify(
     """Recompute stored sessions from what was known at them (law 6); 1 if any differs or none could be judged."""
     from quant_assets.certify import certify_rows
 
-    found = certify_rows(Home.of_environment(), select or [], None if all_ else count)
+    found = certify_rows(_stored_home(), select or [], None if all_ else count)
     _show(found, as_json, "certify")
     raise typer.Exit(0 if found and all(not row["differ"] and row["judged"] for row in found) else 1)
 
@@ -152,10 +161,10 @@ def diff(a: Path, b: Path, first: From = None, last: To = None, select: Select =
 @app.command(epilog="Example: asof verify")
 def verify() -> None:
     """Re-read every stored file; broken ones are set aside, so that a backfill stores them again. 1 if any was."""
-    broken = Home.of_environment().open_store().verify()
+    broken = _stored_home().open_store().verify()
     for partition in broken:
-        out.print(f"set aside: {partition.dataset} {partition.session} generation {partition.generation}")
-    out.print(f"{len(broken)} broken files" + ("; run `asof backfill` over their sessions" if broken else ""))
+        _say(f"set aside: {partition.dataset} {partition.session} generation {partition.generation}")
+    _say(f"{len(broken)} broken files" + ("; run `asof backfill` over their sessions" if broken else ""))
     raise typer.Exit(1 if broken else 0)
 
 
@@ -172,17 +181,21 @@ def ui(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
-def _choose(profile: str | None, data: str | None, overrides: list[str] | None) -> Home:
+def _stored_home() -> Home:
     home = Home.of_environment()
+    if not (home.store_folder / "store.json").exists():
+        raise UsageError(f"{home.folder} holds no store yet; run `asof demo` or `asof backfill`, or set ASOF_HOME")
+    return home
+
+
+def _choice(home: Home, profile: str | None, data: str | None, overrides: list[str] | None) -> Choice:
+    """What was typed, over what the home remembers of the same profile."""
     known = home.choice()
     another = profile is not None and profile != known.profile
     kept = {} if another else known.overrides
     pairs = kept | dict(_pair(text) for text in overrides or [])
     folder = str(Path(data).absolute()) if data else None if another else known.data
-    choice = Choice(profile or known.profile, folder, pairs)
-    Home.check(choice)
-    home.remember(choice)
-    return home
+    return Choice(profile or known.profile, folder, pairs)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -192,23 +205,36 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _range(home: Home, first: str | None, last: str | None) -> tuple[dt.date, dt.date]:
-    history = home.profile.history
-    start = sessions.at_or_after(_day(first) or history.start)
-    # the last session that has been decided
-    end = sessions.at_or_before(_day(last) or history.end or dt.date.today() - dt.timedelta(days=1))  # noqa: DTZ011
-    if start > end:
-        raise UsageError(f"no trading session between {start} and {end}")
-    return start, end
+def _range(profile: Profile, first: str | None, last: str | None) -> tuple[dt.date, dt.date]:
+    """Sessions of the history that have been decided."""
+    history = profile.history
+    begin, end = _day(first) or history.start, _day(last) or history.end
+    if begin < history.start:
+        raise UsageError(
+            f"--from {begin} lies before history.start {history.start} of profile {profile.name}; "
+            f"--set history.start={begin}, or start there"
+        )
+    clock = DecisionClock(profile.decision_minutes_before_open)
+    decided = sessions.shift(clock.session_of(dt.datetime.now(dt.UTC)), -1)
+    if last and end and end > decided:
+        raise UsageError(f"--to {end} has not been decided; the last session that has is {decided}")
+    found = sessions.between(begin, min(end or decided, decided))
+    if not found:
+        raise UsageError(f"no trading session between {begin} and {end or decided}; give --from and --to")
+    return found[0], found[-1]
 
 
 def _day(text: str | None) -> dt.date | None:
     if text is None:
         return None
     try:
-        return dt.date.fromisoformat(text)
+        day = dt.date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is no date; write YYYY-MM-DD") from None
+    known = sessions.all_sessions()
+    if not known[0] <= day < known[-1]:
+        raise UsageError(f"{day} lies outside the calendar, which runs from {known[0]} to {known[-1]}")
+    return day
 
 
 def _moment(text: str) -> dt.date | dt.datetime:
@@ -217,9 +243,13 @@ def _moment(text: str) -> dt.date | dt.datetime:
         assert day is not None
         return day
     try:
-        return dt.datetime.fromisoformat(text)
+        moment = dt.datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is no moment; write YYYY-MM-DD or 2018-06-29T14:00+00:00") from None
+    if moment.tzinfo is None:
+        raise UsageError(f"{text} has no time zone; write {text}+00:00 for UTC, or a date for its decision time")
+    _day(str(moment.date()))
+    return moment
 
 
 def _store_folder(folder: Path) -> Path:
@@ -231,12 +261,22 @@ def _show(found: list[dict[str, Any]], as_json: bool, title: str) -> None:
         print(json.dumps(found, default=str))  # noqa: T201 -- for programs
         return
     if not found:
-        out.print(f"{title}: nothing stored; known datasets: {', '.join(sorted(DATASETS))}")
+        _say(f"{title}: nothing stored; known datasets: {', '.join(sorted(DATASETS))}")
         return
     table = Table(*found[0], title=title)
     for row in found:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table.add_row(*map(_cell, row.values()))
     out.print(table)
+
+
+def _cell(value: object) -> str:
+    shown = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return escape(shown)
+
+
+def _say(line: str) -> None:
+    """One line, as it is: messages hold brackets, which rich would take for markup."""
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@
 once more inside a range whose inputs after a random session are scrambled: the content must be the stored one.
 """
 
+import contextlib
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +37,10 @@ class Verdict:
 
 
 class Scrambled:
-    """Versions in which every number learned after `cut` belongs to somebody else, and is half as large again."""
+    """Versions in which every value learned after `cut` belongs to somebody else, and every third row is gone.
+
+    Numbers are half as large again, and flags turned.
+    """
 
     def __init__(self, data: Versions, cut: dt.date, seed: int) -> None:
         self._data = data
@@ -45,13 +50,20 @@ class Scrambled:
     def versions(self, dataset: Dataset, first: dt.date, last: dt.date, columns: Sequence[str]) -> pl.DataFrame:
         rows = self._data.versions(dataset, first, last, columns)
         later = rows.filter(pl.col("session") > self._cut)
-        order = np.random.default_rng(self._seed).permutation(later.height)
-        numbers = [name for name in dataset.values if name in rows.columns and rows.schema[name].is_numeric()]
-        moved = [(later.get_column(name).gather(order) * 1.5).cast(rows.schema[name]) for name in numbers]
-        return pl.concat([rows.filter(pl.col("session") <= self._cut), later.with_columns(moved)])
+        rng = np.random.default_rng(self._seed)
+        order = rng.permutation(later.height)
+        moved = [_spoilt(later.get_column(name).gather(order)) for name in dataset.values if name in rows.columns]
+        kept = later.with_columns(moved).filter(pl.Series(rng.random(later.height) > 1 / 3))
+        return pl.concat([rows.filter(pl.col("session") <= self._cut), kept])
 
     def state(self, dataset: Dataset, session: dt.date) -> pl.DataFrame | None:
         return self._data.state(dataset, session)
+
+
+def _spoilt(values: pl.Series) -> pl.Series:
+    if values.dtype.is_numeric():
+        return (values * 1.5).cast(values.dtype)
+    return ~values if values.dtype == pl.Boolean else values
 
 
 class Judge:
@@ -89,32 +101,46 @@ class Judge:
         stored = self._stored(asset, session)
         if stored is None:
             return None
-        frame = self._runner.calculation.compute(asset, [session], self._data)[session]
+        try:
+            frame = self._runner.calculation.compute(asset, [session], self._data)[session]
+        except Exception as error:  # what cannot be computed alone was computed from something else
+            return Verdict(session, NO_LOOKAHEAD, False, f"cannot be computed alone: {error}")
         return self._compare(asset, stored, frame, "computed alone")
 
     def scrambled(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[Verdict]:
-        """Compute a short range over `cut` with everything learned after it scrambled; what lies before must agree."""
-        if asset.kind in ("source", "path", "fit"):  # a payload is cut, a path walks one step, a fit sees one window
+        """Compute a short range over `cut` with everything learned after it scrambled; what lies before must agree.
+
+        A source's payload is cut instead.
+        """
+        if asset.kind in ("path", "fit"):  # a path walks one step, a fit sees one window
             return []
-        store, profile = self._runner.store, self._runner.profile
-        first = max(sessions.shift(cut, -SPAN), sessions.at_or_after(profile.history.start))
-        if asset.anchor == "year":
-            first = max(first, sessions.first_of_year(cut))
-        end = min(sessions.shift(cut, SPAN), last)
-        targets = [s for s in store.sessions(asset.dataset) if first <= s <= end]
-        if not targets or (len({t.year for t in targets}) > 1 and asset.anchor):
+        targets = self._around(asset, cut, last)
+        known = [t for t in targets if t <= cut]
+        if not known:
             return []
-        seed = int(digest_of([asset.name, str(cut)])[:8], 16)
         try:
-            frames = self._runner.calculation.compute(asset, targets, Scrambled(self._data, cut, seed))
+            how, frames = self._without_future(asset, cut, targets, known)
         except Exception as error:
-            return [Verdict(cut, NO_LOOKAHEAD, True, f"scrambled inputs were refused: {error}")]
-        judged = []
-        for t in targets:
-            stored = self._stored(asset, t) if t <= cut else None
-            if stored:
-                judged.append(self._compare(asset, stored, frames[t], f"everything after {cut} scrambled"))
-        return judged
+            return [Verdict(cut, NO_LOOKAHEAD, False, f"cannot be computed without what was learned after: {error}")]
+        stored = {t: self._stored(asset, t) for t in known}
+        return [self._compare(asset, found, frames[t], how) for t, found in stored.items() if found]
+
+    def _around(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[dt.date]:
+        """Stored sessions near the cut; of its own year where calculations start at a year's anchor."""
+        first, end = sessions.shift(cut, -SPAN), min(sessions.shift(cut, SPAN), last)
+        stored = self._runner.store.sessions(asset.dataset)
+        return [s for s in stored if first <= s <= end and (asset.anchor is None or s.year == cut.year)]
+
+    def _without_future(
+        self, asset: SessionAsset, cut: dt.date, targets: Sequence[dt.date], known: Sequence[dt.date]
+    ) -> tuple[str, dict[dt.date, pl.DataFrame]]:
+        compute = self._runner.calculation.compute
+        if asset.kind != "source":
+            seed = int(digest_of([asset.name, str(cut)])[:8], 16)
+            # A function may refuse what no market can hold; that its inputs end at the cut it must bear.
+            with contextlib.suppress(Exception):
+                return f"everything after {cut} scrambled", compute(asset, targets, Scrambled(self._data, cut, seed))
+        return f"everything after {cut} cut off", compute(asset, known, self._data)
 
     def _stored(self, asset: SessionAsset, session: dt.date) -> StoredPartition | None:
         """The stored partition, if it is what code, config and inputs of today would store."""
@@ -122,40 +148,52 @@ class Judge:
         if not found:
             return None
         if asset.kind == "source":
-            return found[0]
+            now = self._runner.base_parts(asset)
+            return found[0] if {**found[0].parts, **now} == found[0].parts else None
         expected = self._runner.expected(asset, [session])[session]
         return found[0] if found[0].fingerprint == expected.fingerprint else None
 
     def _compare(self, asset: SessionAsset, stored: StoredPartition, frame: pl.DataFrame, how: str) -> Verdict:
         session = stored.session
-        if asset.kind == "source":
-            rows = frame.drop("grade", strict=False)
-        else:
-            rows = self._runner.stamped(asset, session, frame, self._runner.expected(asset, [session])[session])
-        found = content_hash(validated(asset.dataset, [(session, rows)])[0], [])
+        expected = self._runner.expected(asset, [session])[session]
+        rows = self._runner.stamped(asset, session, frame, expected)
+        try:
+            found = content_hash(validated(asset.dataset, [(session, rows)])[0], [])
+        except StoreError as error:
+            return Verdict(session, NO_LOOKAHEAD, False, f"{how}: {error}")
         same = found == stored.content_hash
         return Verdict(session, NO_LOOKAHEAD, same, "" if same else f"{how}: {found}, stored {stored.content_hash}")
 
 
 def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: dt.date, count: int) -> list[dt.date]:
-    """Stored sessions worth recomputing: a year's edge, a refit, one with late rows, and random ones.
+    """Stored sessions worth recomputing after a run over [first, last].
 
-    The choice is a hash of (asset, range), so that a repeated run repeats it.
+    One inside the run; a year's edge, a refit, one around a correction and any other, in random order; and more from
+    inside. The choice is a hash of (asset, range), so that a repeated run repeats it.
     """
-    partitions = runner.store.partitions(asset.dataset, None, last)
-    if not partitions:
-        return []
-    rng = np.random.default_rng(int(digest_of([asset.name, str(first), str(last)])[:8], 16))
-    stored = [p.session for p in partitions]
-    picks: list[dt.date] = []
-    edges = [b for a, b in zip(stored, stored[1:], strict=False) if a.year != b.year]
+    stored = [s for s in runner.store.sessions(asset.dataset) if s <= last]
+    inside = [s for s in stored if first <= s < last]
+    edges = [b for a, b in itertools.pairwise(stored) if a.year != b.year]
     refits = [s for s in stored if asset.kind == "fit" and asset.refit_session(s, runner.profile) == s]
-    late = [p.session for p in partitions if asset.dataset.restates and p.late_rows]
-    for group in (edges, refits, late):
-        if group:
-            picks.append(group[int(rng.integers(len(group)))])
-    picks += [stored[int(i)] for i in rng.integers(len(stored), size=count)]
-    return sorted(dict.fromkeys(picks[:count]))
+    groups = [g for g in (edges, refits, _around_corrections(asset, runner, first, stored), stored) if g]
+    rng = np.random.default_rng(int(digest_of([asset.name, str(first), str(last)])[:8], 16))
+    chosen = [inside] * bool(inside) + [groups[int(i)] for i in rng.permutation(len(groups))]
+    chosen += [inside or stored] * count if stored else []
+    picks = [group[int(rng.integers(len(group)))] for group in chosen]
+    return sorted(list(dict.fromkeys(picks))[:count])
+
+
+def _around_corrections(
+    asset: SessionAsset, runner: Runner, first: dt.date, stored: Sequence[dt.date]
+) -> list[dt.date]:
+    """Stored sessions that learned late rows, the ones just before, and those whose rows were corrected."""
+    restating = {d.name: d for d in (asset.dataset, *(w.dataset for w in asset.inputs.values())) if d.restates}
+    around: set[dt.date] = set()
+    for dataset in restating.values() if stored else []:
+        for p in runner.store.partitions(dataset, sessions.shift(first, -SPAN), stored[-1]):
+            if p.late_rows and p.first_event:
+                around |= {p.session, sessions.shift(p.session, -1), p.first_event}
+    return [s for s in stored if s in around]
 
 
 def judge_run(

@@ -91,6 +91,8 @@ class Runner:
             HindsightError: an input column graded hindsight without a named exception.
         """
         targets = self._within_history(sorted(targets))
+        if asset.kind == "path":
+            _refuse_gaps(asset, targets)
         self._refuse_hindsight(asset)
         lock = self.store.locked(asset.name) if asset.kind == "path" else contextlib.nullcontext()
         with lock:
@@ -165,9 +167,8 @@ class Runner:
         return frame.drop("session", strict=False).with_columns(known_at=pl.lit(known).cast(KNOWN_AT))
 
     def _provenance(self, asset: SessionAsset, session: dt.date, expected: Expected) -> Provenance:
-        seeds = (
-            {"seed": session_seed(self.profile.seed, asset.name, session)} if "config:seed" in expected.parts else {}
-        )
+        seeded = asset.refit_session(session, self.profile) if asset.kind == "fit" else session
+        seeds = {"seed": session_seed(self.profile.seed, asset.name, seeded)} if "config:seed" in expected.parts else {}
         return Provenance(expected.fingerprint, expected.parts, expected.grade, self._run_id, self._git_commit, seeds)
 
     # -- what a session depends on ------------------------------------------------------------------------------------
@@ -179,6 +180,7 @@ class Runner:
             name: _Stored(self.store.partitions(w.dataset, asset.first_needed(chunk[0], w, self.profile), chunk[-1]))
             for name, w in asset.inputs.items()
         }
+        column_grade = max((c.grade for w in asset.inputs.values() for c in _columns_read(w)), default=Grade.OBSERVED)
         found: dict[dt.date, Expected] = {}
         before = self._fingerprint_before(asset, chunk[0])
         for t in chunk:
@@ -193,7 +195,7 @@ class Runner:
             every = [p for ps in used.values() for p in ps]
             found[t] = Expected(
                 parts,
-                Grade(max((p.grade for p in every), default=0)),
+                Grade(max([column_grade, *(p.grade for p in every)])),
                 max((p.latest_known_at for p in every if p.latest_known_at), default=None),
             )
             before = found[t].fingerprint if asset.kind == "path" else ""
@@ -210,7 +212,9 @@ class Runner:
     def base_parts(self, asset: SessionAsset) -> dict[str, str]:
         module = asset.function.__module__ if asset.function else type(self.calculation.vendor).__module__
         config = {f"config:{name}": digest_of([text]) for name, text in settings_of(asset, self.profile).items()}
-        shape = f"{asset.kind}|{asset.anchor}|{asset.entity}|{asset.refit}|{asset.chained}"
+        reach = asset.restate_sessions(self.profile) if callable(asset.restate_sessions) else asset.restate_sessions
+        name = asset.function.__qualname__ if asset.function else type(self.calculation.vendor).__qualname__
+        shape = f"{name}|{asset.kind}|{asset.anchor}|{asset.entity}|{reach}|{asset.refit}|{asset.chained}"
         return {"schema": schema_version(asset.dataset), "code": code_version(module), "shape": shape, **config}
 
     def _of_source(
@@ -238,8 +242,8 @@ class Runner:
             for column in _hindsight_columns(window):
                 if f"{window.dataset.name}.{column.name}" not in self.profile.exceptions:
                     raise HindsightError(
-                        f"{asset.name} reads {window.dataset.name}.{column.name}, which nobody knew at the time; leave the "
-                        f"column out of its window, or name an exception in the profile: "
+                        f"{asset.name} reads {window.dataset.name}.{column.name}, which nobody knew at the time; leave "
+                        f"the column out of its window, or name an exception in the profile: "
                         f"exceptions: {{{window.dataset.name}.{column.name}: why}}"
                     )
 
@@ -286,8 +290,17 @@ def _span(asset: SessionAsset, todo: Sequence[dt.date]) -> Sequence[dt.date]:
     return sessions.between(todo[0], todo[-1]) if asset.kind == "path" else todo
 
 
+def _refuse_gaps(asset: SessionAsset, targets: Sequence[dt.date]) -> None:
+    if targets and (gaps := sorted({*sessions.between(targets[0], targets[-1])} - {*targets})):
+        raise ValueError(f"{asset.name} walks from session to session; add {gaps[0]}, or run the parts on their own")
+
+
+def _columns_read(window: Window) -> list[Column]:
+    return [c for c in window.dataset.columns if c.name in (*window.dataset.key, *window.values())]
+
+
 def _hindsight_columns(window: Window) -> list[Column]:
-    return [c for c in window.dataset.columns if c.grade == Grade.HINDSIGHT and c.name in window.values()]
+    return [c for c in _columns_read(window) if c.grade == Grade.HINDSIGHT]
 
 
 def _batched(items: Sequence[dt.date], size: int) -> Iterator[Sequence[dt.date]]:

@@ -7,14 +7,14 @@ of profile, data folder and overrides that every later command and the Dagster U
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import yaml
 
 from configs.load import ConfigError, load
-from configs.settings import Profile
+from configs.settings import FilesVendor, Profile
 from feature_store.decision_time import DecisionClock
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
@@ -53,35 +53,37 @@ class Home:
         return self.check(self.choice())
 
     def choice(self) -> Choice:
-        """As the environment says (ASOF_PROFILE, ASOF_DATA), else as the home remembers, else the demo."""
-        stored = yaml.safe_load(self._file.read_text()) if self._file.exists() else {}
-        return Choice(
-            os.environ.get("ASOF_PROFILE") or stored.get("profile", "demo"),
-            os.environ.get("ASOF_DATA") or stored.get("data"),
-            stored.get("overrides", {}),
-        )
+        """As the home remembers, else the demo."""
+        return Choice(**yaml.safe_load(self._file.read_text())) if self._file.exists() else Choice()
 
     @staticmethod
     def check(choice: Choice) -> Profile:
-        """The profile of a choice; refused before anything is remembered when it is not valid."""
+        """The profile of a choice."""
         return load(choice.profile, Path(choice.data) if choice.data else None, choice.overrides)
 
-    def remember(self, choice: Choice) -> None:
-        """Keep the choice for later commands.
+    def check_new(self, choice: Choice) -> Profile:
+        """The profile of a choice that is to be run; nothing is remembered yet.
 
         Raises:
-            ConfigError: the home already holds another market; two of them do not mix in one store.
+            ConfigError: not valid; its data folder is not there; or the home already holds another market, and two of
+                them do not mix in one store.
         """
-        if self._file.exists():
-            known = yaml.safe_load(self._file.read_text())
-            if (known["profile"], known.get("data")) != (choice.profile, choice.data) and self.store_folder.exists():
-                raise ConfigError(
-                    f"{self.folder} holds a store of profile {known['profile']} with data {known.get('data')}; "
-                    f"set ASOF_HOME to another folder for profile {choice.profile} with data {choice.data}"
-                )
+        profile = self.check(choice)
+        known = self.choice()
+        if (known.profile, known.data) != (choice.profile, choice.data) and self.store_folder.exists():
+            raise ConfigError(
+                f"{self.folder} holds a store of profile {known.profile}{_with(known.data)}; "
+                f"set ASOF_HOME to another folder for profile {choice.profile}{_with(choice.data)}"
+            )
+        folder = profile.vendor.folder if isinstance(profile.vendor, FilesVendor) else None
+        if folder and not folder.is_dir():
+            raise ConfigError(f"the data folder {folder} is not there; pass --data with the folder of the files")
+        return profile
+
+    def remember(self, choice: Choice) -> None:
+        """Keep the choice for later commands."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump({"profile": choice.profile, "data": choice.data, "overrides": choice.overrides})
-        self._file.write_text(text)
+        self._file.write_text(yaml.safe_dump(asdict(choice)))
         self.__dict__.pop("profile", None)
 
     def open_store(self) -> Store:
@@ -102,6 +104,10 @@ class Home:
     @property
     def _file(self) -> Path:
         return self.folder / "asof.yaml"
+
+
+def _with(data: str | None) -> str:
+    return f" with the data in {data}" if data else ""
 
 
 def git_commit() -> str:

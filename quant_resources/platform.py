@@ -11,17 +11,13 @@ from quant_resources.home import Home
 
 
 @cache
-def _home(folder: str) -> Home:
-    return Home(Path(folder))
-
-
-@cache
-def _store(folder: str) -> Store:
-    return _home(folder).open_store()
+def _opened(folder: str, choice: str) -> tuple[Profile, Store]:
+    home = Home(Path(folder))
+    return home.profile, home.open_store()
 
 
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Opens the home's store once a process.
+    """Opens the home's store once a process and choice of settings.
 
     Attributes:
         home: folder of the store and its choice of profile.
@@ -32,7 +28,10 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
     workers: int = 1
 
     def profile(self) -> Profile:
-        return _home(self.home).profile
+        return self._open()[0]
 
     def store(self) -> Store:
-        return _store(self.home)
+        return self._open()[1]
+
+    def _open(self) -> tuple[Profile, Store]:
+        return _opened(self.home, repr(Home(Path(self.home)).choice()))

@@ -116,7 +116,7 @@ def _filter(log_likelihood: Array, transition: Array, initial: Array) -> tuple[A
 
 
 def fit(
-    returns: Array, n_states: int, max_iterations: int = 50, tolerance: float = 1e-3, variance_floor: float = 0.01
+    returns: Array, n_states: int, max_iterations: int = 200, tolerance: float = 1e-3, variance_floor: float = 0.01
 ) -> HmmFit:
     """Gaussian hidden Markov model of one series by EM, from a start that the data fixes.
 

@@ -1,0 +1,134 @@
+"""A small simulated market in which corrections, late bars, splits, joins and a year's end all happen."""
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+import polars as pl
+
+from configs.load import load
+from configs.settings import Profile
+from feature_store import sessions
+from feature_store.dataset import Dataset, key, number
+from feature_store.decision_time import DecisionClock
+from feature_store.schemas.catalogue import DATASETS
+from feature_store.store import Store
+from quant_assets.calculation import Calculation
+from quant_assets.pit_checks import Verdict, judge_run
+from quant_assets.runner import Outcome, Runner
+from quant_assets.windows import SessionAsset
+from quant_resources.home import SOURCES
+from quant_resources.vendors.protocol import Vendor, make_vendor
+
+START, END = dt.date(2015, 10, 15), dt.date(2016, 1, 29)
+SESSIONS = sessions.between(START, END)
+# The seed has splits on 2015-12-09 and 2015-12-29; a symbol joins the tape on 2015-10-22 and the members on
+# 2015-11-05, and one is reclassified on 2016-01-05.
+OVERRIDES = {
+    "seed": "20",
+    "history.start": str(START),
+    "history.end": str(END),
+    "vendor.n_symbols": "8",
+    "vendor.start": "2015-03-20",
+    "vendor.end": str(END),
+    "vendor.correction_rate": "0.1",
+    "vendor.late_rate": "0.06",
+    "market.restate_sessions": "10",
+    "market.max_gap_sessions": "5",
+    "features.horizons": "[5]",
+    "regimes.lookback_sessions": "60",
+    "regimes.min_observations": "30",
+    "regimes.max_iterations": "5",
+    "alpha.lookback_sessions": "63",
+    "alpha.min_rows": "10",
+    "alpha.horizon_sessions": "5",
+    "risk.lookback_sessions": "21",
+    "risk.min_observations": "10",
+    "portfolio.horizon_sessions": "5",
+    "portfolio.weight_cap": "0.3",
+}
+SYMBOL = key("symbol", "stable security id")
+Contents = dict[tuple[str, dt.date], str]
+
+
+def profile(**overrides: str) -> Profile:
+    """The small market; dots of a setting's name are written as two underscores."""
+    return load("demo", overrides=OVERRIDES | {name.replace("__", "."): text for name, text in overrides.items()})
+
+
+def valued(name: str, restates: bool = False, key: str = "symbol") -> Dataset:
+    """A test-only dataset of one number a symbol."""
+    columns = (SYMBOL if key == "symbol" else _industry(), number("value", "any", "of a test"))
+    return Dataset(name, (key,), columns, "of a test", restates=restates)
+
+
+def _industry():
+    return key("industry", "name")
+
+
+def make_runner(
+    folder: Path,
+    chosen: Profile,
+    vendor: Vendor | None = None,
+    pool: Executor | None = None,
+    reached: Callable[[str], None] = lambda _: None,
+    calculation: type[Calculation] = Calculation,
+) -> Runner:
+    """A runner on the store at the folder, without Dagster."""
+    clock = DecisionClock(chosen.decision_minutes_before_open)
+    derived = [name for name in DATASETS if name not in SOURCES]
+    store = Store(folder, clock=clock, hindsight_allowed=[*derived, *chosen.exceptions], reached=reached)
+    return Runner(store, calculation(chosen, clock, vendor or make_vendor(chosen), pool))
+
+
+def run(runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> list[Outcome]:
+    return sorted((o for group in runner.run(asset, targets) for o in group), key=lambda o: o.session)
+
+
+def run_and_judge(runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> list[Verdict]:
+    """As Dagster's step does."""
+    outcomes = run(runner, asset, targets)
+    return judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
+
+
+def failures(verdicts: Iterable[Verdict | None]) -> list[Verdict]:
+    return [v for v in verdicts if v and not v.passed]
+
+
+def contents(store: Store, assets: Iterable[SessionAsset]) -> Contents:
+    """Content hash of every stored session."""
+    return {(a.name, p.session): p.content_hash for a in assets for p in store.partitions(a.dataset)}
+
+
+def copy_store(source: Path, target: Path) -> Path:
+    """Files are linked, since the store never changes one; the index is copied."""
+    shutil.copytree(source, target, copy_function=_copy)
+    return target
+
+
+def _copy(source: str, target: str) -> None:
+    if source.endswith(".parquet"):
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def forget(store: Store, dataset: Dataset, gone: Iterable[dt.date]) -> None:
+    """Make the store what it was before these sessions were stored."""
+    wanted = set(gone)
+    with store.index.transaction() as connection:
+        for partition in store.index.generations(dataset.name, dataset.version):
+            if partition.session in wanted:
+                store.index.remove(connection, partition)
+                store.layout.generation(partition).unlink()
+                store.layout.part(partition).unlink(missing_ok=True)
+
+
+def dense(rows: pl.DataFrame, calendar: Sequence[dt.date]) -> pl.DataFrame:
+    """One row a symbol and session of the calendar, sorted; nulls where there was no bar."""
+    days = pl.DataFrame({"event_date": calendar}, schema={"event_date": pl.Date})
+    grid = rows.select("symbol").unique().join(days, how="cross")
+    return grid.join(rows, on=["symbol", "event_date"], how="left").sort("symbol", "event_date")
