@@ -34,7 +34,9 @@ from quant_resources.vendors.protocol import make_vendor
 def make_runner(folder, profile, pool=None):
     allowed = [*(name for name in DATASETS if name not in SOURCES), *profile.exceptions]
     clock = DecisionClock(profile.decision_minutes_before_open)
-    return Runner(Store(folder, clock=clock, hindsight_allowed=allowed), Calculation(profile, clock, make_vendor(profile), pool))
+    return Runner(
+        Store(folder, clock=clock, hindsight_allowed=allowed), Calculation(profile, clock, make_vendor(profile), pool)
+    )
 
 
 def run(folder, profile, targets, assets=None, pool=None):

@@ -111,8 +111,8 @@ class Index:
         if found is None or self._local.pid != os.getpid():
             found = sqlite3.connect(self.path, timeout=60, isolation_level=None)
             found.execute("PRAGMA journal_mode=WAL")
-            # A lost last transaction is settled from the footers; files are synced before rows say so.
-            found.execute("PRAGMA synchronous=NORMAL")
+            # What was announced as stored survives a power cut; 1 to 2 ms a group.
+            found.execute("PRAGMA synchronous=FULL")
             found.executescript(SCHEMA)
             self._local.connection, self._local.pid = found, os.getpid()
         return found
@@ -129,17 +129,17 @@ class Index:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # SQLite itself rolls back after some errors, a full disk among them
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     # -- partitions ---------------------------------------------------------------------------------------------
 
-    def insert_pending(self, partitions: Sequence[StoredPartition]) -> None:
+    def insert_pending(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
         """Announce a group, numbered under its dataset's lock."""
-        with self.transaction() as connection:
-            self._insert(connection, partitions, "pending")
+        self._insert(connection, partitions, "pending")
 
     def _insert(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition], state: str) -> None:
         marks = ", ".join("?" * (len(_COLUMNS) + 2))

@@ -10,6 +10,8 @@ from feature_store.errors import CorruptPartitionError
 from feature_store.index import StoredPartition
 
 FOOTER = "asof"
+# Broken bytes make Polars panic at times, and its panic is no Exception.
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 
 class Layout:
@@ -39,6 +41,10 @@ class Layout:
     def generation_path(self, name: str, version: int, session: str, generation: int) -> str:
         return f"{self.generations}/{name}/v{version}/session={session}/{generation:06d}.parquet"
 
+    def staged(self, name: str) -> Path:
+        """Where the one writer of a dataset keeps what is not published yet."""
+        return self.staging / name.replace("/", ".")
+
     def lock(self, dataset: Dataset) -> Path:
         return self.root / "_locks" / f"{dataset.name.replace('/', '.')}.lock"
 
@@ -50,8 +56,11 @@ class Layout:
 
     def write_sequence(self, value: int) -> None:
         temporary = self._sequence.with_suffix(f".{os.getpid()}")
-        temporary.write_text(str(value))
-        temporary.replace(self._sequence)
+        try:
+            temporary.write_text(str(value))
+            temporary.replace(self._sequence)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def read_footer(path: Path) -> StoredPartition:
@@ -65,7 +74,7 @@ def read_footer(path: Path) -> StoredPartition:
         raise FileNotFoundError(path)
     try:
         return StoredPartition.from_footer(pl.read_parquet_metadata(path)[FOOTER])
-    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError, TypeError) as error:
+    except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
         raise CorruptPartitionError(
             f"{path} cannot be read ({error}); run `asof verify`, then backfill again"
         ) from error

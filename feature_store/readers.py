@@ -11,7 +11,7 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import CorruptPartitionError, MissingSessionsError
 from feature_store.index import Index
-from feature_store.layout import Layout
+from feature_store.layout import UNREADABLE, Layout
 
 SESSION = {"session": pl.Date()}
 
@@ -51,8 +51,10 @@ class Reader:
             written_before: generations written before this moment only.
         """
         moment = self._clock.as_of(as_of)
+        if symbols is not None and "symbol" not in dataset.key:
+            raise ValueError(f"{dataset.name} has no symbols; its key is {dataset.key}")
         plan = self._plan(dataset, moment, first, last, written_before)
-        wanted = _wanted(dataset, columns)
+        wanted = list(dataset.schema) if columns is None else _wanted(dataset, columns)
         if not plan.paths:
             return pl.DataFrame(schema={**dataset.schema, **SESSION}).select(wanted)
         predicates = _bounds(first, last)
@@ -84,7 +86,9 @@ class Reader:
             for session, generation, *_ in stored
             if session >= first.isoformat()
         ]
-        keep = [*(columns or list(dataset.schema)), "session"]
+        if columns:
+            _refuse_unknown(dataset, columns)
+        keep = list(dict.fromkeys([*(columns or dataset.schema), "session"]))
         if not paths:
             return pl.DataFrame(schema={**dataset.schema, **SESSION}).select(keep)
         return scan(paths, [], keep)
@@ -117,7 +121,7 @@ class Reader:
             latest = {
                 p.session: p
                 for p in self._index.generations(dataset.name, dataset.version)
-                if p.written_at < written_before and p.session <= horizon and p.rows
+                if p.written_at < written_before and p.session <= horizon
             }
             rows = [
                 (p.session.isoformat(), p.generation, p.late_rows, p.repeated_rows, str(p.latest_known_at))
@@ -139,7 +143,7 @@ def scan(paths: Sequence[str], predicates: Sequence[pl.Expr], columns: Sequence[
         if predicates:
             lazy = lazy.filter(*predicates)
         return lazy.select(columns).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except UNREADABLE as error:
         broken = [path for path in paths if not _readable(path)]
         raise CorruptPartitionError(
             f"cannot be read: {', '.join(broken[:3]) or error}; run `asof verify`, then backfill these sessions again"
@@ -194,18 +198,20 @@ def _bounds(first: dt.date | None, last: dt.date | None) -> list[pl.Expr]:
     return bounds
 
 
-def _wanted(dataset: Dataset, columns: Sequence[str] | None) -> list[str]:
-    if columns is None:
-        return list(dataset.schema)
+def _wanted(dataset: Dataset, columns: Sequence[str]) -> list[str]:
+    _refuse_unknown(dataset, columns)
+    return list(dict.fromkeys(["event_date", *dataset.key, *columns]))
+
+
+def _refuse_unknown(dataset: Dataset, columns: Sequence[str]) -> None:
     known = {*dataset.schema, "session"}
     if unknown := [name for name in columns if name not in known]:
         raise ValueError(f"{dataset.name} has no column {unknown}; it has {sorted(known)}")
-    return list(dict.fromkeys(["event_date", *dataset.key, *columns]))
 
 
 def _readable(path: str) -> bool:
     try:
-        pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError):
+        pl.read_parquet(path, glob=False, hive_partitioning=False)
+    except UNREADABLE:
         return False
     return True

@@ -15,7 +15,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
 from feature_store.hashing import content_hash
 from feature_store.index import Index, StoredPartition
-from feature_store.layout import Layout, read_footer
+from feature_store.layout import UNREADABLE, Layout, read_footer
 from feature_store.readers import Reader
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.writers import NewPartition, Writer
@@ -45,7 +45,13 @@ class Store:
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         reached: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.layout = Layout(Path(str(url).removeprefix("file://")).absolute())
+        root = Path(str(url).removeprefix("file://")).absolute()
+        if unsafe := set("=*?[]") & set(str(root)):
+            raise StoreError(
+                f"{root} holds {' '.join(sorted(unsafe))}, which engines take for a pattern or a column; "
+                "choose another folder"
+            )
+        self.layout = Layout(root)
         self._datasets = dict(datasets)
         self.clock = clock or DecisionClock()
         self.layout.root.mkdir(parents=True, exist_ok=True)
@@ -130,7 +136,7 @@ class Store:
         try:
             footer = read_footer(path)
             found = content_hash(pl.read_parquet(path, hive_partitioning=False), [])
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except UNREADABLE as error:
             raise CorruptPartitionError(f"{path} cannot be read: {error}") from error
         if footer != partition or found != partition.content_hash:
             raise CorruptPartitionError(f"{path} holds another content than was stored")
@@ -155,11 +161,8 @@ class Store:
             path.replace(target)
         with self.index.transaction() as connection:
             self.index.remove(connection, partition)
-        part = self.layout.part(partition)
-        remaining = self.index.current(partition.dataset, partition.version, partition.session, partition.session)
-        part.unlink(missing_ok=True)
-        if remaining:
-            part.hardlink_to(self.layout.generation(remaining[0]))
+            self._writer.advance(connection)
+        self._writer.place_current(partition)
 
     def rebuild_index(self) -> list[Path]:
         """Forget the index and read every footer; returns the files whose footer could not be read."""

@@ -9,7 +9,9 @@ import contextlib
 import datetime as dt
 import errno
 import fcntl
+import io
 import os
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +80,8 @@ class Writer:
     def write(self, dataset: Dataset, partitions: Sequence[NewPartition]) -> list[StoredPartition]:
         """Store a group of sessions as new generations, all or none visible.
 
+        A session whose latest generation has the same fingerprint is answered with that one.
+
         Raises:
             ContractError: schema, key or bounds; nothing is stored.
             LookaheadError: a row known after its session's decision time, or a decision time that has not come.
@@ -88,23 +92,29 @@ class Writer:
         announced = [
             self._describe(dataset, partition, frame) for partition, frame in zip(partitions, frames, strict=True)
         ]
+        _refuse_repeated_sessions(dataset, announced)
         staged: list[Path] = []
         try:
             with self.locked(dataset):
                 self.settle(dataset)
-                self._refuse_other_content(dataset, announced)
                 # Generation numbers are part of the footer, so they are fixed before the files are written; the
                 # lock makes them stay free until the rows say pending.
-                numbered = [self._number(p) for p in announced]
-                for partition, frame in zip(numbered, frames, strict=True):
-                    staged.append(self._stage(partition, frame))
+                resolved = [self._resolved(p) for p in announced]
+                group = [p for p, is_new in resolved if is_new]
+                if not group:
+                    return [p for p, _ in resolved]
+                for (partition, is_new), frame in zip(resolved, frames, strict=True):
+                    if is_new:
+                        staged.append(self._stage(partition, frame))
                 self._reached("staged")
-                self._index.insert_pending(numbered)
+                with self._index.transaction() as connection:
+                    self._index.insert_pending(connection, group)
+                    self.advance(connection)
                 self._reached("pending")
-                self._publish(numbered, staged)
-                self._finish(numbered)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
+                self._publish(group, staged)
+                self._finish(group)
+        except (OSError, sqlite3.OperationalError) as error:
+            if _disk_is_full(error):
                 raise StoreError(
                     f"disk full while storing {dataset.name}; free space under {self._layout.root} and repeat: "
                     "sessions stored before are intact"
@@ -113,24 +123,54 @@ class Writer:
         finally:
             for path in staged:
                 path.unlink(missing_ok=True)
-        return numbered
+        return [partition for partition, _ in resolved]
 
     def settle(self, dataset: Dataset) -> None:
-        """Finish or withdraw what a crashed writer announced. The caller holds the dataset's lock."""
-        for partition in self._index.pending(dataset.name, dataset.version):
-            try:
-                complete = read_footer(self._layout.generation(partition)) == partition
-            except (CorruptPartitionError, FileNotFoundError):
-                complete = False
-            if complete:
-                link = self._staging_path()
-                os.link(self._layout.generation(partition), link)
-                link.replace(self._layout.part(partition))
-                self._finish([partition])
-            else:
-                self._layout.generation(partition).unlink(missing_ok=True)
-                with self._index.transaction() as connection:
-                    self._index.remove(connection, partition)
+        """Finish or withdraw what a crashed writer announced. The caller holds the dataset's lock.
+
+        What is pending under the lock is one group, so it is finished only if all of it is there.
+        """
+        self._clear_staging(dataset)
+        group = self._index.pending(dataset.name, dataset.version)
+        if not group:
+            return
+        if all(self._is_published(partition) for partition in group):
+            for partition in group:
+                self.place(partition)
+            self._finish(group)
+            return
+        for partition in group:
+            self._layout.generation(partition).unlink(missing_ok=True)
+        with self._index.transaction() as connection:
+            for partition in group:
+                self._index.remove(connection, partition)
+                self.place_current(partition)
+            self.advance(connection)
+
+    def place(self, partition: StoredPartition) -> None:
+        """Make `part.parquet` of its session this generation."""
+        part, generation = self._layout.part(partition), self._layout.generation(partition)
+        if part.exists() and part.samefile(generation):  # renaming a file over itself would leave both names
+            return
+        part.parent.mkdir(parents=True, exist_ok=True)
+        link = self._staging_path(partition.dataset)
+        os.link(generation, link)
+        link.replace(part)
+
+    def place_current(self, partition: StoredPartition) -> None:
+        """Make `part.parquet` of its session the latest generation; without one, there is none."""
+        current = self._index.current(partition.dataset, partition.version, partition.session, partition.session)
+        if current:
+            self.place(current[0])
+        else:
+            self._layout.part(partition).unlink(missing_ok=True)
+
+    def advance(self, connection: sqlite3.Connection) -> None:
+        """Move the store's sequence on with each change of the index, so that an older copy of it is noticed."""
+        sequence = self._index.sequence(connection) + 1
+        self._index.set_sequence(connection, sequence)
+        # Before the commit: a crash between the two reads as a stale index, which is rebuilt.
+        self._layout.write_sequence(sequence)
 
     @contextlib.contextmanager
     def locked(self, dataset: Dataset) -> Iterator[None]:
@@ -140,6 +180,12 @@ class Writer:
         with path.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+    def _is_published(self, partition: StoredPartition) -> bool:
+        try:
+            return read_footer(self._layout.generation(partition)) == partition
+        except (CorruptPartitionError, FileNotFoundError):
+            return False
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -187,36 +233,39 @@ class Writer:
             written_at=now,
         )
 
-    def _refuse_other_content(self, dataset: Dataset, announced: Sequence[StoredPartition]) -> None:
-        sessions = [p.session for p in announced]
-        if len(set(sessions)) != len(sessions):
-            raise StoreError(f"{dataset.name}: one group holds a session twice")
-        current = self._index.current(dataset.name, dataset.version, min(sessions), max(sessions))
-        stored = {p.session: p for p in current}
-        for new in announced:
-            old = stored.get(new.session)
-            if old and old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:
+    def _resolved(self, new: StoredPartition) -> tuple[StoredPartition, bool]:
+        """What is stored, where nothing changed, or `new` with its generation number; and whether it is new."""
+        known = self._index.generations(new.dataset, new.version, new.session)
+        for old in known:
+            if old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:
                 raise StoreError(
-                    f"{dataset.name} {new.session}: same code, config and inputs gave another content "
+                    f"{new.dataset} {new.session}: same code, config and inputs gave another content "
                     f"({old.content_hash} then {new.content_hash}): the calculation is not deterministic"
                 )
+        if not known:
+            return new.numbered(1), True
+        if known[-1].fingerprint == new.fingerprint:
+            return known[-1], False
+        return new.numbered(known[-1].generation + 1), True
 
-    def _number(self, partition: StoredPartition) -> StoredPartition:
-        known = self._index.generations(partition.dataset, partition.version, partition.session)
-        return partition.numbered(known[-1].generation + 1 if known else 1)
-
-    def _staging_path(self) -> Path:
-        folder = self._layout.staging
+    def _staging_path(self, dataset: str) -> Path:
+        folder = self._layout.staged(dataset)
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{os.getpid()}-{uuid.uuid4().hex}.parquet"
+        return folder / f"{uuid.uuid4().hex}.parquet"
+
+    def _clear_staging(self, dataset: Dataset) -> None:
+        """Remove what a killed writer left; no other one writes while the lock is held."""
+        for path in self._layout.staged(dataset.name).glob("*.parquet"):
+            path.unlink(missing_ok=True)
 
     def _stage(self, partition: StoredPartition, frame: pl.DataFrame) -> Path:
-        path = self._staging_path()
+        path = self._staging_path(partition.dataset)
+        # In memory first: Polars reports a full disk as a ComputeError without its number.
+        encoded = io.BytesIO()
+        frame.write_parquet(encoded, compression="zstd", compression_level=1, metadata={FOOTER: partition.to_footer()})
         try:
             with path.open("wb") as handle:
-                frame.write_parquet(
-                    handle, compression="zstd", compression_level=1, metadata={FOOTER: partition.to_footer()}
-                )
+                handle.write(encoded.getbuffer())
                 handle.flush()
                 os.fsync(handle.fileno())
         except BaseException:
@@ -246,10 +295,7 @@ class Writer:
     def _finish(self, stored: Sequence[StoredPartition]) -> None:
         with self._index.transaction() as connection:
             self._index.mark_done(connection, stored)
-            sequence = self._index.sequence(connection) + 1
-            self._index.set_sequence(connection, sequence)
-            # Before the commit: a crash between the two reads as a stale index, which is rebuilt.
-            self._layout.write_sequence(sequence)
+            self.advance(connection)
         self._reached("done")
 
 
@@ -259,3 +305,15 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _refuse_repeated_sessions(dataset: Dataset, announced: Sequence[StoredPartition]) -> None:
+    sessions = [p.session for p in announced]
+    if len(set(sessions)) != len(sessions):
+        raise StoreError(f"{dataset.name}: one group holds a session twice")
+
+
+def _disk_is_full(error: OSError | sqlite3.OperationalError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "disk is full" in str(error)

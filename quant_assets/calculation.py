@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from typing import Any, Protocol
 
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from configs.settings import Profile, Settings
 from feature_store import sessions
@@ -59,7 +60,8 @@ class Calculation:
             "fit": self._fits,
             "path": self._path,
         }[asset.kind]
-        return compute(asset, targets, data)
+        with threadpool_limits(1):  # sums of several threads differ in their last digits, and spinning ones cost most
+            return compute(asset, targets, data)
 
     # -- sources ---------------------------------------------------------------------------------------------------
 

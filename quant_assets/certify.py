@@ -13,7 +13,10 @@ from quant_resources.vendors.protocol import make_vendor
 
 
 def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[dict[str, Any]]:
-    """Per asset: sessions recomputed, those that could not be judged because they are stale, those that differ."""
+    """Per asset: sessions recomputed, those that could not be judged because they are stale, those that differ.
+
+    The file is read back too: a value is proved only if it is what a reader gets.
+    """
     assets = all_assets()
     names = selected_names(assets, select)
     store, profile = home.open_store(), home.profile
@@ -24,15 +27,15 @@ def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[d
         stored = store.sessions(asset.dataset)
         chosen = stored if count is None else (
             chosen_sessions(asset, runner, stored[0], stored[-1], count) if stored else [])  # fmt: skip
-        verdicts = [(s, judge.recompute(asset, s)) for s in chosen]
-        judged = [v for _, v in verdicts if v]
-        record(runner, asset, judged)
-        differ = [v for v in judged if not v.passed]
+        on_disk = judge.contract(asset, [p for p in store.partitions(asset.dataset) if p.session in set(chosen)])
+        judged = [v for s in chosen if (v := judge.recompute(asset, s))]
+        record(runner, asset, [*on_disk, *judged])
+        differ = sorted((v for v in [*on_disk, *judged] if not v.passed), key=lambda v: v.session)
         rows.append({
             "dataset": asset.name,
             "judged": len(judged),
-            "stale": len(verdicts) - len(judged),
-            "differ": len(differ),
+            "stale": len(chosen) - len(judged),
+            "differ": len({v.session for v in differ}),
             "first_difference": f"{differ[0].session}: {differ[0].detail}" if differ else None,
         })  # fmt: skip
     return rows

@@ -12,6 +12,7 @@ from multiprocessing import get_context
 import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
 from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
+from threadpoolctl import threadpool_limits
 
 from configs.settings import Profile
 from feature_store import sessions
@@ -87,7 +88,7 @@ def workers(count: int) -> Iterator[Executor | None]:
         yield None
         return
     # spawn: Polars' threads do not survive a fork
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), threadpool_limits, (1,)) as pool:
         yield pool
 
 

@@ -1,0 +1,53 @@
+"""The asset graph as text: a diff of the snapshot shows that it changed."""
+
+from pathlib import Path
+
+import pytest
+
+from feature_store.schemas.catalogue import DATASETS
+from quant_assets.graph import all_assets, as_text
+from quant_assets.windows import SessionAsset
+
+SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
+# left to right; a slice reads what stands left of it or itself, and what projects the book reads the book
+SLICES = ("market", "features", "regimes", "alpha", "risk", "execution", "portfolio", "backtest")
+
+# -- known values ------------------------------------------------------------------------------------------------------
+
+
+def test_the_graph_is_the_one_that_was_reviewed() -> None:
+    """After a wanted change: python -c "from quant_assets.graph import *; print(as_text(all_assets()))" > the snapshot."""
+    assert as_text(all_assets()) + "\n" == SNAPSHOT.read_text()
+
+
+def test_every_dataset_has_one_asset() -> None:
+    assert sorted(asset.name for asset in all_assets()) == sorted(DATASETS)
+
+
+# -- properties --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
+def test_an_asset_comes_after_everything_that_it_reads(asset: SessionAsset) -> None:
+    order = [a.name for a in all_assets()]
+    read = [window.dataset.name for window in asset.inputs.values()]
+    assert all(order.index(name) < order.index(asset.name) for name in read)
+    assert bool(read) == (asset.kind != "source")
+
+
+@pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
+def test_a_slice_reads_what_stands_left_of_it(asset: SessionAsset) -> None:
+    slices = {window.dataset.slice for window in asset.inputs.values()}
+    assert all(SLICES.index(name) <= SLICES.index(asset.dataset.slice) for name in slices)
+
+
+def test_the_order_is_the_same_every_time() -> None:
+    assert [a.name for a in all_assets()] == [a.name for a in all_assets()]
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_but_the_book_carries_its_own_past() -> None:
+    assert [asset.name for asset in all_assets() if asset.kind == "path"] == ["execution/book"]
+    assert not [a.name for a in all_assets() if a.name in {w.dataset.name for w in a.inputs.values()}]
