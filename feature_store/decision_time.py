@@ -42,11 +42,17 @@ class DecisionClock:
 
     def decision_time(self, session: dt.date) -> dt.datetime:
         """UTC moment up to which knowledge may enter the session."""
-        return self._times[sessions.index_of(session)]
+        i = sessions.index_of(session)
+        if i == len(self._times):
+            raise ValueError(f"{session} is the last session of the calendar: nobody knows when the next one opens")
+        return self._times[i]
 
     def session_of(self, known_at: dt.datetime) -> dt.date:
         """First session whose decision time is not before `known_at`."""
-        return sessions.all_sessions()[bisect_left(self._times, known_at)]
+        i = bisect_left(self._times, known_at)
+        if i == len(self._times):
+            raise ValueError(f"{known_at} lies after the last decision time of the calendar, {self._times[-1]}")
+        return sessions.all_sessions()[i]
 
     def assign_sessions(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`frame` with the column `session` that its `known_at` falls into, row by row."""

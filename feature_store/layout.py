@@ -5,7 +5,6 @@ from pathlib import Path
 
 import polars as pl
 
-from feature_store.dataset import Dataset
 from feature_store.errors import CorruptPartitionError
 from feature_store.index import StoredPartition
 
@@ -45,8 +44,8 @@ class Layout:
         """Where the one writer of a dataset keeps what is not published yet."""
         return self.staging / name.replace("/", ".")
 
-    def lock(self, dataset: Dataset) -> Path:
-        return self.root / "_locks" / f"{dataset.name.replace('/', '.')}.lock"
+    def lock(self, name: str) -> Path:
+        return self.root / "_locks" / f"{name.replace('/', '.')}.lock"
 
     def read_sequence(self) -> int:
         try:

@@ -54,7 +54,10 @@ def index_of(session: dt.date) -> int:
 
 def shift(session: dt.date, by: int) -> dt.date:
     """The session `by` sessions later (earlier when negative)."""
-    return all_sessions()[index_of(session) + by]
+    i = index_of(session) + by
+    if not 0 <= i < len(all_sessions()):
+        raise ValueError(f"{session} shifted by {by} sessions leaves the calendar ({FIRST} to {LAST})")
+    return all_sessions()[i]
 
 
 def between(first: dt.date, last: dt.date) -> list[dt.date]:
@@ -64,7 +67,10 @@ def between(first: dt.date, last: dt.date) -> list[dt.date]:
 
 
 def at_or_before(day: dt.date) -> dt.date:
-    return all_sessions()[bisect_right(all_sessions(), day) - 1]
+    i = bisect_right(all_sessions(), day) - 1
+    if i < 0:
+        raise ValueError(f"{day} lies before the calendar, which begins on {FIRST}")
+    return all_sessions()[i]
 
 
 def at_or_after(day: dt.date) -> dt.date:

@@ -57,9 +57,11 @@ class Store:
         self.layout.root.mkdir(parents=True, exist_ok=True)
         with self._opening():
             self._check_format()
-            self.index = self._open_index()
-        self._writer = Writer(self.layout, self.index, self.clock, frozenset(hindsight_allowed), now, reached)
-        self._reader = Reader(self.layout, self.index, self.clock)
+            self.index, stale = self._open_index()
+            self._writer = Writer(self.layout, self.index, self.clock, frozenset(hindsight_allowed), now, reached)
+            self._reader = Reader(self.layout, self.index, self.clock)
+            if stale:
+                self.rebuild_index()
         self._settle_all()
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -150,7 +152,8 @@ class Store:
                     self.verify_partition(partition)
                 except CorruptPartitionError:
                     broken.append(partition)
-                    self._set_aside(partition)
+                    with self._writer.locked(partition.dataset):
+                        self._set_aside(partition)
         return broken
 
     def _set_aside(self, partition: StoredPartition) -> None:
@@ -167,14 +170,20 @@ class Store:
     def rebuild_index(self) -> list[Path]:
         """Forget the index and read every footer; returns the files whose footer could not be read."""
         unreadable, found = [], []
-        for path in sorted(self.layout.generations.glob("*/*/v*/session=*/*.parquet")):
-            try:
-                found.append(read_footer(path))
-            except CorruptPartitionError:
-                unreadable.append(path)
-        with self.index.transaction() as connection:
+        with contextlib.ExitStack() as writers_wait:
+            for name in sorted(self._datasets):
+                writers_wait.enter_context(self._writer.locked(name))
+            connection = writers_wait.enter_context(self.index.transaction())
+            for path in sorted(self.layout.generations.glob("*/*/v*/session=*/*.parquet")):
+                try:
+                    found.append(read_footer(path))
+                except CorruptPartitionError:
+                    unreadable.append(path)
             connection.execute("DELETE FROM partitions")
             self.index.insert_done(connection, found)
+            # The highest generation is the current one; a crash may have left the one before as part.parquet.
+            for partition in {(p.dataset, p.version, p.session): p for p in found}.values():
+                self._writer.place(partition)
             self.index.set_sequence(connection, self.layout.read_sequence())
         return unreadable
 
@@ -188,7 +197,9 @@ class Store:
     def _check_format(self) -> None:
         path = self.layout.root / "store.json"
         if not path.exists():
-            path.write_text(json.dumps({"format": FORMAT}) + "\n")
+            temporary = path.with_suffix(".new")
+            temporary.write_text(json.dumps({"format": FORMAT}) + "\n")
+            temporary.replace(path)
         found = json.loads(path.read_text())["format"]
         if found > FORMAT:
             raise NewerStoreError(
@@ -202,7 +213,8 @@ class Store:
                     "upgrade asof"
                 )
 
-    def _open_index(self) -> Index:
+    def _open_index(self) -> tuple[Index, bool]:
+        """The index, and whether it is not that of the files and must be rebuilt."""
         index = Index(self.layout.index)
         try:
             with index.transaction() as connection:  # writers hold this lock while they move the sequence on
@@ -213,17 +225,14 @@ class Store:
             index.close()
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{self.layout.index}{suffix}").unlink(missing_ok=True)
-            index, stale = Index(self.layout.index), True
-        if stale:
-            self.index = index
-            self.rebuild_index()
-        return index
+            return Index(self.layout.index), True
+        return index, stale
 
     def _settle_all(self) -> None:
         names = self.index.connection().execute("SELECT DISTINCT dataset FROM partitions WHERE state='pending'")
         for (name,) in names.fetchall():
             if name in self._datasets:
-                with self._writer.locked(self._datasets[name]):
+                with self._writer.locked(name):
                     self._writer.settle(self._datasets[name])
 
 

@@ -95,7 +95,7 @@ class Writer:
         _refuse_repeated_sessions(dataset, announced)
         staged: list[Path] = []
         try:
-            with self.locked(dataset):
+            with self.locked(dataset.name):
                 self.settle(dataset)
                 # Generation numbers are part of the footer, so they are fixed before the files are written; the
                 # lock makes them stay free until the rows say pending.
@@ -173,7 +173,7 @@ class Writer:
         self._layout.write_sequence(sequence)
 
     @contextlib.contextmanager
-    def locked(self, dataset: Dataset) -> Iterator[None]:
+    def locked(self, dataset: str) -> Iterator[None]:
         """One writer a dataset at a time, across processes; a killed one lets go."""
         path = self._layout.lock(dataset)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
 from feature_store import sessions
+from quant_assets.calculation import Calculation
 from quant_assets.graph import all_assets
+from quant_assets.runner import Runner
 from quant_assets.session_asset import sessions_needed
+from quant_assets.status import count_stale
 from quant_assets.windows import SessionAsset
 from quant_resources.home import Home
+from quant_resources.vendors.protocol import make_vendor
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -45,20 +49,23 @@ def run_backfill(
     names = selected_names(assets, select)
     needed = sessions_needed(assets, names, first, home.profile)
     store = home.open_store()
+    runner = Runner(store, Calculation(home.profile, store.clock, make_vendor(home.profile)))
+    by_name = {asset.name: asset for asset in assets}
     for begin, end, wanted in _runs(assets, needed, set(names), first, last):
-        missing = {
-            name: [s for s in sessions.between(begin, end) if s not in stored]
-            for name in wanted
-            for stored in [set(store.sessions(name))]
-        }
         earlier = end < first or not set(wanted) & set(names)
-        if earlier and not any(missing.values()):
+        # a range must not go on from sessions that another config or code has stored
+        if earlier and all(_is_current(runner, by_name[name], sessions.between(begin, end)) for name in wanted):
             continue
         note = " (needed by the range)" if earlier else ""
         say(f"{len(wanted)} assets, {len(sessions.between(begin, end))} sessions {begin} to {end}{note}")
         if not _run(home, wanted, begin, end, say):
             return False
     return True
+
+
+def _is_current(runner: Runner, asset: SessionAsset, targets: list[dt.date]) -> bool:
+    """True when every target is stored under today's code, config and inputs."""
+    return set(targets) <= set(runner.store.sessions(asset.dataset)) and count_stale(runner, asset, targets) == 0
 
 
 def _runs(
@@ -103,7 +110,8 @@ def _run(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: C
     ok = True
     for event in result.get_step_failure_events():
         cause = event.step_failure_data.error
-        say(f"failed: {event.step_key}: {_root(cause).message.strip() if cause else ''}")
+        name = (event.step_key or "").replace("__", "/")
+        say(f"failed: {name}: {_own(cause).message.strip() if cause else ''}")
         ok = False
     for evaluation in result.get_asset_check_evaluations():
         if not evaluation.passed:
@@ -113,5 +121,6 @@ def _run(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: C
     return ok and result.success
 
 
-def _root(error: "SerializableErrorInfo") -> "SerializableErrorInfo":
-    return _root(error.cause) if error.cause else error
+def _own(error: "SerializableErrorInfo") -> "SerializableErrorInfo":
+    """The error that our code raised: below Dagster's own, above what caused it."""
+    return _own(error.cause) if error.cause and (error.cls_name or "").startswith("Dagster") else error

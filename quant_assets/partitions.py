@@ -11,7 +11,10 @@ from feature_store.decision_time import NEW_YORK
 
 @cache
 def session_partitions(start: dt.date) -> dg.TimeWindowPartitionsDefinition:
-    """One partition a session from `start` on; it exists from its own midnight, so Friday's is there on Friday."""
+    """One partition a session from `start` on; it exists from its own midnight, so Friday's is there on Friday.
+
+    On a holiday the session after it is there already: the writer refuses it until it is decided.
+    """
     first = sessions.at_or_after(start)
     weekdays = (first + dt.timedelta(days=i) for i in range((sessions.all_sessions()[-1] - first).days))
     holidays = [

@@ -85,14 +85,16 @@ class Judge:
         return verdicts
 
     def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
-        """The asset's own checks of each session, over its rows and the bars of the session."""
+        """The asset's own checks of each session: over its rows, its bars and the rows of the session before."""
         verdicts = []
         for partition in partitions if asset.checks else []:
             s = partition.session
             rows = self._runner.store.read(asset.dataset, s, first=s, last=s)
             bars = self._runner.store.read("market/bars", s, first=s, last=s)
+            earlier = sessions.shift(s, -1)
+            before = self._runner.store.read(asset.dataset, earlier, first=earlier, last=earlier)
             for name, check in asset.checks.items():
-                wrong = check(rows, bars, self._runner.calculation.clock)
+                wrong = check(rows, bars, self._runner.calculation.clock, before)
                 verdicts.append(Verdict(s, name, wrong is None, wrong or ""))
         return verdicts
 

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -68,7 +68,7 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
     def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
         targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
         with workers(platform.workers) as pool:
-            runner = make_runner(platform, context.run_id, pool)
+            runner = make_runner(platform, context.run.run_id, pool)
             return _materialize(context, runner, asset, targets)
 
     return session_asset
@@ -102,6 +102,7 @@ def _materialize(
             if len(targets) > 1:
                 done = len(outcomes)
                 context.log.info(f"{asset.name}: {done} of {len(targets)} sessions, up to {group[-1].session}")
+        _warn_of_left_out(context, runner, asset, targets)
         verdicts = judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
     except BaseException:
         # What was stored before the failure is stored: Dagster is told exactly those sessions.
@@ -112,6 +113,18 @@ def _materialize(
     return dg.MaterializeResult(
         check_results=[check_result(runner, asset, name, len(found)) for name, found in judged.items()]
     )
+
+
+def _warn_of_left_out(
+    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]
+) -> None:
+    """Rows of the payload that a declared rule leaves out are counted where people look (law 8)."""
+    if asset.kind == "source":
+        calculation = runner.calculation
+        raw = calculation.vendor.fetch(asset.dataset, targets, calculation.clock.decision_time(targets[-1]))
+        for rule, count in calculation.vendor.left_out(asset.dataset, raw, targets).items():
+            if count:
+                context.log.warning(f"{asset.name}: {count} rows left out: {rule}")
 
 
 def report_partitions(context: dg.AssetExecutionContext, metadata: dict[str, dict[str, float | str]]) -> None:
@@ -174,9 +187,6 @@ def _column_schema(dataset: Dataset) -> dg.TableSchema:
         dg.TableColumn(c.name, str(c.dtype), f"{c.description} [{c.unit}]; {c.grade.label}") for c in dataset.columns
     ]
     return dg.TableSchema([*columns, dg.TableColumn("known_at", "Datetime", "when it could be known, UTC")])
-
-
-Run = Callable[[Sequence[SessionAsset], dt.date, dt.date], bool]
 
 
 def sessions_needed(

@@ -1,6 +1,7 @@
 """What is stored, and how two stores differ."""
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from feature_store.store import Store
 from quant_assets.calculation import Calculation
 from quant_assets.graph import all_assets
 from quant_assets.runner import Expected, Runner
+from quant_assets.windows import SessionAsset
 from quant_resources.home import Home
 from quant_resources.vendors.protocol import make_vendor
 
@@ -35,7 +37,7 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
             "dataset": asset.name,
             "stored": len(stored),
             "missing": sum(s not in stored for s in wanted),
-            "stale": _stale(runner, asset, sorted(stored)),
+            "stale": count_stale(runner, asset, sorted(stored)),
             "failed": len(failed),
             "first": min(stored, default=None),
             "last": max(stored, default=None),
@@ -44,18 +46,26 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
     return rows
 
 
-def _stale(runner: Runner, asset: Any, stored: Sequence[dt.date]) -> int:  # noqa: ANN401
+def count_stale(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> int:
     """Stored sessions whose code, config or inputs have changed since; sources are compared by code and config."""
     if not stored:
         return 0
     partitions = {p.session: p for p in runner.store.partitions(asset.dataset)}
     if asset.kind == "source":
         base = runner.base_parts(asset)
-        return sum(any(p.parts.get(name) != value for name, value in base.items()) for p in partitions.values())
+        return sum(any(partitions[s].parts.get(name) != value for name, value in base.items()) for s in stored)
+    judged = _unbroken(stored, runner.profile.history.start) if asset.kind == "path" else stored
     expected: dict[dt.date, Expected] = {}
-    for _, year in _by_year(stored):
+    for _, year in _by_year(judged):
         expected |= runner.expected(asset, year)
-    return sum(expected[s].fingerprint != partitions[s].fingerprint for s in stored)
+    current = sum(expected[s].fingerprint == partitions[s].fingerprint for s in judged)
+    return len(stored) - current
+
+
+def _unbroken(stored: Sequence[dt.date], start: dt.date) -> list[dt.date]:
+    """Sessions of a path from its start up to the first that is not stored; what lies behind rests on nothing."""
+    wanted = sessions.between(start, stored[-1])
+    return [a for a, b in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(stored, wanted, strict=False))]
 
 
 def _by_year(stored: Sequence[dt.date]) -> list[tuple[int, list[dt.date]]]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
@@ -83,7 +83,9 @@ class Home:
     def remember(self, choice: Choice) -> None:
         """Keep the choice for later commands."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(yaml.safe_dump(asdict(choice)))
+        temporary = self._file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(yaml.safe_dump(asdict(choice)))
+        temporary.replace(self._file)
         self.__dict__.pop("profile", None)
 
     def open_store(self) -> Store:
@@ -110,8 +112,9 @@ def _with(data: str | None) -> str:
     return f" with the data in {data}" if data else ""
 
 
+@cache
 def git_commit() -> str:
-    """Commit of the code, with `+dirty` when it differs; empty outside a checkout."""
+    """Commit of the code, with `+dirty` when it differs; empty outside a checkout. Asked once a process."""
     try:
         commit = subprocess.run(
             ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10

@@ -88,7 +88,8 @@ average = pl.col("log_return").ewm_mean(alpha=0.1, adjust=False).over("symbol")
 def matured(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
     """The next five sessions' return, in the session that ends them."""
     rows = value_of(next_5)(bars, sessions).with_columns(session=pl.col("event_date"))
-    later = pl.DataFrame({"event_date": sessions[:-5], "learned": sessions[5:]})
+    dates = {"event_date": pl.Date, "learned": pl.Date}
+    later = pl.DataFrame({"event_date": sessions[:-5], "learned": sessions[5:]}, schema=dates)
     return rows.join(later, on="event_date").with_columns(session="learned").drop("learned")
 
 
@@ -299,17 +300,26 @@ def filling_at_the_close(
         inputs = (bars, actions, predictions, covariance, states, universe)
         rows = step(state, *inputs, session, portfolio, execution, alpha)
         ordered = pl.col("order_shares").is_not_null()
+        if price == "open":
+            rows = rows.join(bars.filter(event_date=session).select("symbol", "open"), on="symbol", how="left")
+            ordered &= pl.col("open").is_not_null()
         paid = rows.select((pl.col("order_shares") * pl.col("price_usd")).sum()).item()
         decided_on, filled_at = told(session)
         traded = pl.when(pl.col("symbol") == CASH).then(-paid).otherwise(pl.col("order_shares").fill_null(0.0))
-        return rows.with_columns(
-            shares=pl.col("shares") + traded,
-            fill_shares=pl.when(ordered).then("order_shares").otherwise("fill_shares"),
-            fill_price_usd=pl.when(ordered).then(price).otherwise("fill_price_usd"),
-            decided_on=pl.when(ordered).then(pl.lit(decided_on, pl.Date)).otherwise("decided_on"),
-            filled_at=pl.when(ordered).then(pl.lit(filled_at).cast(BOOK.schema["filled_at"])).otherwise("filled_at"),
-            order_shares=pl.lit(None, pl.Float64),
-        ).with_columns(value_usd=pl.col("shares") * pl.col("price_usd"))
+        return (
+            rows.with_columns(
+                shares=pl.col("shares") + traded,
+                fill_shares=pl.when(ordered).then("order_shares").otherwise("fill_shares"),
+                fill_price_usd=pl.when(ordered).then(price).otherwise("fill_price_usd"),
+                decided_on=pl.when(ordered).then(pl.lit(decided_on, pl.Date)).otherwise("decided_on"),
+                filled_at=pl.when(ordered)
+                .then(pl.lit(filled_at).cast(BOOK.schema["filled_at"]))
+                .otherwise("filled_at"),
+                order_shares=pl.when(ordered).then(None).otherwise("order_shares"),
+            )
+            .with_columns(value_usd=pl.col("shares") * pl.col("price_usd"))
+            .select(rows.columns[: len(BOOK.schema) - 1])
+        )
 
     return leaky
 

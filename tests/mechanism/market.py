@@ -23,16 +23,16 @@ from quant_assets.windows import SessionAsset
 from quant_resources.home import SOURCES
 from quant_resources.vendors.protocol import Vendor, make_vendor
 
-START, END = dt.date(2015, 10, 15), dt.date(2016, 1, 29)
+START, END = dt.date(2015, 11, 2), dt.date(2016, 1, 29)
 SESSIONS = sessions.between(START, END)
-# The seed has splits on 2015-12-09 and 2015-12-29; a symbol joins the tape on 2015-10-22 and the members on
-# 2015-11-05, and one is reclassified on 2016-01-05.
+# The seed has splits on 2015-12-28 and 2016-01-15; a symbol joins the tape on 2015-11-09 and the members on
+# 2015-11-23, and one is reclassified on 2016-01-22.
 OVERRIDES = {
     "seed": "20",
     "history.start": str(START),
     "history.end": str(END),
     "vendor.n_symbols": "8",
-    "vendor.start": "2015-03-20",
+    "vendor.start": "2015-04-08",
     "vendor.end": str(END),
     "vendor.correction_rate": "0.1",
     "vendor.late_rate": "0.06",
@@ -51,7 +51,13 @@ OVERRIDES = {
     "portfolio.weight_cap": "0.3",
 }
 SYMBOL = key("symbol", "stable security id")
-Contents = dict[tuple[str, dt.date], str]
+
+
+class Contents(dict[tuple[str, dt.date], str]):
+    """Content hash by asset and session."""
+
+    def __repr__(self) -> str:  # of thousands: hypothesis shows its arguments
+        return f"{len(self)} sessions"
 
 
 def profile(**overrides: str) -> Profile:
@@ -76,11 +82,14 @@ def make_runner(
     pool: Executor | None = None,
     reached: Callable[[str], None] = lambda _: None,
     calculation: type[Calculation] = Calculation,
+    datasets: Iterable[Dataset] = (),
 ) -> Runner:
-    """A runner on the store at the folder, without Dagster."""
+    """A runner on the store at the folder, without Dagster; `datasets` are known beside the platform's."""
     clock = DecisionClock(chosen.decision_minutes_before_open)
     derived = [name for name in DATASETS if name not in SOURCES]
-    store = Store(folder, clock=clock, hindsight_allowed=[*derived, *chosen.exceptions], reached=reached)
+    known = DATASETS | {dataset.name: dataset for dataset in datasets}
+    allowed = [*derived, *chosen.exceptions]
+    store = Store(folder, datasets=known, clock=clock, hindsight_allowed=allowed, reached=reached)
     return Runner(store, calculation(chosen, clock, vendor or make_vendor(chosen), pool))
 
 
@@ -99,8 +108,8 @@ def failures(verdicts: Iterable[Verdict | None]) -> list[Verdict]:
 
 
 def contents(store: Store, assets: Iterable[SessionAsset]) -> Contents:
-    """Content hash of every stored session."""
-    return {(a.name, p.session): p.content_hash for a in assets for p in store.partitions(a.dataset)}
+    """Of every stored session."""
+    return Contents({(a.name, p.session): p.content_hash for a in assets for p in store.partitions(a.dataset)})
 
 
 def copy_store(source: Path, target: Path) -> Path:

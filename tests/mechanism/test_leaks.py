@@ -50,7 +50,7 @@ from tests.mechanism.market import (
     valued,
 )
 
-RANGE = SESSIONS[5:60]  # corrections, two splits, a symbol that joins, the year's edge
+RANGE = SESSIONS[3:50]  # corrections, two splits, a symbol that joins, the year's edge
 BY_NAME = {asset.name: asset for asset in all_assets()}
 FILLS = "fills_after_decision"
 
@@ -77,7 +77,7 @@ def test_its_clean_twin_passes(planted: Runner, leak: Leak) -> None:
     verdicts = run_and_judge(planted, leak.clean, RANGE)
     judge = Judge(planted)
     verdicts += [v for s in RANGE[::6] if (v := judge.recompute(leak.clean, s))]
-    verdicts += [v for cut in RANGE[9:50:20] for v in judge.scrambled(leak.clean, cut, RANGE[-1])]
+    verdicts += [v for cut in RANGE[9:45:18] for v in judge.scrambled(leak.clean, cut, RANGE[-1])]
     assert failures(verdicts) == []
     assert sum(v.check == NO_LOOKAHEAD for v in verdicts) >= 12
     assert sum(p.rows for p in planted.store.partitions(leak.clean.dataset)) > 100
@@ -141,6 +141,9 @@ BOOKS = {
     ),
     "at the close, dated to the open after yesterday's decision": filling_at_the_close(
         lambda t: (sessions.shift(t, -1), sessions.opens_at(t))
+    ),
+    "at the open before the signal, dated to yesterday's decision": filling_at_the_close(
+        lambda t: (sessions.shift(t, -1), sessions.opens_at(t)), "open"
     ),
 }
 

@@ -1,0 +1,76 @@
+"""Two small datasets, their rows and groups, for the tests of the store."""
+
+import datetime as dt
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from feature_store import sessions
+from feature_store.dataset import Dataset, key, number
+from feature_store.decision_time import DecisionClock
+from feature_store.store import Store
+from feature_store.writers import NewPartition, Provenance
+
+CLOCK = DecisionClock()
+DAYS = sessions.between(dt.date(2017, 3, 8), dt.date(2017, 3, 14))  # a weekend and the change to summer time
+NOW = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+
+FACTS = Dataset(
+    "examples/facts",
+    ("symbol",),
+    (key("symbol", "name"), number("value", "1", "anything", at_least=-100)),
+    "Rows may speak of other dates.",
+    restates=True,
+)
+DERIVED = Dataset(
+    "examples/derived",
+    ("symbol",),
+    (key("symbol", "name"), number("value", "1", "anything", at_least=-100)),
+    "Rows speak of their session.",
+)
+DATASETS = {FACTS.name: FACTS, DERIVED.name: DERIVED}
+
+
+def opened(root: Path, **options: Any) -> Store:
+    return Store(root, **{"datasets": DATASETS, "now": lambda: NOW, **options})
+
+
+def decided(session: dt.date) -> dt.datetime:
+    return CLOCK.decision_time(session)
+
+
+def rows(*given: tuple[dt.date, str, float | None, dt.datetime]) -> pl.DataFrame:
+    """Frame of (event_date, symbol, value, known_at)."""
+    return pl.DataFrame(list(given), schema=FACTS.schema, orient="row")
+
+
+def row(session: dt.date, symbol: str = "A", value: float | None = 1.0) -> pl.DataFrame:
+    """One row about its own session, known when that is decided."""
+    return rows((session, symbol, value, decided(session)))
+
+
+def new(session: dt.date, frame: pl.DataFrame | None = None, fingerprint: str = "first") -> NewPartition:
+    return NewPartition(
+        session, row(session) if frame is None else frame, Provenance(fingerprint, {"code": fingerprint})
+    )
+
+
+def group(days: Iterable[dt.date], fingerprint: str = "first", value: float = 1.0) -> list[NewPartition]:
+    return [new(day, row(day, value=value), fingerprint) for day in days]
+
+
+def values(store: Store, dataset: Dataset = FACTS, as_of: dt.date = DAYS[-1], **bounds: Any) -> list[float | None]:
+    return store.read(dataset, as_of, **bounds)["value"].to_list()
+
+
+def staged(store: Store) -> list[Path]:
+    return list(store.layout.staging.rglob("*.parquet"))
+
+
+def parts_are_current(store: Store) -> bool:
+    """Whether engines that glob `part.parquet` see the generation that the index calls current."""
+    current = {store.layout.part(p): store.layout.generation(p) for d in DATASETS.values() for p in store.partitions(d)}
+    on_disk = set(store.layout.root.glob("examples/*/v*/session=*/part.parquet"))
+    return on_disk == set(current) and all(part.samefile(generation) for part, generation in current.items())

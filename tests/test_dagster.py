@@ -1,0 +1,303 @@
+"""What Dagster sees: partitions, windows, checks, the schedule, and exactly the sessions that are stored."""
+
+import datetime as dt
+import itertools
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
+
+from configs.load import load
+from configs.settings import Profile
+from feature_store import sessions
+from feature_store.decision_time import NEW_YORK, DecisionClock
+from feature_store.schemas.catalogue import DATASETS
+from feature_store.store import Store
+from quant_assets import definitions, runner
+from quant_assets.graph import all_assets
+from quant_assets.partitions import session_partitions, trailing_mapping
+from quant_assets.schedules import daily_schedule
+from quant_assets.windows import SessionAsset
+from quant_resources.home import Home
+from tests.tiny import FIRST, LAST, SETTINGS, asof, setting
+
+START = dt.date(2015, 1, 2)
+PARTITIONS = session_partitions(START)
+NEXT = sessions.shift(LAST, 1)
+
+
+@pytest.fixture(scope="module")
+def loaded(stored_home: Path) -> dg.Definitions:
+    return definitions.build(Home(stored_home))
+
+
+@contextmanager
+def instance_of(home: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster's own memory of a home."""
+    folder = str(home / "dagster")
+    before = os.environ.get("DAGSTER_HOME")
+    os.environ["DAGSTER_HOME"] = folder
+    try:
+        with dg.DagsterInstance.from_config(folder) as instance:
+            yield instance
+    finally:
+        os.environ.pop("DAGSTER_HOME")
+        if before:
+            os.environ["DAGSTER_HOME"] = before
+
+
+def key_of(name: str) -> dg.AssetKey:
+    return dg.AssetKey(name.split("/"))
+
+
+def at(day: dt.date, hour: int = 0, minute: int = 0) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(hour, minute), NEW_YORK)
+
+
+def materialized(home: Path, name: str) -> list[str]:
+    with instance_of(home) as instance:
+        return sorted(instance.get_materialized_partitions(key_of(name)))
+
+
+def metadata_of(home: Path, name: str, session: dt.date) -> dict[str, object]:
+    with instance_of(home) as instance:
+        wanted = dg.AssetRecordsFilter(asset_key=key_of(name), asset_partitions=[str(session)])
+        record = instance.fetch_materializations(wanted, limit=1).records[0]
+        assert record.asset_materialization
+        return {key: value.value for key, value in record.asset_materialization.metadata.items()}
+
+
+# -- known values ------------------------------------------------------------------------------------------------------
+
+
+def test_definitions_load_without_a_warning(stored_home: Path) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        definitions.build(Home(stored_home)).get_repository_def()
+    assert [str(warning.message) for warning in seen] == []
+
+
+def test_every_dataset_is_an_asset_under_its_slice(loaded: dg.Definitions) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
+    assert sorted(specs) == sorted(DATASETS)
+    for asset in all_assets():
+        spec = specs[asset.name]
+        assert spec.group_name == asset.dataset.slice
+        assert spec.kinds == {"parquet", "polars", asset.kind}
+        assert spec.owners == ["team:quant"]
+        assert spec.partitions_def == session_partitions(FIRST)
+        assert {dep.asset_key for dep in spec.deps} == {key_of(w.dataset.name) for w in asset.inputs.values()}
+        assert spec.description.startswith(asset.dataset.description)
+
+
+@pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
+def test_an_assets_columns_are_its_datasets(loaded: dg.Definitions, asset: SessionAsset) -> None:
+    (spec,) = (spec for spec in loaded.resolve_all_asset_specs() if spec.key == key_of(asset.name))
+    columns = spec.metadata["dagster/column_schema"].columns
+    assert {column.name for column in columns} == set(asset.dataset.schema)
+    assert all(column.description for column in columns)
+
+
+def test_every_asset_carries_both_checks_and_what_its_subject_demands(loaded: dg.Definitions) -> None:
+    graph = loaded.resolve_asset_graph()
+    checks = {asset.name: {"contract", "no_lookahead", *asset.checks} for asset in all_assets()}
+    found = {name: {key.name for key in graph.get(key_of(name)).check_keys} for name in DATASETS}
+    assert found == checks
+    assert "fills_after_decision" in found["execution/book"]
+
+
+def test_a_range_is_one_run_and_one_process(loaded: dg.Definitions) -> None:
+    graph = loaded.resolve_asset_graph()
+    assert {graph.get(key_of(name)).backfill_policy for name in DATASETS} == {dg.BackfillPolicy.single_run()}
+    assert loaded.executor is dg.in_process_executor
+
+
+def test_holidays_and_weekends_are_no_partitions() -> None:
+    keys = PARTITIONS.get_partition_keys(current_time=at(dt.date(2035, 12, 30)))
+    assert keys == [str(day) for day in sessions.between(START, dt.date(2035, 12, 30))]
+    assert not {"2017-01-02", "2017-01-16", "2017-01-21", "2016-12-26"} & set(keys)
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        (at(dt.date(2017, 1, 13)), "2017-01-13"),  # Friday exists from its own midnight
+        (at(dt.date(2017, 1, 14), 12), "2017-01-13"),
+        (at(dt.date(2017, 1, 16)) - dt.timedelta(seconds=1), "2017-01-13"),
+        # On a holiday Dagster shows the session after it; until that is decided the writer refuses it.
+        (at(dt.date(2017, 1, 16)), "2017-01-17"),
+        (at(dt.date(2017, 1, 17)), "2017-01-17"),
+        (at(dt.date(2017, 3, 13)), "2017-03-13"),  # the clocks were changed the night before
+    ],
+)
+def test_a_session_is_a_partition_from_its_own_midnight_at_the_latest(now: dt.datetime, last: str) -> None:
+    assert PARTITIONS.get_partition_keys(current_time=now)[-1] == last
+
+
+def test_a_range_leaves_metadata_on_every_partition(stored_home: Path) -> None:
+    every = [str(day) for day in sessions.between(FIRST, LAST)]
+    assert {name: materialized(stored_home, name) for name in DATASETS} == dict.fromkeys(DATASETS, every)
+    store = Store(stored_home / "store")
+    for name, day in itertools.product(("market/bars", "execution/book"), (FIRST, LAST)):
+        (stored,) = store.partitions(name, day, day)
+        found = metadata_of(stored_home, name, day)
+        shown = {key: found[key] for key in ("rows", "nulls", "generation", "content_hash")}
+        assert shown == {key: getattr(stored, key) for key in shown}
+        assert isinstance(found["seconds"], float)
+    assert metadata_of(stored_home, "market/universe", LAST)["tradable"] == 5.0
+    orders = store.read("execution/orders", LAST, first=LAST)
+    assert metadata_of(stored_home, "execution/book", LAST)["orders"] == orders.height
+
+
+def test_dagsters_own_command_runs_one_session_on_what_is_stored(home: Path) -> None:
+    command = [str(Path(sys.executable).with_name("dagster")), "asset", "materialize"]
+    command += ["-m", "quant_assets.definitions", "--select", "*", "--partition", str(NEXT)]
+    environment = os.environ | {"ASOF_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=home)
+    assert result.returncode == 0, result.stderr[-3000:]
+    store = Store(home / "store")
+    assert {store.sessions(name)[-1] for name in DATASETS} == {NEXT}
+    for name in DATASETS:
+        assert metadata_of(home, name, NEXT)["content_hash"] == store.partitions(name, NEXT, NEXT)[0].content_hash
+    assert store.read("backtest/pnl", NEXT)["event_date"][-1] == NEXT
+
+
+# -- properties --------------------------------------------------------------------------------------------------------
+
+WINDOWS = [(asset, name) for asset in all_assets() for name in asset.inputs]
+TARGETS = [START, dt.date(2015, 1, 7), dt.date(2015, 12, 31), dt.date(2016, 1, 4), dt.date(2016, 8, 31),
+           dt.date(2017, 1, 3), dt.date(2017, 3, 10), dt.date(2017, 11, 24), dt.date(2017, 12, 29)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def usual() -> Profile:
+    return load("demo")
+
+
+@pytest.mark.parametrize(("asset", "name"), WINDOWS, ids=lambda x: x if isinstance(x, str) else x.name)
+def test_a_mapping_covers_what_a_session_may_need_and_nothing_later(
+    asset: SessionAsset, name: str, usual: Profile
+) -> None:
+    window = asset.inputs[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        mapping = trailing_mapping(asset.longest(window, usual))
+    for target in TARGETS:
+        subset = PARTITIONS.empty_subset().with_partition_keys([str(target)])
+        mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(
+            subset, PARTITIONS, PARTITIONS, current_time=at(dt.date(2018, 6, 1))
+        )
+        found = sorted(mapped.partitions_subset.get_partition_keys())
+        needed = [str(day) for day in sessions.between(asset.first_needed(target, window, usual), target)]
+        assert found[-len(needed) :] == needed
+
+
+def test_the_mappings_of_the_graph_are_those(loaded: dg.Definitions, stored_home: Path) -> None:
+    profile = Home(stored_home).profile
+    specs = {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
+    for asset in all_assets():
+        mappings = {dep.asset_key.to_user_string(): dep.partition_mapping for dep in specs[asset.name].deps}
+        for window in asset.inputs.values():
+            assert mappings[window.dataset.name].start_offset == 1 - asset.longest(window, profile)
+            assert mappings[window.dataset.name].end_offset == 0
+
+
+def ticks(schedule: dg.ScheduleDefinition, first: dt.date, last: dt.date) -> Iterator[dt.datetime]:
+    every = schedule_execution_time_iterator(at(first).timestamp(), schedule.cron_schedule, schedule.execution_timezone)
+    return itertools.takewhile(lambda tick: tick < at(last), every)
+
+
+@pytest.mark.parametrize("minutes", [30, 90, 600, 900])
+def test_the_schedule_runs_each_session_once_at_its_decision_time(usual: Profile, minutes: int) -> None:
+    profile = usual.model_copy(update={"decision_minutes_before_open": minutes})
+    job = dg.define_asset_job("all_assets")
+    schedule, clock = daily_schedule(job, profile), DecisionClock(minutes)
+    first, last = dt.date(2016, 11, 1), dt.date(2017, 4, 3)  # two changes of the clocks, five holidays
+    requested, skipped = [], []
+    for tick in ticks(schedule, first, last):
+        asked = schedule(dg.build_schedule_context(scheduled_execution_time=tick))
+        if isinstance(asked, dg.SkipReason):
+            skipped.append(asked.skip_message)
+            continue
+        session = dt.date.fromisoformat(asked.partition_key)
+        assert tick == clock.decision_time(session)
+        assert asked.partition_key in PARTITIONS.get_partition_keys(current_time=tick)[-2:]
+        requested.append(session)
+    decided = [
+        s for s in sessions.between(dt.date(2016, 10, 3), last) if at(first) <= clock.decision_time(s) < at(last)
+    ]
+    assert requested == decided
+    holidays = ["2016-11-24", "2016-12-26", "2017-01-02", "2017-01-16", "2017-02-20"]
+    assert skipped == [f"{day} is not a trading day" for day in holidays]
+
+
+def test_by_default_the_schedule_ticks_at_nine_in_new_york(loaded: dg.Definitions) -> None:
+    schedule = loaded.get_repository_def().get_schedule_def("daily")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 9 * * 1-5", "America/New_York")
+    asked = schedule(dg.build_schedule_context(scheduled_execution_time=at(dt.date(2017, 1, 17), 9)))
+    assert asked.partition_key == "2017-01-13"  # after a long weekend: Friday's
+
+
+def test_fridays_green_does_not_hide_wednesdays_red(home: Path) -> None:
+    friday, wednesday = LAST, sessions.shift(LAST, -2)
+    Store(home / "store").record_verdicts([("market/members", wednesday, "no_lookahead", False, "made up")])
+    words = ("backfill", "--select", "market/members", "--from", friday, "--to", friday)
+    answer = asof(home, *words)
+    assert answer.code == 1
+    assert f'check no_lookahead of market/members fails: ["{wednesday}: made up"]' in answer.out
+    with instance_of(home) as instance:
+        (summary,) = instance.event_log_storage.get_asset_check_summary_records(
+            [dg.AssetCheckKey(key_of("market/members"), "no_lookahead")]
+        ).values()
+        verdict = summary.last_check_execution_record.event.asset_check_evaluation
+    assert not verdict.passed
+    assert verdict.metadata["sessions with a verdict"].value > verdict.metadata["sessions judged in this run"].value
+
+    certified = asof(home, "certify", "--all", "--select", "market/members")
+    assert certified.code == 0  # Wednesday judged again
+    assert asof(home, *words).code == 0
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_range_that_fails_in_its_middle_shows_what_is_stored_and_a_repeat_completes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span = [str(day) for day in sessions.between(FIRST, dt.date(2016, 12, 16))]
+    words = ("backfill", *setting(SETTINGS), "--select", "market/members", "--to", span[-1])
+    write, groups = Store.write, itertools.count(1)
+
+    def failing(self, dataset, partitions):
+        if next(groups) == 3:
+            raise OSError("the disk went away")
+        return write(self, dataset, partitions)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "GROUP", 4)
+        patched.setattr(Store, "write", failing)
+        answer = asof(tmp_path, *words)
+    assert answer.code == 1
+    assert "failed: market/members: OSError: the disk went away" in answer.out
+    stored = Store(tmp_path / "store").sessions("market/members")
+    assert [str(day) for day in stored] == span[:8]
+    assert materialized(tmp_path, "market/members") == span[:8]
+    assert metadata_of(tmp_path, "market/members", stored[-1])["rows"] == 5
+    with instance_of(tmp_path) as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+
+    assert asof(tmp_path, *words).code == 0
+    assert materialized(tmp_path, "market/members") == span
+    assert {p.generation for p in Store(tmp_path / "store").partitions("market/members")} == {1}
+
+
+def test_a_day_without_trading_cannot_be_materialized(loaded: dg.Definitions) -> None:
+    for day in ("2016-12-26", "2016-12-24", "2016-11-30"):
+        assert not session_partitions(FIRST).has_partition_key(day)
