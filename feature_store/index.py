@@ -111,7 +111,7 @@ class Index:
         if found is None or self._local.pid != os.getpid():
             found = sqlite3.connect(self.path, timeout=60, isolation_level=None)
             found.execute("PRAGMA journal_mode=WAL")
-            # What was announced as stored survives a power cut; 1 to 2 ms a group.
+            # What was announced as stored survives a power cut; 2 to 6 ms a group.
             found.execute("PRAGMA synchronous=FULL")
             found.executescript(SCHEMA)
             self._local.connection, self._local.pid = found, os.getpid()

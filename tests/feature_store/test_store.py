@@ -1,6 +1,7 @@
 import datetime as dt
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from feature_store.catalog import connect
 from feature_store.decision_time import end_of_day
 from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
+from feature_store.index import StoredPartition
+from feature_store.layout import read_footer
 from feature_store.store import Store
 from tests.feature_store.examples import (
     DAYS,
@@ -198,6 +201,46 @@ def test_a_copy_of_the_index_from_before_verify_is_older(tmp_path: Path):
     store.index.close()
     shutil.copy(tmp_path / "older", store.layout.index)
     assert opened(tmp_path / "store").sessions(FACTS) == DAYS[1:2]
+
+
+class Crash(BaseException):
+    pass
+
+
+def test_a_copy_of_the_index_from_before_a_crash_is_older(tmp_path: Path):
+    def crash(step: str) -> None:
+        if step == "renamed":
+            raise Crash
+
+    store = opened(tmp_path / "store")
+    store.write(FACTS, group(DAYS[:2]))
+    store.index.close()
+    shutil.copy(store.layout.index, tmp_path / "older")
+    crashing = opened(tmp_path / "store", reached=crash)
+    with pytest.raises(Crash):
+        crashing.write(FACTS, group(DAYS[:2], "second", 2.0))
+    crashing.index.close()
+    shutil.copy(tmp_path / "older", store.layout.index)
+    again = opened(tmp_path / "store")
+    assert values(again) == [2.0, 2.0]
+    assert parts_are_current(again)
+
+
+def test_a_session_written_while_the_index_is_rebuilt_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store, other = opened(tmp_path), opened(tmp_path)
+    store.write(FACTS, group(DAYS[:2]))
+    writing = threading.Thread(target=lambda: other.write(FACTS, group(DAYS[2:3])))
+
+    def slow(path: Path) -> StoredPartition:
+        if not writing.ident:
+            writing.start()
+            writing.join(0.5)
+        return read_footer(path)
+
+    monkeypatch.setattr("feature_store.store.read_footer", slow)
+    store.rebuild_index()
+    writing.join()
+    assert store.sessions(FACTS) == DAYS[:3]
 
 
 def test_verdicts_replace_one_another(tmp_path: Path):

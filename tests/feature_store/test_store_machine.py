@@ -233,15 +233,20 @@ class StoreMachine(RuleBasedStateMachine):
                 assert found == self.oracle.fingerprints(dataset.name)
 
     def teardown(self) -> None:
-        if hasattr(self, "store"):
-            self.reopen()
-            self.groups_are_whole_or_absent()
-            assert self.store.verify() == []
-            assert staged(self.store) == []
-            assert parts_are_current(self.store)
-            self.sql_sees_what_the_reader_sees()
-            self.store.index.close()
-        shutil.rmtree(self.folder)
+        try:
+            if hasattr(self, "store"):
+                self.survives()
+        finally:
+            shutil.rmtree(self.folder)
+
+    def survives(self) -> None:
+        self.reopen()
+        self.groups_are_whole_or_absent()
+        assert self.store.verify() == []
+        assert staged(self.store) == []
+        assert parts_are_current(self.store)
+        self.sql_sees_what_the_reader_sees()
+        self.store.index.close()
 
     def sql_sees_what_the_reader_sees(self) -> None:
         with connect(self.store, [FACTS, DERIVED]) as duck:
