@@ -247,9 +247,10 @@ class Index:
         )
         return [(dt.date.fromisoformat(session), bool(passed), detail) for session, passed, detail in rows]
 
-    def sequence(self, connection: sqlite3.Connection) -> int:
+    def sequence(self, connection: sqlite3.Connection) -> int | None:
+        """Groups counted so far; None in an index that is new."""
         row = connection.execute("SELECT value FROM meta WHERE name='sequence'").fetchone()
-        return int(row[0]) if row else 0
+        return int(row[0]) if row else None
 
     def set_sequence(self, connection: sqlite3.Connection, value: int) -> None:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('sequence', ?)", (str(value),))

@@ -159,16 +159,20 @@ class Store:
     def _set_aside(self, partition: StoredPartition) -> None:
         path = self.layout.generation(partition)
         if path.exists():
-            target = self.layout.broken / path.relative_to(self.layout.generations)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
+            self._keep_broken(path)
         with self.index.transaction() as connection:
             self.index.remove(connection, partition)
             self._writer.advance(connection)
         self._writer.place_current(partition)
 
+    def _keep_broken(self, path: Path) -> None:
+        """Out of the way of the next generation of that number, for whoever wants to look at it."""
+        target = self.layout.broken / path.relative_to(self.layout.generations)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+
     def rebuild_index(self) -> list[Path]:
-        """Forget the index and read every footer; returns the files whose footer could not be read."""
+        """Forget the index and read every footer; returns the files whose footer could not be read, set aside."""
         unreadable, found = [], []
         with contextlib.ExitStack() as writers_wait:
             for name in sorted(self._datasets):
@@ -179,6 +183,7 @@ class Store:
                     found.append(read_footer(path))
                 except CorruptPartitionError:
                     unreadable.append(path)
+                    self._keep_broken(path)
             connection.execute("DELETE FROM partitions")
             self.index.insert_done(connection, found)
             # The highest generation is the current one; a crash may have left the one before as part.parquet.
@@ -218,7 +223,10 @@ class Store:
         index = Index(self.layout.index)
         try:
             with index.transaction() as connection:  # writers hold this lock while they move the sequence on
-                stale = index.sequence(connection) != self.layout.read_sequence()
+                known = index.sequence(connection)
+                # a copied tree of files may bring neither the index nor the sequence
+                lost = known is None and self.layout.generations.exists()
+                stale = lost or (known or 0) != self.layout.read_sequence()
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise StoreError(f"{self.layout.index}: {error}") from error

@@ -167,7 +167,7 @@ class Writer:
 
     def advance(self, connection: sqlite3.Connection) -> None:
         """Move the store's sequence on with each change of the index, so that an older copy of it is noticed."""
-        sequence = self._index.sequence(connection) + 1
+        sequence = (self._index.sequence(connection) or 0) + 1
         self._index.set_sequence(connection, sequence)
         # Before the commit: a crash between the two reads as a stale index, which is rebuilt.
         self._layout.write_sequence(sequence)

@@ -171,7 +171,7 @@ def test_single_broken_bytes_are_refused_or_harmless(tmp_path: Path):
         assert store.read(FACTS, DAYS[0]).equals(frame)
 
 
-@pytest.mark.parametrize("harm", ["lost", "garbage", "older"])
+@pytest.mark.parametrize("harm", ["lost", "lost with its sequence", "garbage", "older"])
 def test_an_index_that_is_not_that_of_the_files_is_rebuilt(tmp_path: Path, harm: str):
     store = opened(tmp_path / "store")
     store.write(FACTS, group(DAYS))
@@ -180,8 +180,10 @@ def test_an_index_that_is_not_that_of_the_files_is_rebuilt(tmp_path: Path, harm:
     store.write(FACTS, group(DAYS[:2], "second", 2.0))
     stored = store.index.generations(FACTS.name, FACTS.version)
     store.index.close()
-    if harm == "lost":
+    if harm.startswith("lost"):
         store.layout.index.unlink()
+        if harm != "lost":
+            (store.layout.root / "sequence").unlink()
     elif harm == "garbage":
         store.layout.index.write_bytes(b"garbage" * 1000)
     else:
