@@ -50,38 +50,37 @@ def run_backfill(
     needed = sessions_needed(assets, names, first, home.profile)
     store = home.open_store()
     runner = Runner(store, Calculation(home.profile, store.clock, make_vendor(home.profile)))
-    by_name = {asset.name: asset for asset in assets}
-    for begin, end, wanted in _runs(assets, needed, set(names), first, last):
-        earlier = end < first or not set(wanted) & set(names)
+    wanted = [asset for asset in assets if asset.name in needed]
+    for begin, group in itertools.groupby(wanted, key=lambda asset: needed[asset.name]):
+        before, end = list(group), sessions.shift(first, -1)
         # a range must not go on from sessions that another config or code has stored
-        if earlier and all(_is_current(runner, by_name[name], sessions.between(begin, end)) for name in wanted):
-            continue
-        note = " (needed by the range)" if earlier else ""
-        say(f"{len(wanted)} assets, {len(sessions.between(begin, end))} sessions {begin} to {end}{note}")
-        if not _run(home, wanted, begin, end, say):
-            return False
-    return True
+        if begin < first and not all(_is_current(runner, asset, sessions.between(begin, end)) for asset in before):
+            say(f"{len(before)} assets, {_span(begin, end)} (needed by the range)")
+            if not _run(home, [asset.name for asset in before], begin, end, say):
+                return False
+    due = _due(runner, wanted, set(names), sessions.between(first, last))
+    more = f" ({len(set(due) - set(names))} of them read by those selected)" if set(due) - set(names) else ""
+    say(f"{len(due)} assets, {_span(first, last)}{more}")
+    return _run(home, due, first, last, say)
+
+
+def _span(first: dt.date, last: dt.date) -> str:
+    return f"{len(sessions.between(first, last))} sessions {first} to {last}"
+
+
+def _due(runner: Runner, wanted: Sequence[SessionAsset], names: set[str], targets: list[dt.date]) -> list[str]:
+    """The selected assets, and what they read over the range where that is missing, stale or about to change."""
+    due: list[str] = []
+    for asset in wanted:
+        changing = any(window.dataset.name in due for window in asset.inputs.values())
+        if asset.name in names or changing or not _is_current(runner, asset, targets):
+            due.append(asset.name)
+    return due
 
 
 def _is_current(runner: Runner, asset: SessionAsset, targets: list[dt.date]) -> bool:
     """True when every target is stored under today's code, config and inputs."""
     return set(targets) <= set(runner.store.sessions(asset.dataset)) and count_stale(runner, asset, targets) == 0
-
-
-def _runs(
-    assets: Sequence[SessionAsset], needed: dict[str, dt.date], names: set[str], first: dt.date, last: dt.date
-) -> list[tuple[dt.date, dt.date, list[str]]]:
-    """Consecutive assets that start at the same session share a run; the range itself is the last one."""
-    order = [asset.name for asset in assets if asset.name in needed]
-    runs = []
-    for begin, group in itertools.groupby(order, key=lambda name: needed[name]):
-        wanted = list(group)
-        if begin < first:
-            runs.append((begin, sessions.shift(first, -1), wanted))
-    others = [name for name in order if name not in names]
-    if others:  # inputs of the selected assets, over the range itself
-        runs.append((first, last, others))
-    return [*runs, (first, last, [name for name in order if name in names])]
 
 
 def _run(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:
