@@ -14,6 +14,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from feature_store.hashing import content_hash
 from feature_store.index import Index, StoredPartition
 from feature_store.layout import FOOTER, Layout, read_footer
 
+STAGING_THREADS = 2
 STEPS = ("staged", "pending", "linked", "renamed", "synced", "done")
 
 
@@ -103,9 +105,12 @@ class Writer:
                 group = [p for p, is_new in resolved if is_new]
                 if not group:
                     return [p for p, _ in resolved]
-                for (partition, is_new), frame in zip(resolved, frames, strict=True):
-                    if is_new:
-                        staged.append(self._stage(partition, frame))
+                new = [(p, f) for (p, is_new), f in zip(resolved, frames, strict=True) if is_new]
+                with ThreadPoolExecutor(STAGING_THREADS) as pool:  # encoding and syncing wait on no lock of Python
+                    waiting = [pool.submit(self._stage, partition, frame) for partition, frame in new]
+                staged += [future.result() for future in waiting if future.exception() is None]
+                for future in waiting:
+                    future.result()  # raises what went wrong, with the others' files known to the clean-up
                 self._reached("staged")
                 with self._index.transaction() as connection:
                     self._index.insert_pending(connection, group)
