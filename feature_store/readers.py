@@ -74,7 +74,6 @@ class Reader:
         first: dt.date,
         last: dt.date,
         columns: Sequence[str] | None = None,
-        complete: bool = False,
     ) -> pl.DataFrame:
         """All rows stored in the sessions [first, last], every version, with their `session`; in stored order.
 

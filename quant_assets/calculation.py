@@ -152,7 +152,7 @@ class Calculation:
         window = sessions.between(min(starts.values()), last)
         outputs = [
             self.call(asset, self._stack(asset, read, chunk), sessions=window)
-            for chunk in _chunks(pieces, max(1, PIECE_ROWS // len(window)))
+            for chunk in pieces.iter_slices(max(1, PIECE_ROWS // len(window)))
         ]
         rows = pl.concat(outputs) if outputs else asset.dataset.empty().drop("known_at")
         if "session" not in rows.columns:
@@ -339,10 +339,6 @@ def _by_session(rows: pl.DataFrame, targets: Sequence[dt.date]) -> dict[dt.date,
     parts = {key[0]: part for key, part in rows.partition_by("session", as_dict=True, include_key=False).items()}
     empty = rows.clear().drop("session")
     return {t: parts.get(t, empty) for t in targets}
-
-
-def _chunks(pieces: pl.DataFrame, size: int) -> Iterable[pl.DataFrame]:
-    return pieces.iter_slices(size)
 
 
 def _position(values: Sequence[dt.date], day: dt.date) -> int:

@@ -108,8 +108,9 @@ class Runner:
             self.require_inputs(asset, chunk)
             frames, expected = {}, self.expected(asset, chunk)
         stored = {p.session: p for p in self.store.partitions(asset.dataset, chunk[0], chunk[-1])}
-        todo = [t for t in chunk if t not in stored or stored[t].fingerprint != expected[t].fingerprint]
-        current = [Outcome(t, stored[t], skipped=True, seconds=0.0) for t in chunk if t not in set(todo)]
+        due = {t for t in chunk if t not in stored or stored[t].fingerprint != expected[t].fingerprint}
+        todo = sorted(due)
+        current = [Outcome(t, stored[t], skipped=True, seconds=0.0) for t in chunk if t not in due]
         if current:
             yield current
         if not todo:
