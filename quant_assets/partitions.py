@@ -30,8 +30,3 @@ def session_partitions(start: dt.date) -> dg.TimeWindowPartitionsDefinition:
         end_offset=1,
         exclusions=holidays,
     )
-
-
-def trailing_mapping(length: int) -> dg.TimeWindowPartitionMapping:
-    """The last `length` sessions up to the same one, for Dagster's graph; those before history began do not exist."""
-    return dg.TimeWindowPartitionMapping(start_offset=-(length - 1), allow_nonexistent_upstream_partitions=True)

@@ -1,4 +1,4 @@
-"""A session asset as a plain Dagster asset: partitions, windows as mappings, checks in its own step."""
+"""A session asset as a plain Dagster asset: partitions, dependencies, checks in its own step."""
 
 import datetime as dt
 import json
@@ -19,7 +19,7 @@ from feature_store import sessions
 from feature_store.dataset import Dataset
 from feature_store.versioning import code_version
 from quant_assets.calculation import Calculation
-from quant_assets.partitions import session_partitions, trailing_mapping
+from quant_assets.partitions import session_partitions
 from quant_assets.pit_checks import CONTRACT, NO_LOOKAHEAD, judge_run
 from quant_assets.runner import Outcome, Runner
 from quant_assets.windows import SessionAsset
@@ -41,7 +41,7 @@ def to_dagster(asset: SessionAsset, profile: Profile) -> dg.AssetsDefinition:
     """The asset with one partition a session, run for a session or a range in one step."""
     checks = [CONTRACT, NO_LOOKAHEAD, *asset.checks]
     with warnings.catch_warnings():
-        # backfill policies and mappings onto sessions before history began: pinned with dagster, and tested
+        # backfill policies: pinned with dagster, and tested
         warnings.simplefilter("ignore", dg.BetaWarning)
         return _decorated(asset, profile, checks)
 
@@ -50,12 +50,8 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
     @dg.asset(
         key=asset.name.split("/"),
         partitions_def=session_partitions(profile.history.start),
-        deps=[
-            dg.AssetDep(
-                window.dataset.name.split("/"), partition_mapping=trailing_mapping(asset.longest(window, profile))
-            )
-            for window in asset.inputs.values()
-        ],
+        # session to session: a trailing mapping would make Dagster widen a selected range downstream (ADR 7)
+        deps=[name.split("/") for name in _windows(asset, profile)],
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[dg.AssetCheckSpec(name, asset=asset.name.split("/")) for name in checks],
         group_name=asset.dataset.slice,
@@ -63,7 +59,11 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
         owners=OWNERS,
         code_version=code_version(asset.function.__module__) if asset.function else None,
         description=f"{asset.dataset.description} ({DESCRIPTIONS[asset.kind]})",
-        metadata={"dagster/column_schema": _column_schema(asset.dataset), "schema_version": asset.dataset.version},
+        metadata={
+            "dagster/column_schema": _column_schema(asset.dataset),
+            "schema_version": asset.dataset.version,
+            "reads": "\n".join(f"{name}: {length} sessions" for name, length in _windows(asset, profile).items()),
+        },
     )
     def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
         targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
@@ -72,6 +72,15 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
             return _materialize(context, runner, asset, targets)
 
     return session_asset
+
+
+def _windows(asset: SessionAsset, profile: Profile) -> dict[str, int]:
+    """Longest window of each dataset that the asset reads, the session itself included."""
+    lengths: dict[str, int] = {}
+    for window in asset.inputs.values():
+        name = window.dataset.name
+        lengths[name] = max(asset.longest(window, profile), lengths.get(name, 0))
+    return lengths
 
 
 def make_runner(platform: Platform, run_id: str = "", pool: Executor | None = None) -> Runner:

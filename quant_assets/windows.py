@@ -104,7 +104,7 @@ class SessionAsset:
         return max(self.refit_session(max(sessions.first_of_year(target), start), profile), start)
 
     def longest(self, window: Window, profile: Profile) -> int:
-        """Sessions that any target may reach back, for Dagster's partition mapping."""
+        """Sessions that any target may reach back at most, itself included."""
         extra = {"weekly": 5, "monthly": 23}[self.refit] if self.kind == "fit" else 0
         if (self.kind == "along_time" and self.anchor) or self.chained:
             extra = 258

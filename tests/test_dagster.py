@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.execution.asset_backfill import AssetBackfillData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from configs.load import load
@@ -22,7 +23,7 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_assets import definitions, runner
 from quant_assets.graph import all_assets
-from quant_assets.partitions import session_partitions, trailing_mapping
+from quant_assets.partitions import session_partitions
 from quant_assets.schedules import daily_schedule
 from quant_assets.windows import SessionAsset
 from quant_resources.home import Home
@@ -182,31 +183,31 @@ def usual() -> Profile:
 
 
 @pytest.mark.parametrize(("asset", "name"), WINDOWS, ids=lambda x: x if isinstance(x, str) else x.name)
-def test_a_mapping_covers_what_a_session_may_need_and_nothing_later(
-    asset: SessionAsset, name: str, usual: Profile
-) -> None:
+def test_no_session_reaches_back_further_than_the_length_shown(asset: SessionAsset, name: str, usual: Profile) -> None:
     window = asset.inputs[name]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        mapping = trailing_mapping(asset.longest(window, usual))
-    for target in TARGETS:
-        subset = PARTITIONS.empty_subset().with_partition_keys([str(target)])
-        mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(
-            subset, PARTITIONS, PARTITIONS, current_time=at(dt.date(2018, 6, 1))
-        )
-        found = sorted(mapped.partitions_subset.get_partition_keys())
-        needed = [str(day) for day in sessions.between(asset.first_needed(target, window, usual), target)]
-        assert found[-len(needed) :] == needed
+    reaches = [len(sessions.between(asset.first_needed(target, window, usual), target)) for target in TARGETS]
+    assert max(reaches) <= asset.longest(window, usual)
 
 
-def test_the_mappings_of_the_graph_are_those(loaded: dg.Definitions, stored_home: Path) -> None:
-    profile = Home(stored_home).profile
+def test_an_asset_says_how_far_back_it_reads(loaded: dg.Definitions) -> None:
     specs = {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
-    for asset in all_assets():
-        mappings = {dep.asset_key.to_user_string(): dep.partition_mapping for dep in specs[asset.name].deps}
-        for window in asset.inputs.values():
-            assert mappings[window.dataset.name].start_offset == 1 - asset.longest(window, profile)
-            assert mappings[window.dataset.name].end_offset == 0
+    assert specs["features/stock_features"].metadata["reads"] == "market/adjusted_bars: 273 sessions"
+    assert specs["market/bars"].metadata["reads"] == ""
+
+
+@pytest.mark.parametrize("start", [FIRST, dt.date(2016, 12, 12)])
+def test_a_range_launched_in_the_ui_is_that_range_for_every_asset(loaded: dg.Definitions, start: dt.date) -> None:
+    asked = [str(day) for day in sessions.between(start, sessions.shift(start, 5))]
+    now = at(dt.date(2018, 6, 1)).timestamp()
+    graph = loaded.resolve_asset_graph()
+    with dg.instance_for_test() as instance:
+        plan = AssetBackfillData.from_asset_partitions(
+            graph, asked, [key_of(name) for name in DATASETS], instance, now, all_partitions=False
+        )
+    targets = plan.target_subset.partitions_subsets_by_asset_key
+    assert {key.to_user_string(): list(subset.get_partition_keys()) for key, subset in targets.items()} == (
+        dict.fromkeys(DATASETS, asked)
+    )
 
 
 def ticks(schedule: dg.ScheduleDefinition, first: dt.date, last: dt.date) -> Iterator[dt.datetime]:
