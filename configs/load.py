@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from configs.settings import FilesVendor, Profile, Settings, SimulatedVendor, Table
 
 CONFIGS = Path(__file__).parent
-SLICES = ("market", "features", "regimes", "alpha", "risk", "portfolio", "execution")
+SLICES = ("market", "macro", "features", "regimes", "alpha", "risk", "portfolio", "execution", "backtest")
 VENDORS: dict[str, type[Settings]] = {"files": FilesVendor, "simulated": SimulatedVendor}
-TABLES = ("bars", "corporate_actions", "members", "industries")
+TABLES = ("bars", "corporate_actions", "members", "industries", "benchmarks", "macro")
 
 Tree = dict[str, Any]
 Location = tuple[str | int, ...]

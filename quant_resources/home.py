@@ -20,7 +20,9 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 
 REPOSITORY = Path(__file__).parent.parent
-SOURCES = ("market/bars", "market/corporate_actions", "market/members", "market/industries")
+SOURCES = tuple(
+    f"market/{name}" for name in ("bars", "corporate_actions", "members", "industries", "benchmarks", "macro")
+)
 
 
 @dataclass(frozen=True)

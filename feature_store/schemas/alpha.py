@@ -3,30 +3,55 @@
 import polars as pl
 
 from feature_store.dataset import Column, Dataset, key, number
+from feature_store.schemas.features import HORIZON
 from feature_store.schemas.market import SYMBOL
 
 MODEL_FITS = Dataset(
     name="alpha/model_fits",
-    key=("model", "term"),
-    description="Coefficients in force on the session; the term `calibration` maps the score to a simple return.",
+    key=("model", "horizon_sessions", "term"),
+    version=2,
+    description="Models in force on the session, and what their out-of-fold scores were worth.",
     columns=(
-        key("model", "name"),
-        key("term", "feature, intercept or calibration"),
-        Column("fit_session", pl.Date(), "session", "the refit these coefficients come from", nullable=False),
-        number("coefficient", "log label per deviation | simple per log", "null where the fit had too few rows"),
-        Column("n_rows", pl.Int32(), "count", "training rows", nullable=False),
+        key("model", "ridge or lightgbm"),
+        HORIZON,
+        key("term", "feature, intercept, trees, calibration or residual_variance"),
+        Column("fit_session", pl.Date(), "session", "the refit this comes from", nullable=False),
+        number(
+            "coefficient",
+            "log label per deviation | simple per log | simple squared",
+            "null where the fit had too few rows, and for trees",
+        ),
+        Column("text", pl.String(), "LightGBM's own format", "of the term `trees`; null elsewhere"),
+        Column("n_rows", pl.Int32(), "count", "training rows; held-out ones of calibration", nullable=False),
         Column("last_label", pl.Date(), "session", "latest event_date of a label used"),
     ),
 )
 
 PREDICTIONS = Dataset(
     name="alpha/predictions",
-    key=("symbol",),
-    description="What the model in force says of each tradable stock.",
+    key=("symbol", "model", "horizon_sessions"),
+    version=2,
+    description="What each model in force says of each tradable stock over each horizon.",
     columns=(
         SYMBOL,
+        key("model", "ridge or lightgbm"),
+        HORIZON,
         number("score", "log, over the horizon", "predicted industry-relative return"),
         number("alpha", "simple, over the horizon", "calibrated expected relative return"),
+        number("variance", "simple squared, over the horizon", "of the out-of-fold error", above=0),
         Column("fit_session", pl.Date(), "session", "refit in force"),
+    ),
+)
+
+COMBINED = Dataset(
+    name="alpha/combined",
+    key=("symbol",),
+    description="One expected relative return a stock: models and horizons merged by inverse variance, neutralized.",
+    columns=(
+        SYMBOL,
+        number("alpha", "simple, over the programme's horizon", "after neutralization against the risk model"),
+        number("raw_alpha", "simple, over the programme's horizon", "before neutralization"),
+        number("variance", "simple squared, over the programme's horizon", "of the merged error", above=0),
+        Column("n_predictions", pl.Int32(), "count", "models and horizons merged", nullable=False, at_least=0),
     ),
 )

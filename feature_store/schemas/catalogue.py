@@ -1,11 +1,11 @@
 """Every dataset of the platform by name."""
 
 from feature_store.dataset import Dataset
-from feature_store.schemas import alpha, execution, features, market, regimes, risk
+from feature_store.schemas import alpha, backtest, execution, features, market, portfolio, regimes, risk
 
 DATASETS: dict[str, Dataset] = {
     value.name: value
-    for module in (market, features, regimes, alpha, risk, execution)
+    for module in (market, features, regimes, alpha, risk, portfolio, execution, backtest)
     for value in vars(module).values()
     if isinstance(value, Dataset)
 }

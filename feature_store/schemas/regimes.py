@@ -1,21 +1,35 @@
-"""Volatility regimes of industries."""
+"""Regimes of industries and of the market."""
 
 import polars as pl
 
 from feature_store.dataset import Column, Dataset, key, number
 
-MAX_STATES = 3
+MAX_STATES, MAX_SIGNALS = 3, 2
+TREND_STATES_IN_ORDER = ("bear", "sideways", "bull")
+VOLATILITY_STATES_IN_ORDER = ("calm", "turbulent", "crisis")
+
+INDUSTRY = key("industry", "name as published by the session")
+
+
+def _probabilities(states: tuple[str, ...], of: str) -> tuple[Column, ...]:
+    return tuple(number(f"p_{state}", "probability", f"of {state}, {of}", at_least=0, at_most=1) for state in states)
+
 
 HMM_FITS = Dataset(
     name="regimes/hmm_fits",
-    key=("industry", "state"),
-    description="Gaussian HMM of industry returns in force on the session; states ordered by variance.",
+    key=("model", "industry", "state"),
+    version=2,
+    description="Gaussian HMMs of each industry in force on the session; states ordered by the mean of the first signal.",
     columns=(
-        key("industry", "name"),
-        key("state", "0 is the calmest", pl.Int32()),
+        key("model", "trend or volatility"),
+        INDUSTRY,
+        key("state", "0 is the worst trend, or the calmest", pl.Int32()),
         Column("fit_session", pl.Date(), "session", "the refit these parameters come from", nullable=False),
-        number("mean", "log, percent per session", "of the state"),
-        number("variance", "percent squared per session", "of the state", above=0),
+        *(number(f"mean_{d}", "of the signal", "of the state; null beyond the last signal") for d in range(MAX_SIGNALS)),
+        *(
+            number(f"variance_{d}", "of the signal, squared", "of the state; null beyond the last signal", above=0)
+            for d in range(MAX_SIGNALS)
+        ),
         number("initial", "probability", "before the first observation", at_least=0, at_most=1),
         *(
             number(
@@ -29,20 +43,49 @@ HMM_FITS = Dataset(
         ),
         number("log_likelihood", "nats", "of the fit's window"),
         Column("converged", pl.Boolean(), "flag", "false where EM stopped at its last iteration", nullable=False),
-        Column("n_observations", pl.Int32(), "count", "returns in the fit's window", nullable=False),
+        Column("n_observations", pl.Int32(), "count", "sessions in the fit's window", nullable=False),
     ),
+)
+
+FIT_SESSION = Column("fit_session", pl.Date(), "session", "refit in force")
+
+TREND_STATES = Dataset(
+    name="regimes/trend_states",
+    key=("industry",),
+    description="Forward-filtered trend of each industry under the parameters in force on the session.",
+    columns=(INDUSTRY, *_probabilities(TREND_STATES_IN_ORDER, "filtered"), FIT_SESSION),
 )
 
 VOLATILITY_STATES = Dataset(
     name="regimes/volatility_states",
     key=("industry",),
-    description="Forward-filtered state probabilities under the parameters in force on the session.",
+    version=2,
+    description="Forward-filtered volatility state of each industry under the parameters in force on the session.",
+    columns=(INDUSTRY, *_probabilities(VOLATILITY_STATES_IN_ORDER, "filtered"), FIT_SESSION),
+)
+
+MARKET_REGIME = Dataset(
+    name="regimes/market_regime",
+    key=(),
+    description="The market's regime by thresholds on trailing figures.",
     columns=(
-        key("industry", "name"),
-        *(
-            number(f"p_{j}", "probability", f"of state {j} (0 calmest), filtered", at_least=0, at_most=1)
-            for j in range(MAX_STATES)
+        Column(
+            "trend", pl.String(), "word", "null where its figures are", one_of=TREND_STATES_IN_ORDER
         ),
-        Column("fit_session", pl.Date(), "session", "refit in force"),
+        Column(
+            "volatility", pl.String(), "word", "null where its figures are", one_of=VOLATILITY_STATES_IN_ORDER
+        ),
+        Column("systemic", pl.Boolean(), "flag", "industries move together more than the threshold"),
+    ),
+)
+
+STATES = Dataset(
+    name="regimes/states",
+    key=("industry",),
+    description="Industry and market regimes fused and smoothed; each triple of probabilities sums to one.",
+    columns=(
+        INDUSTRY,
+        *_probabilities(TREND_STATES_IN_ORDER, "fused and smoothed"),
+        *_probabilities(VOLATILITY_STATES_IN_ORDER, "fused and smoothed"),
     ),
 )

@@ -1,0 +1,46 @@
+"""Views of industries, and what the programme of a session said."""
+
+import polars as pl
+
+from feature_store.dataset import Column, Dataset, key, number
+from feature_store.schemas.market import SYMBOL
+
+MARKET_ROW = "Market"  # the row of VIEWS that speaks of the whole book
+
+VIEWS = Dataset(
+    name="portfolio/views",
+    key=("industry",),
+    description="What the regimes make of each industry: a tilt and a band; the row Market has the volatility target.",
+    columns=(
+        key("industry", "name as published by the session, or Market"),
+        number("tilt", "simple, over the horizon", "added to the expected return of the industry's stocks"),
+        number("band", "fraction of NAV", "largest active weight, or net weight when dollar neutral", at_least=0),
+        number("volatility_target_annual", "simple, annual", "of the book; on the row Market", above=0),
+    ),
+)
+
+TARGET_WEIGHTS = Dataset(
+    name="portfolio/target_weights",
+    key=("symbol",),
+    description="Weights decided on the session for the next open; cash is the row USD.",
+    columns=(
+        SYMBOL,
+        number("weight", "fraction of NAV", "at the close", nullable=False),
+        number("target_weight", "fraction of NAV", "wanted after the next open; null where no programme was solved"),
+    ),
+)
+
+DIAGNOSTICS = Dataset(
+    name="portfolio/diagnostics",
+    key=("limit",),
+    description="Every limit of the session's programme, re-evaluated outside the solver.",
+    columns=(
+        key("limit", "turnover, volatility, gross, net, cash_floor, industry:NAME, lower or upper (worst name)"),
+        number("value", "as the limit", "at the target weights"),
+        number("lower", "as the limit", "null where open"),
+        number("upper", "as the limit", "null where open"),
+        number("dual", "objective per unit of the limit", "what the objective gains if the limit gives way"),
+        number("violation", "as the limit", "beyond the limit as asked, before any relaxation", at_least=0),
+        Column("relaxed", pl.Boolean(), "flag", "the ladder widened this limit", nullable=False),
+    ),
+)
