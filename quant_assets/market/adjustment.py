@@ -23,16 +23,17 @@ def adjusted_bars(bars: pl.DataFrame, actions: pl.DataFrame, sessions: list[dt.d
     share" of that day is quoted as its price is.
 
     Args:
-        bars: rows of BARS, no more than one a symbol and session.
+        bars: rows of BARS (or BENCHMARKS), no more than one a symbol and session.
         actions: rows of CORPORATE_ACTIONS; a null value withdraws the action, delistings do not act here, and
             ex-dates after the last session are not looked at.
         sessions: the window, ascending; counts the sessions between two bars.
         settings: `max_gap_sessions`.
 
     Returns:
-        Rows of ADJUSTED_BARS, one a bar. Where the previous bar is more than `max_gap_sessions` sessions back, or there
-        is none, the two returns since it, `split_ratio` and `dividend_usd` are null: nothing is known of a holder. A
-        value depends on the last `max_gap_sessions` + 1 sessions only, wherever the window begins.
+        Rows of ADJUSTED_BARS (or ADJUSTED_BENCHMARKS), one a bar. Where the previous bar is more than
+        `max_gap_sessions` sessions back, or there is none, the two returns since it, `split_ratio` and `dividend_usd`
+        are null: nothing is known of a holder. A value depends on the last `max_gap_sessions` + 1 sessions only,
+        wherever the window begins.
 
     Raises:
         ValueError: a bar outside `sessions`, a split that is not positive or a dividend that is negative.
@@ -58,6 +59,8 @@ def adjusted_bars(bars: pl.DataFrame, actions: pl.DataFrame, sessions: list[dt.d
         split_ratio=pl.when(follows).then("split_ratio"),
         dividend_usd=pl.when(follows).then("dividend_usd"),
         open="open",
+        high="high",
+        low="low",
         close="close",
         dollar_volume_usd=pl.col("close") * pl.col("volume"),
     )

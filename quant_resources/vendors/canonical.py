@@ -9,9 +9,12 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import LookaheadError
-from feature_store.schemas.market import BARS
+from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, MACRO
+from quant_resources.vendors import moments
 from quant_resources.vendors.errors import VendorError
 
+EVENTS = (BARS.name, CORPORATE_ACTIONS.name, BENCHMARKS.name, MACRO.name)
+PRICED = (BARS.name, BENCHMARKS.name)
 PRICES = ("open", "high", "low", "close")
 ACTIONS = ("split", "cash_dividend", "delisting")
 
@@ -38,14 +41,21 @@ def empty_payload(dataset: Dataset) -> pl.DataFrame:
 def parse_events(
     dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date], clock: DecisionClock
 ) -> pl.DataFrame:
-    """Rows whose `known_at` falls into one of the sessions: session, the dataset's columns, grade."""
+    """Rows whose `known_at` falls into one of the sessions: session, the dataset's columns, grade.
+
+    Bars speak of sessions. Actions and macro observations may speak of any day: an observation of the first of a month
+    or of a Saturday stays dated so, in the session that first knew it. What was known before the first session of a
+    history is not in it: a daily series begins with the first value learned from then on, a monthly one within a month.
+    """
     rows = _of_sessions(dataset, raw, sessions, clock)
     rows = _last_version(dataset, rows.filter(~_off_calendar(dataset)))
     _refuse_duplicates(dataset, rows)
-    if dataset.name == BARS.name:
-        _refuse_bad_bars(rows)
-    else:
+    if dataset.name in PRICED:
+        _refuse_bad_bars(dataset, rows)
+    elif dataset.name == CORPORATE_ACTIONS.name:
         _refuse_bad_actions(rows)
+    else:
+        _refuse_bad_observations(dataset, rows)
     return rows.select("session", *dataset.schema, "grade").sort("session", *dataset.sort_key)
 
 
@@ -70,7 +80,7 @@ def _of_sessions(
 
 
 def _off_calendar(dataset: Dataset) -> pl.Expr:
-    if dataset.name != BARS.name:
+    if dataset.name not in PRICED:
         return pl.lit(False)
     return pl.col("may_be_off_calendar") & ~_on_calendar()
 
@@ -108,30 +118,30 @@ def _refuse_duplicates(dataset: Dataset, rows: pl.DataFrame) -> None:
     )
 
 
-def _refuse_bad_bars(rows: pl.DataFrame) -> None:
+def _refuse_bad_bars(dataset: Dataset, rows: pl.DataFrame) -> None:
     off = rows.filter(~_on_calendar())
     if off.height:
         raise VendorError(
-            f"{_file(off)}: {_row(BARS, off)} is no trading session of {calendar.EXCHANGE} ({off.height} such rows); "
-            "delete them, or set `off_calendar: drop` for the table"
+            f"{_file(off)}: {_row(dataset, off)} is no trading session of {calendar.EXCHANGE} ({off.height} such "
+            "rows); delete them, or set `off_calendar: drop` for the table"
         )
     late = rows.filter(pl.col("event_date") > pl.col("session"))
     if late.height:
         raise VendorError(
-            f"{_file(late)}: {_row(BARS, late)} is declared known at {late.item(0, 'known_at')}, in session "
+            f"{_file(late)}: {_row(dataset, late)} is declared known at {late.item(0, 'known_at')}, in session "
             f"{late.item(0, 'session')}: a future date ({late.height} such rows); mend the date or known_at"
         )
     for price in PRICES:
         bad = rows.filter(~(pl.col(price).is_finite() & (pl.col(price) > 0)).fill_null(False))
         if bad.height:
             raise VendorError(
-                f"{_file(bad)}: {_row(BARS, bad)} has {price} {bad.item(0, price)} ({bad.height} such rows); "
+                f"{_file(bad)}: {_row(dataset, bad)} has {price} {bad.item(0, price)} ({bad.height} such rows); "
                 "a price is finite and above zero: mend it, or delete the row (a missing bar is no row)"
             )
     bad = rows.filter(pl.col("volume") < 0)
     if bad.height:
         raise VendorError(
-            f"{_file(bad)}: {_row(BARS, bad)} has volume {bad.item(0, 'volume')} ({bad.height} such rows); "
+            f"{_file(bad)}: {_row(dataset, bad)} has volume {bad.item(0, 'volume')} ({bad.height} such rows); "
             "leave it empty where it is not known"
         )
 
@@ -148,6 +158,21 @@ def _refuse_bad_actions(rows: pl.DataFrame) -> None:
             f"{_file(bad)}: {bad.item(0, 'symbol')} has {bad.item(0, 'action')} {bad.item(0, 'value')} on "
             f"{bad.item(0, 'event_date')} ({bad.height} such rows); a split is new shares per old one (above 0), "
             "a dividend USD per share (not below 0), a delisting a simple return (not below -1)"
+        )
+
+
+def _refuse_bad_observations(dataset: Dataset, rows: pl.DataFrame) -> None:
+    bad = rows.filter(~pl.col("value").is_finite())
+    if bad.height:
+        raise VendorError(
+            f"{_file(bad)}: {_row(dataset, bad)} has value {bad.item(0, 'value')} ({bad.height} such rows); "
+            "leave it empty where nothing was observed"
+        )
+    early = rows.filter(pl.col("event_date") > moments.day_of(pl.col("known_at")))
+    if early.height:
+        raise VendorError(
+            f"{_file(early)}: {_row(dataset, early)} is declared known at {early.item(0, 'known_at')}, before the day "
+            f"it observes ({early.height} such rows); mend the date or known_at"
         )
 
 

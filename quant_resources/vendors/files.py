@@ -13,9 +13,11 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import HindsightError
-from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS
+from feature_store.schemas.market import BARS, INDUSTRIES, MACRO, MEMBERS
 from quant_resources.vendors import moments, tables
 from quant_resources.vendors.canonical import (
+    EVENTS,
+    PRICED,
     empty_payload,
     events_left_out,
     parse_events,
@@ -32,7 +34,6 @@ from quant_resources.vendors.snapshots import (
 )
 from quant_resources.vendors.tables import File
 
-EVENTS = (BARS.name, CORPORATE_ACTIONS.name)
 MEMBER_COLUMNS: Mapping[str, pl.DataType] = {"symbol": pl.String(), "from": pl.Date(), "until": pl.Date()}
 INDUSTRY_COLUMNS: Mapping[str, pl.DataType] = {"industry": pl.String()}
 
@@ -102,13 +103,17 @@ class FileDrop:
     def _grade(self, file: File, by_column: Grade) -> Grade:
         if {*used_columns(file.table), *file.columns.values()} & set(file.table.hindsight):
             return Grade.HINDSIGHT
-        return by_column if file.knowledge is not None else Grade.RULED
+        if file.knowledge is None or file.table.known_at.estimated:
+            return Grade.RULED
+        return by_column
 
     def _events(self, dataset: Dataset, after: dt.datetime, until: dt.datetime) -> pl.DataFrame:
         required = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
-        by_column = Grade.OBSERVED if dataset.name == BARS.name else Grade.DATED
+        by_column = Grade.OBSERVED if dataset.name in PRICED else Grade.DATED
         frames = [empty_payload(dataset)]
         for file in self._open(dataset, required, ("version",)):
+            if dataset.name == MACRO.name:
+                _refuse_undated(file)
             rows = _typed(tables.read(file, after, until), {**required, "version": pl.Int64()}, file)
             frames.append(
                 _completed(
@@ -135,7 +140,7 @@ class FileDrop:
     def _members_of(self, file: File, until: dt.datetime) -> pl.DataFrame:
         rows = tables.read(_dated_by(file, "from"), None, until)
         rows = _typed(rows, {**MEMBER_COLUMNS, "ticker": pl.String()}, file)
-        recorded = _day_of("known_at") if file.knowledge is not None else pl.col("from")
+        recorded = moments.day_of(pl.col("known_at")) if file.knowledge is not None else pl.col("from")
         unlinked = pl.col("unlinked") if "unlinked" in rows.columns else pl.lit(False)
         ticker = pl.col("ticker") if "ticker" in rows.columns else pl.col("symbol")
         rows = rows.with_columns(
@@ -187,7 +192,7 @@ class FileDrop:
         stripped = [pl.col(name).cast(pl.String).str.strip_chars() for name in wanted if name in rows.columns]
         rows = _typed(rows.with_columns(stripped), wanted, file)
         return rows.with_columns(
-            recorded=_day_of("known_at"),
+            recorded=moments.day_of(pl.col("known_at")),
             kind=pl.lit("sector"),
             file=pl.lit(str(file.path)),
             grade=pl.lit(int(self._grade(file, Grade.DATED)), pl.Int8),
@@ -199,6 +204,15 @@ def _dated_by(file: File, column: str) -> File:
     return replace(file, columns={**file.columns, "event_date": file.columns[column]})
 
 
+def _refuse_undated(file: File) -> None:
+    """Nobody can tell a daily quote from a month's figure, which is dated by its first day and comes weeks later."""
+    if file.knowledge is None and "known_at" not in file.table.model_fields_set:
+        raise VendorError(
+            f"{file.path} does not say when each value was published; add a column `known_at`, or, where all are "
+            "known on their day, put `known_at: {rule: end_of_day}` under macro in the profile"
+        )
+
+
 def _typed(rows: pl.DataFrame, wanted: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:
     present = [name for name in wanted if name in rows.columns]
     return rows.with_columns(tables.typed(rows.get_column(name), wanted[name], file) for name in present)
@@ -208,7 +222,3 @@ def _completed(rows: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.Data
     """`rows` with the columns of the schema in its order; those it lacks are null."""
     lacking = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in rows.columns]
     return rows.with_columns(lacking).select(schema.keys())
-
-
-def _day_of(moment: str) -> pl.Expr:
-    return pl.col(moment).dt.convert_time_zone("America/New_York").dt.date()

@@ -13,7 +13,7 @@ from quant_resources.vendors.simulated import SimulatedMarket
 
 
 class Vendor(Protocol):
-    """Serves market/bars, market/corporate_actions, market/members and market/industries."""
+    """Serves the sources of the slice market: bars, corporate_actions, members, industries, benchmarks and macro."""
 
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
         """Raw payload rows that speak of the sessions, cut by their declared date of knowledge.

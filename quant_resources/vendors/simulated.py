@@ -12,10 +12,11 @@ from configs.settings import Profile, SimulatedVendor
 from feature_store import sessions as calendar
 from feature_store.dataset import KNOWN_AT, Dataset, Grade
 from feature_store.decision_time import DecisionClock, end_of_day, morning_of
-from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS
+from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS
 from quant_resources.vendors import moments
 from quant_resources.vendors import simulated_market as model
-from quant_resources.vendors.canonical import events_left_out, parse_events, raw_schema, refuse_later_than
+from quant_resources.vendors import simulated_surroundings as surroundings
+from quant_resources.vendors.canonical import EVENTS, events_left_out, parse_events, raw_schema, refuse_later_than
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.simulated_market import Market
 from quant_resources.vendors.snapshots import INDUSTRY_SCHEMA, MEMBER_SCHEMA, parse_industries, parse_members
@@ -25,7 +26,6 @@ SOURCE = "simulated"
 DELAY = dt.timedelta(minutes=90)
 WRONG_BY = 0.03  # deviation of the log error in the close of a bar that is corrected later
 WORST_CORRECTION, WORST_DELAY = 5, 3  # sessions
-EVENTS = (BARS.name, CORPORATE_ACTIONS.name)
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ def _tape(settings: SimulatedVendor, seed: int) -> Tape:
         CORPORATE_ACTIONS.name: _actions(market),
         MEMBERS.name: _members(market),
         INDUSTRIES.name: _industries(market),
+        BENCHMARKS.name: _benchmarks(market, settings, seed),
+        MACRO.name: _macro(market, settings, seed),
     }
     return Tape(
         {name: rows.sort(rows.columns, nulls_last=True) for name, rows in payloads.items()}, _truth(market, settings)
@@ -209,6 +211,24 @@ def _payload(dataset: Dataset, rows: pl.DataFrame, grade: Grade) -> pl.DataFrame
         may_be_off_calendar=pl.lit(False),
         grade=pl.lit(int(grade), pl.Int8),
     ).select(raw_schema(dataset).keys())
+
+
+def _benchmarks(market: Market, settings: SimulatedVendor, seed: int) -> pl.DataFrame:
+    """Bars of the fund that holds the market, published with the tape."""
+    bars = surroundings.fund(market, settings, seed)
+    days = pl.Series("event_date", market.sessions, pl.Date)
+    rows = pl.DataFrame({"event_date": days, **bars, "known_at": _published(market.sessions)})
+    rows = rows.with_columns(pl.col("volume").cast(pl.Int64), symbol=pl.lit(surroundings.FUND))
+    return _payload(BENCHMARKS, rows.filter(_told(settings)), Grade.OBSERVED)
+
+
+def _macro(market: Market, settings: SimulatedVendor, seed: int) -> pl.DataFrame:
+    """A value of each series a session, known at the end of the day."""
+    values = surroundings.macro(market, settings, seed)
+    days = pl.DataFrame({"event_date": pl.Series(market.sessions, dtype=pl.Date)})
+    rows = pl.concat(days.with_columns(series=pl.lit(name), value=pl.Series(x)) for name, x in values.items())
+    rows = rows.with_columns(known_at=moments.end_of_day(pl.col("event_date")))
+    return _payload(MACRO, rows.filter(_told(settings)), Grade.DATED)
 
 
 def _actions(market: Market) -> pl.DataFrame:

@@ -29,14 +29,17 @@ QUARTER = 63
 SPLIT_ABOVE, SPLIT_RATIO = 120.0, 2.0
 REVERSE_BELOW, REVERSE_RATIO = 4.0, 0.2
 NOTICE = 5  # sessions from the declaration of a split to its ex-date
-# Symbols with a story, by position; sessions count from the start, so that `end` does not move them.
-DELISTED, JOINS_LATE, LEAVES_INDEX, CHANGES_INDUSTRY = 0, 1, 2, 3
+# Symbols with a story, by position; sessions count from the start, so that `end` does not move them. Markets of ten
+# symbols or fewer have no illiquid one.
+DELISTED, JOINS_LATE, LEAVES_INDEX, CHANGES_INDUSTRY, ILLIQUID = 0, 1, 2, 3, 10
 DELISTING_SESSION, JOIN_SESSION, LEAVE_SESSION, RECLASSIFIED_SESSION = 420, 150, 300, 200
 DELISTING_RETURN = -0.45
+USUAL_USD = (2e7, 2e8)  # dollar volume of a quiet session, from the least to the most liquid symbol
+ILLIQUID_SHARE = 0.01  # of the volume it would have
 # Actions known by the last session may go ex after it; blocks keep vectorized loops alike for any end.
 BEYOND, BLOCK = 16, 64
 
-MARKET_STREAM, INDUSTRY_STREAM, SYMBOL_STREAM = 0, 1, 2
+MARKET_STREAM, INDUSTRY_STREAM, SYMBOL_STREAM, FUND_STREAM, MACRO_STREAM = range(5)
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,8 @@ def _bars(seed: int, moves: Array, paths: _Paths, volatility: Array) -> dict[str
     for i in range(N):
         up[:, i] = np.exp(reach * np.abs(stream(seed, SYMBOL_STREAM, i, 5).standard_normal(T)))
         down[:, i] = np.exp(-reach * np.abs(stream(seed, SYMBOL_STREAM, i, 6).standard_normal(T)))
-        usual_usd = np.exp(stream(seed, SYMBOL_STREAM, i, 7).uniform(np.log(2e7), np.log(2e8)))
+        usual_usd = np.exp(stream(seed, SYMBOL_STREAM, i, 7).uniform(*np.log(USUAL_USD)))
+        usual_usd *= ILLIQUID_SHARE if i == ILLIQUID else 1.0
         # busier on days of large moves
         busy = np.exp(0.3 * stream(seed, SYMBOL_STREAM, i, 8).standard_normal(T) + 5 * np.abs(moves[:, :, i].sum(0)))
         volume[:, i] = np.round(usual_usd * busy / closed[:, i])

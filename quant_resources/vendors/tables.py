@@ -15,6 +15,8 @@ from quant_resources.vendors.errors import VendorError
 ALIASES = {"event_date": ("event_date", "date", "ex_date"), "known_at": ("known_at", "recorded")}
 # Dates in New York and moments in UTC differ by less than this; the exact cut follows on the rows that are left.
 SLACK = dt.timedelta(days=1)
+# An estimated date without trading moves to the next session; no closure was longer (six days, September 2001).
+LONGEST_CLOSURE = dt.timedelta(days=8)
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,16 @@ def read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataFr
     for the parser to refuse.
     """
     dated = file.knowledge or file.columns["event_date"]
-    kept = _scan(file.path).filter(_between(dated, file.header[dated], after, until), *_chosen(file.table))
+    earlier = LONGEST_CLOSURE if file.table.known_at.estimated else dt.timedelta()
+    low = None if after is None else after - SLACK - earlier
+    kept = _scan(file.path).filter(_between(dated, file.header[dated], low, until + SLACK), *_chosen(file.table))
     names = list(dict.fromkeys([*file.columns.values(), dated, *file.table.unlinked]))
     frame = _collected(file.path, kept.select(names))
     out = frame.select(**{ours: frame.get_column(theirs) for ours, theirs in file.columns.items()})
-    out = out.with_columns(known_at=_known_at(file, frame.get_column(dated)), by_column=file.knowledge is not None)
+    known_at = _known_at(file, frame.get_column(dated))
+    if file.table.known_at.estimated:
+        known_at = moments.on_sessions(known_at)
+    out = out.with_columns(known_at=known_at, by_column=file.knowledge is not None)
     if file.table.unlinked:
         out = out.with_columns(unlinked=frame.select(_one_of(file.table.unlinked)).to_series())
     early = pl.lit(True) if after is None else pl.col("known_at") > moments.literal(after)
@@ -177,10 +184,9 @@ def _one_of(rows: Mapping[str, list[str]]) -> pl.Expr:
     )
 
 
-def _between(column: str, dtype: pl.DataType, after: dt.datetime | None, until: dt.datetime) -> pl.Expr:
-    """A superset of the rows known in (after, until], cheap enough to be pushed into the scan."""
+def _between(column: str, dtype: pl.DataType, low: dt.datetime | None, high: dt.datetime) -> pl.Expr:
+    """Rows dated from low to high, or not at all: cheap enough to be pushed into the scan."""
     x = pl.col(column)
-    low, high = (after - SLACK if after else None), until + SLACK
     if dtype == pl.String:
         x = x.str.strip_chars().str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
     elif isinstance(dtype, pl.Datetime):

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from configs.settings import Market
 from feature_store import sessions as calendar
-from feature_store.schemas.market import ADJUSTED_BARS
+from feature_store.schemas.market import ADJUSTED_BARS, ADJUSTED_BENCHMARKS
 from quant_assets.market.adjustment import adjusted_bars
 from tests.lookahead import assert_causal
 from tests.oracles.bundle import SHARED, needs
@@ -93,8 +93,16 @@ def test_dollar_volume_is_null_where_volume_is():
     assert adjusted_bars(prices, NONE, DAYS, MARKET)["dollar_volume_usd"].to_list() == [None, 6000.0]
 
 
+def test_prices_as_traded_pass_through():
+    prices = bars([(DAYS[0], "A", 10.0, 12.0), (DAYS[1], "A", 6.0, 5.0)])
+    frame = adjusted_bars(prices, actions([(DAYS[1], "A", "split", 2.0)]), DAYS, MARKET)
+    columns = ["symbol", "event_date", "open", "high", "low", "close"]
+    assert_frame_equal(frame.select(columns), prices.select(columns))
+
+
 def test_no_bars_give_no_rows_of_the_right_schema():
-    assert_stored_as(adjusted_bars(bars([]), NONE, DAYS, MARKET), ADJUSTED_BARS)
+    for dataset in (ADJUSTED_BARS, ADJUSTED_BENCHMARKS):
+        assert_stored_as(adjusted_bars(bars([]), NONE, DAYS, MARKET), dataset)
 
 
 # properties
@@ -208,6 +216,25 @@ def test_a_dividend_beside_a_split_was_quoted_per_new_share(symbol: str, ex_date
     row = one(adjusted_bars(prices, acts, days, Market()), ex_date)
     assert row["split_ratio"] < 1 < row["dividend_usd"]
     assert abs(row["log_return"]) < 0.1
+
+
+@pytest.mark.shared
+@needs("data/etf_prices_daily.parquet")
+@pytest.mark.parametrize(("symbol", "published"), [("SPY", -0.368), ("RSP", -0.400)])
+def test_benchmarks_lost_in_2008_what_their_sponsors_say(symbol: str, published: float):
+    """Calendar-year total returns, with dividends: State Street and Invesco give -36.8 % and about -40 %."""
+    days = calendar.between(dt.date(2007, 12, 31), dt.date(2008, 12, 31))
+    prices = (
+        pl.scan_parquet(SHARED / "data/etf_prices_daily.parquet")
+        .filter(pl.col("security_id") == symbol, pl.col("date").is_between(days[0], days[-1]))
+        .collect()
+        .rename({"security_id": "symbol", "date": "event_date"})
+    )
+    acts = pl.read_parquet(SHARED / "data/corporate_actions.parquet").rename(
+        {"security_id": "symbol", "ex_date": "event_date"}
+    )
+    year = adjusted_bars(prices, acts.filter(symbol=symbol), days, Market())["log_return"].sum()
+    assert np.expm1(year) == pytest.approx(published, abs=0.002)
 
 
 # refusals

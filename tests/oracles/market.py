@@ -1,4 +1,4 @@
-"""What a holder of one share has at the next bar, told day by day."""
+"""What a holder of one share has at the next bar, and who may be traded, told day by day."""
 
 import datetime as dt
 
@@ -22,3 +22,22 @@ def holder(
         for value in today.filter(action="cash_dividend")["value"]:
             cash += shares * value
     return (shares * price + cash) / previous_close - 1, shares, cash / shares
+
+
+def tradable(
+    session: dt.date, names: set[str], bars: pl.DataFrame, min_price_usd: float, min_adv_usd: float
+) -> dict[str, tuple[bool, bool, float | None, float | None]]:
+    """tradable, has_bar, close and mean dollar volume of each name, bar by bar."""
+    told = {}
+    for name in sorted(names):
+        closes, dollars = [], []
+        for row in bars.filter(symbol=name).sort("event_date").iter_rows(named=True):
+            if row["event_date"] == session:
+                closes.append(row["close"])
+            if row["volume"] is not None:
+                dollars.append(row["close"] * row["volume"])
+        close = closes[0] if closes else None
+        adv = sum(dollars) / len(dollars) if dollars else None
+        good = close is not None and close >= min_price_usd and (adv or 0.0) >= min_adv_usd
+        told[name] = (good, bool(closes), close, adv)
+    return told

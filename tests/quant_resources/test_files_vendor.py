@@ -15,20 +15,20 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from configs.load import load
-from configs.settings import FilesVendor, History, Market, Profile
+from configs.load import TABLES, load
+from configs.settings import FilesVendor, History, KnownAt, Market, Profile
 from feature_store import decision_time
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade
 from feature_store.decision_time import DecisionClock, end_of_day, morning_of
 from feature_store.errors import HindsightError
-from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, UNIVERSE
+from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, UNIVERSE
 from quant_resources.vendors import moments
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.files import FileDrop
 from quant_resources.vendors.protocol import make_vendor
 
-SERVED = (BARS, CORPORATE_ACTIONS, MEMBERS, INDUSTRIES)
+SERVED = (BARS, CORPORATE_ACTIONS, MEMBERS, INDUSTRIES, BENCHMARKS, MACRO)
 CLOCK = DecisionClock()
 MON, TUE, WED, THU, FRI = calendar.between(dt.date(2017, 3, 6), dt.date(2017, 3, 10))
 HEADER = "symbol,date,open,high,low,close,volume"
@@ -135,6 +135,70 @@ def test_an_action_with_its_declaration_is_dated(tmp_path: Path) -> None:
     write(tmp_path, "corporate_actions.csv", "symbol,ex_date,action,value,known_at", "A,2017-03-10,split,2,2017-03-06")
     row = told(drop_of(tmp_path), CORPORATE_ACTIONS, [MON, TUE]).row(0, named=True)
     assert (row["session"], row["event_date"], row["grade"]) == (MON, FRI, Grade.DATED)
+
+
+def test_benchmarks_are_bars_of_their_own_file(tmp_path: Path) -> None:
+    write(tmp_path, "bars.csv", HEADER, "A,2017-03-06,10,11,9.5,10.5,1000")
+    write(tmp_path, "benchmarks.csv", HEADER, "SPY,2017-03-06,237,238,236,237.5,", "SPY,2017-03-07,237,238,236,237,9")
+    vendor = drop_of(tmp_path)
+    assert told(vendor, BARS, [MON, TUE])["symbol"].to_list() == ["A"]
+    rows = told(vendor, BENCHMARKS, [MON, TUE])
+    assert rows.select("session", "symbol", "close", "volume", "grade").rows() == [
+        (MON, "SPY", 237.5, None, Grade.RULED),
+        (TUE, "SPY", 237.0, 9, Grade.RULED),
+    ]
+    assert rows.schema == {"session": pl.Date(), **BENCHMARKS.schema, "grade": pl.Int8()}
+
+
+def test_an_observation_of_any_day_enters_the_session_that_first_knew_it(tmp_path: Path) -> None:
+    saturday, sunday = dt.date(2017, 3, 4), dt.date(2017, 3, 5)
+    write(
+        tmp_path,
+        "macro.csv",
+        "series,date,value,known_at",
+        "DFF,2017-03-04,0.66,2017-03-06",
+        "DFF,2017-03-05,0.66,2017-03-06",
+        "UNRATE,2017-02-01,4.7,2017-03-10T13:30:00Z",  # before the next open: the Thursday's decision knows it
+        "DGS10,2017-03-07,,2017-03-08",  # nothing observed
+        "OLD,2017-01-01,1,2017-01-05",  # known before the first session asked for
+    )
+    rows = told(drop_of(tmp_path), MACRO, [MON, TUE, WED, THU, FRI])
+    assert rows.select("session", "event_date", "series", "value", "grade").rows() == [
+        (MON, saturday, "DFF", 0.66, Grade.DATED),
+        (MON, sunday, "DFF", 0.66, Grade.DATED),
+        (WED, TUE, "DGS10", None, Grade.DATED),
+        (THU, dt.date(2017, 2, 1), "UNRATE", 4.7, Grade.DATED),
+    ]
+    assert rows.schema == {"session": pl.Date(), **MACRO.schema, "grade": pl.Int8()}
+
+
+def macro_of(folder: Path, known_at: dict[str, object], *lines: str) -> FileDrop:
+    write(folder, "macro.csv", *lines)
+    return drop_of(folder, macro=[{"file": "macro", "known_at": known_at}])
+
+
+def test_an_estimated_date_is_ruled_and_one_without_trading_is_the_end_of_the_next_session(tmp_path: Path) -> None:
+    lines = ("series,date,value,out", "DGS10,2017-03-02,2.49,2017-03-03", "DGS10,2017-03-03,2.49,2017-03-04")
+    friday = calendar.shift(MON, -1)
+    rows = told(macro_of(tmp_path, {"column": "out"}, *lines), MACRO, [friday, MON])
+    assert rows.select("session", "grade").rows() == [(friday, Grade.DATED), (friday, Grade.DATED)]
+    rows = told(macro_of(tmp_path, {"column": "out", "estimated": True}, *lines), MACRO, [friday, MON])
+    assert rows.select("session", "event_date", "known_at", "grade").rows() == [
+        (friday, dt.date(2017, 3, 2), end_of_day(friday), Grade.RULED),
+        (MON, friday, end_of_day(MON), Grade.RULED),
+    ]
+
+
+def test_an_estimated_date_survives_the_longest_closure(tmp_path: Path) -> None:
+    lines = ("series,date,value,out", "DFF,2001-09-10,3.5,2001-09-11")
+    reopened = dt.date(2001, 9, 17)
+    rows = told(macro_of(tmp_path, {"column": "out", "estimated": True}, *lines), MACRO, [reopened])
+    assert rows["known_at"].to_list() == [end_of_day(reopened)]
+
+
+def test_a_daily_series_may_be_dated_by_rule_where_the_profile_says_so(tmp_path: Path) -> None:
+    rows = told(macro_of(tmp_path, {"rule": "end_of_day"}, "series,date,value", "VIX,2017-03-06,11.24"), MACRO, [MON])
+    assert rows.select("value", "known_at", "grade").rows() == [(11.24, end_of_day(MON), Grade.RULED)]
 
 
 def members_of(folder: Path, **changes: object) -> FileDrop:
@@ -250,7 +314,7 @@ def test_industries_may_name_the_security_themselves(tmp_path: Path) -> None:
 
 def test_optional_files_may_be_absent_where_the_profile_does_not_name_them(tmp_path: Path) -> None:
     write(tmp_path, "bars.csv", HEADER)
-    for dataset in (CORPORATE_ACTIONS, MEMBERS, INDUSTRIES):
+    for dataset in (CORPORATE_ACTIONS, MEMBERS, INDUSTRIES, BENCHMARKS, MACRO):
         rows = told(drop_of(tmp_path), dataset, [MON])
         assert rows.is_empty()
         assert rows.schema == {"session": pl.Date(), **dataset.schema, "grade": pl.Int8()}
@@ -328,6 +392,33 @@ def test_a_range_is_its_days_and_a_payload_cut_earlier_tells_the_same(
         assert_frame_equal(vendor.parse(BARS, cut, [day]), single)
 
 
+@effort(max_examples=12, deadline=None)
+@given(
+    days=st.lists(st.dates(dt.date(2017, 2, 25), dt.date(2017, 3, 20)), unique=True, min_size=1, max_size=12),
+    lag=st.integers(0, 9),
+    estimated=st.booleans(),
+)
+def test_a_range_of_macro_is_its_days_whatever_days_are_observed(
+    tmp_path_factory: pytest.TempPathFactory, days: list[dt.date], lag: int, estimated: bool
+) -> None:
+    frame = pl.DataFrame({"series": "X", "date": days, "value": [float(day.day) for day in days]})
+    frame = frame.with_columns(out=pl.col("date") + dt.timedelta(days=lag))
+    folder = tmp_path_factory.mktemp("drop")
+    frame.write_parquet(folder / "macro.parquet")
+    table = {"file": "macro", "known_at": {"column": "out", "estimated": estimated}}
+    vendor = drop_of(folder, macro=[table])
+    asked = calendar.between(dt.date(2017, 2, 24), dt.date(2017, 4, 7))
+    raw = vendor.fetch(MACRO, asked, CLOCK.decision_time(asked[-1]))
+    whole = vendor.parse(MACRO, raw, asked)
+    assert sorted(whole["event_date"]) == sorted(days)
+    if estimated:
+        assert (whole["session"] >= whole["event_date"]).all()
+    for day in asked:
+        assert_frame_equal(told(vendor, MACRO, [day]), whole.filter(session=day))
+        cut = raw.filter(pl.col("known_at") <= CLOCK.decision_time(day))
+        assert_frame_equal(vendor.parse(MACRO, cut, [day]), whole.filter(session=day))
+
+
 def test_nothing_known_later_is_fetched(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -394,6 +485,46 @@ def test_a_bar_off_the_calendar_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "bars.csv", HEADER, "A,2017-03-05,1,1,1,1,5")
     with pytest.raises(VendorError, match=r"A 2017-03-05 is no trading session of XNYS.*off_calendar: drop"):
         told(drop_of(tmp_path), BARS, [calendar.shift(MON, -1), MON])
+
+
+def test_benchmarks_are_refused_as_bars_are(tmp_path: Path) -> None:
+    write(tmp_path, "benchmarks.csv", HEADER, "SPY,2017-03-05,1,1,1,1,5")
+    with pytest.raises(VendorError, match=r"benchmarks.csv: SPY 2017-03-05 is no trading session"):
+        told(drop_of(tmp_path), BENCHMARKS, [calendar.shift(MON, -1), MON])
+    write(tmp_path, "benchmarks.csv", HEADER, "SPY,2017-03-06,1,1,0,1,5")
+    with pytest.raises(VendorError, match=r"SPY 2017-03-06 has low 0.0"):
+        told(drop_of(tmp_path), BENCHMARKS, [MON])
+    named = drop_of(tmp_path, benchmarks=[{"file": "funds"}])
+    with pytest.raises(VendorError, match=r"no funds, funds.parquet or funds.csv for market/benchmarks"):
+        told(named, BENCHMARKS, [MON])
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong"),
+    [
+        ("X,2017-03-06,nan,2017-03-06", "X 2017-03-06 has value nan .*leave it empty"),
+        ("X,2017-03-06,inf,2017-03-06", "X 2017-03-06 has value inf"),
+        ("X,2017-03-06,.,2017-03-06", r"column 'value' holds '\.' where a number belongs"),
+        ("X,2017-03-07,1,2017-03-06", "X 2017-03-07 is declared known at .* before the day it observes"),
+        (",2017-03-06,1,2017-03-06", "1 rows have no series"),
+        ("X,2017-03-06,1,2017-03-06\nX,2017-03-06,2,2017-03-06", "X 2017-03-06 stands 2 times"),
+    ],
+)
+def test_an_impossible_observation_is_refused(tmp_path: Path, written: str, wrong: str) -> None:
+    write(tmp_path, "macro.csv", "series,date,value,known_at", written)
+    with pytest.raises(VendorError, match=wrong):
+        told(drop_of(tmp_path), MACRO, [MON])
+
+
+def test_macro_that_does_not_say_when_it_was_published_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "macro.csv", "series,date,value", "CPI,2017-03-01,244")
+    with pytest.raises(VendorError, match=r"macro.csv does not say when each value was published.*rule: end_of_day"):
+        told(drop_of(tmp_path), MACRO, [MON])
+
+
+def test_a_rule_is_no_estimate_of_another() -> None:
+    with pytest.raises(ValueError, match="`estimated` speaks of the dates in a `column`"):
+        KnownAt(rule="end_of_day", estimated=True)
 
 
 def test_a_missing_column_is_refused_with_what_the_file_has(tmp_path: Path) -> None:
@@ -588,6 +719,32 @@ class TestBundle:
         for day in [days[0], *days[30:45:3], *days[100::20], days[-1]]:
             assert_frame_equal(told(real("sp500"), dataset, [day]), whole.filter(session=day))
 
+    def test_macro_is_known_when_it_was_published(self) -> None:
+        days = calendar.between(dt.date(2008, 9, 11), dt.date(2008, 10, 24))
+        rows = told(real("sp500"), MACRO, days)
+        vix = rows.filter(series="VIX_CLOSE", event_date=dt.date(2008, 10, 24))
+        assert vix.select("session", "value").rows() == [(dt.date(2008, 10, 24), 79.13)]
+        # the rates of Lehman's weekend: Friday's to Sunday's came out on Monday, Monday's on Tuesday
+        funds = dict(rows.filter(series="DFF").select("event_date", "session").iter_rows())
+        monday, tuesday = dt.date(2008, 9, 15), dt.date(2008, 9, 16)
+        assert [funds[dt.date(2008, 9, day)] for day in (12, 13, 14, 15)] == [monday, monday, monday, tuesday]
+        assert rows["grade"].unique().to_list() == [Grade.RULED]
+
+    def test_macro_holds_no_hindsight_and_no_revised_series(self) -> None:
+        rows = told(real("sp500"), MACRO, some_sessions(dt.date(2007, 3, 5), dt.date(2018, 12, 28), 60))
+        assert not {"ACMTP10", "CPIAUCSL", "PAYEMS", "GDP", "INDPRO", "ICSA"} & set(rows["series"])
+        daily = rows.filter(pl.col("series").is_in(["DGS10", "DGS2", "BAA10Y", "DFF"]))
+        assert (daily["session"] > daily["event_date"]).all()
+
+    @pytest.mark.parametrize("name", ["sp500", "vintages"])
+    def test_benchmarks_have_their_bars_and_dividends(self, name: str) -> None:
+        days = calendar.between(dt.date(2016, 1, 4), dt.date(2016, 12, 30))
+        rows = told(real(name), BENCHMARKS, days)
+        assert rows["symbol"].n_unique() == 67  # XLC came in 2018
+        assert rows.filter(symbol="SPY").height == len(days)
+        paid = told(real(name), CORPORATE_ACTIONS, days).filter(symbol="SPY")
+        assert paid["value"].sum() == pytest.approx(4.54, abs=0.01)
+
     def test_sectors_before_the_first_snapshot_are_graded_hindsight(self) -> None:
         last, first = dt.date(2012, 12, 26), dt.date(2012, 12, 27)
         rows = told(real("sp500"), INDUSTRIES, [last, first])
@@ -629,7 +786,7 @@ def cut_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole, cut = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("cut")
     for profile in ("sp500", "vintages"):
         vendor = load(profile).vendor
-        for field in ("bars", "corporate_actions", "members", "industries"):
+        for field in TABLES:
             for table in getattr(vendor, field):
                 link = whole / f"{table.file}.parquet"
                 if not link.exists():

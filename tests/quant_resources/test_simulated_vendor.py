@@ -1,6 +1,7 @@
 """The simulated market tells its story as a vendor would, and holds the truth that was planted."""
 
 import datetime as dt
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,16 +10,17 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from configs.load import load
-from configs.settings import Profile
+from configs.settings import Market, Profile
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
-from feature_store.decision_time import DecisionClock
-from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, UNIVERSE
+from feature_store.decision_time import DecisionClock, end_of_day
+from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, UNIVERSE
 from quant_resources.vendors import simulated_market as model
+from quant_resources.vendors import simulated_surroundings as surroundings
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.simulated import SimulatedMarket, Truth
 
-SERVED = (BARS, CORPORATE_ACTIONS, MEMBERS, INDUSTRIES)
+SERVED = (BARS, CORPORATE_ACTIONS, MEMBERS, INDUSTRIES, BENCHMARKS, MACRO)
 CLOCK = DecisionClock()
 START = dt.date(2015, 1, 2)
 
@@ -78,6 +80,53 @@ def test_splits_and_dividends_move_the_price_and_not_the_total_return() -> None:
     assert np.nanmax(np.abs(total[acted])) < 6 * spread
 
 
+def test_the_stocks_are_those_of_before_funds_and_macro_were_added() -> None:
+    """Their streams are their own; a change here changes every result on simulated data."""
+    bars = told(SimulatedMarket(profile()), BARS, dt.date(2015, 12, 31), dt.date(2015, 12, 31))
+    assert bars.filter(pl.col("symbol").is_in(["S0001", "S0010"])).select("close", "volume").rows() == [
+        (63.2, 627469),
+        (56.18, 23736),  # the illiquid one, had 2373577
+    ]
+
+
+def test_the_fund_earns_the_mean_of_the_stocks_and_pays_for_a_delisting() -> None:
+    market = model.simulate(profile(n_symbols="16").vendor, 7)
+    close = surroundings.fund(market, profile().vendor, 7)["close"]
+    day = model.DELISTING_SESSION
+    for t in (1, model.JOIN_SESSION, model.JOIN_SESSION + 1, day, day + 1):
+        returns = []
+        for i in range(16):
+            before, now = market.close[t - 1, i], market.close[t, i]
+            if (t, i) == (day, model.DELISTED):
+                returns.append(model.DELISTING_RETURN)
+            elif not np.isnan(before) and not np.isnan(now):
+                returns.append((now + market.dividend[t, i]) * market.split[t, i] / before - 1)
+        assert len(returns) == {1: 15, model.JOIN_SESSION: 15, day + 1: 15}.get(t, 16)
+        earned = np.mean(returns) - surroundings.FUND_FEE_ANNUAL / model.YEAR
+        assert close[t] / close[t - 1] - 1 == pytest.approx(earned, abs=1.1e-4)  # cents
+
+
+def test_all_symbols_pass_the_default_floors_but_the_illiquid_one() -> None:
+    floors = Market()
+    bars = told(SimulatedMarket(profile()), BARS, START, dt.date(2016, 12, 30)).with_columns(
+        dollars=pl.col("close") * pl.col("volume")
+    )
+    assert bars["close"].min() > floors.min_price_usd
+    adv = bars.sort("symbol", "event_date").with_columns(
+        adv=pl.col("dollars").rolling_mean(floors.adv_sessions).over("symbol")
+    )
+    below = adv.filter(pl.col("adv") < floors.min_adv_usd)
+    assert below["symbol"].unique().to_list() == [f"S{model.ILLIQUID:04d}"]
+    assert below.height == adv.filter(symbol=f"S{model.ILLIQUID:04d}")["adv"].count()
+
+
+def test_macro_is_known_at_the_end_of_its_day() -> None:
+    rows = everything(MACRO)
+    assert rows["series"].unique().sort().to_list() == ["BAA10Y", "DFF", "DGS10", "DGS2", "VIX_CLOSE"]
+    assert (rows["event_date"] == rows["session"]).all()
+    assert rows["known_at"].to_list() == [end_of_day(day) for day in rows["event_date"]]
+
+
 # --- properties -----------------------------------------------------------------------------------------------------
 
 
@@ -96,8 +145,9 @@ def test_neither_a_later_end_nor_more_symbols_change_what_was_told(dataset: Data
     whole = everything(dataset).filter(pl.col("session") <= cut)
     shorter = SimulatedMarket(profile(end=str(cut), n_symbols="16", **rates))
     assert_frame_equal(told(shorter, dataset, START, cut), whole)
-    more = SimulatedMarket(profile(n_symbols="21", **rates))
-    assert_frame_equal(told(more, dataset, START, cut).filter(pl.col("symbol") < "S0016"), whole)
+    more = told(SimulatedMarket(profile(n_symbols="21", **rates)), dataset, START, cut)
+    if dataset is not BENCHMARKS:  # the fund holds them all
+        assert_frame_equal(more.filter(pl.col("symbol") < "S0016") if "symbol" in dataset.key else more, whole)
 
 
 @pytest.mark.parametrize("dataset", SERVED, ids=lambda d: d.name)
@@ -110,8 +160,9 @@ def test_nothing_is_told_before_it_is_known(dataset: Dataset) -> None:
     assert rows.schema == {"session": pl.Date(), **dataset.schema, "grade": pl.Int8()}
 
 
-def test_bars_are_consistent_and_whole_cents() -> None:
-    bars = everything(BARS)
+@pytest.mark.parametrize("dataset", [BARS, BENCHMARKS], ids=lambda d: d.name)
+def test_bars_are_consistent_and_whole_cents(dataset: Dataset) -> None:
+    bars = everything(dataset)
     wrong = bars.filter(
         (pl.col("low") > pl.min_horizontal("open", "close")) | (pl.col("high") < pl.max_horizontal("open", "close"))
     )
@@ -198,6 +249,36 @@ def test_the_market_has_realistic_levels() -> None:
     close = everything(BARS)["close"]
     assert close.min() > 2
     assert close.max() < 200
+
+
+def test_the_vix_follows_the_regimes_that_it_has_seen() -> None:
+    settings = profile().vendor
+    market = model.simulate(settings, 7)
+    vix = surroundings.macro(market, settings, 7)["VIX_CLOSE"]
+    assert 8 < vix.min() < vix.max() < 90
+    target = (
+        100
+        * surroundings.VIX_PREMIUM
+        * np.sqrt(model.YEAR)
+        * np.where(market.turbulent, settings.volatility_turbulent, settings.volatility_calm)
+    )
+    settled = np.array([t for t in range(10, len(vix)) if len(set(market.turbulent[t - 10 : t + 1])) == 1])
+    error = np.log(vix[settled] / target[settled])
+    # stationary deviation of an autoregression of 1 - speed, and a little left of the approach
+    assert error.std() < 1.3 * surroundings.VIX_NOISE / np.sqrt(1 - (1 - surroundings.VIX_SPEED) ** 2)
+    assert abs(error.mean()) < 0.05
+    flipped = market.turbulent.copy()
+    flipped[300:] = ~flipped[300:]
+    other = surroundings.macro(replace(market, turbulent=flipped), settings, 7)["VIX_CLOSE"]
+    assert (other[:300] == vix[:300]).all()
+    assert other[300] != vix[300]
+
+
+def test_rates_have_plausible_levels() -> None:
+    rates = surroundings.macro(model.simulate(profile().vendor, 7), profile().vendor, 7)
+    for name, (level, _) in surroundings.RATES.items():
+        assert level / 2 < rates[name].min() < rates[name].max() < 2 * level
+        assert np.abs(np.diff(rates[name])).max() < 0.15  # percentage points a session
 
 
 def test_another_seed_is_another_market() -> None:
