@@ -1,15 +1,31 @@
-"""What is computed from prices per stock and per industry, and what is to be predicted."""
+"""What is computed from prices per stock, industry and market, and what is to be predicted."""
 
-from feature_store.schemas.features import FORWARD_RETURNS, INDUSTRY_RETURNS, LABELS, STOCK_FEATURES, STOCK_SCORES
-from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
-from quant_assets.features.industries import industry_returns
+from configs.settings import Profile
+from feature_store.schemas.features import (
+    FORWARD_RETURNS,
+    INDUSTRY_FEATURES,
+    INDUSTRY_RETURNS,
+    LABELS,
+    MARKET_FEATURES,
+    STOCK_FEATURES,
+    STOCK_SCORES,
+)
+from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, MACRO, UNIVERSE
+from quant_assets.features import market, stock
+from quant_assets.features.industries import industry_features, industry_returns
 from quant_assets.features.labels import forward_returns, labels
+from quant_assets.features.macro import macro_sessions
 from quant_assets.features.scores import stock_scores
-from quant_assets.features.stock import stock_features
 from quant_assets.windows import SessionAsset, along_time, per_session, same, trailing
 
+
+def _maturity(profile: Profile) -> int:
+    """Sessions from the event_date of the longest label to its maturity, both included."""
+    return max(profile.features.horizons) + 1
+
+
 ASSETS: list[SessionAsset] = [
-    along_time(STOCK_FEATURES, stock_features, {"bars": trailing(ADJUSTED_BARS, 273)}),
+    along_time(STOCK_FEATURES, stock.stock_features, {"bars": trailing(ADJUSTED_BARS, 273, columns=stock.BAR_COLUMNS)}),
     per_session(
         STOCK_SCORES,
         stock_scores,
@@ -18,20 +34,40 @@ ASSETS: list[SessionAsset] = [
     per_session(
         INDUSTRY_RETURNS,
         industry_returns,
-        {"bars": same(ADJUSTED_BARS), "universe": same(UNIVERSE), "industries": same(INDUSTRIES)},
+        {
+            "bars": same(ADJUSTED_BARS, columns=("log_return",)),
+            "universe": same(UNIVERSE),
+            "industries": same(INDUSTRIES),
+        },
+    ),
+    along_time(
+        INDUSTRY_FEATURES,
+        industry_features,
+        {"returns": trailing(INDUSTRY_RETURNS, 273, columns=("log_return",))},
+        entity="industry",
+    ),
+    per_session(
+        MARKET_FEATURES,
+        market.market_features,
+        {
+            "industries": trailing(INDUSTRY_RETURNS, market.LOOKBACK_SESSIONS),
+            "features": same(STOCK_FEATURES, columns=("reversal_21", "ma_gap_200")),
+            "universe": same(UNIVERSE, columns=("tradable",)),
+            "macro": trailing(MACRO, lambda p: macro_sessions(p.macro)),
+        },
     ),
     along_time(
         FORWARD_RETURNS,
         forward_returns,
-        {"bars": trailing(ADJUSTED_BARS, lambda p: max(p.features.horizons) + 1)},
+        {"bars": trailing(ADJUSTED_BARS, _maturity, columns=("log_return", "intraday_log_return"))},
     ),
     per_session(
         LABELS,
         labels,
         {
-            "forward": trailing(FORWARD_RETURNS, lambda p: max(p.features.horizons) + 1),
-            "universe": trailing(UNIVERSE, lambda p: max(p.features.horizons) + 1),
-            "industries": trailing(INDUSTRIES, lambda p: max(p.features.horizons) + 1),
+            "forward": trailing(FORWARD_RETURNS, _maturity),
+            "universe": trailing(UNIVERSE, _maturity, columns=("tradable",)),
+            "industries": trailing(INDUSTRIES, _maturity),
         },
     ),
 ]

@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from configs.settings import Features
-from quant_assets.features.panel import Array, panel
+from quant_assets.features.panel import Array, panel, window_sessions
 from quant_assets.features.scores import with_industry
 
 MIN_PEERS = 2  # one member is its own mean: its relative return would be 0 by construction
@@ -70,19 +70,22 @@ def labels(forward: pl.DataFrame, industries: pl.DataFrame, universe: pl.DataFra
     """Forward returns less the mean of the stock's industry, as both were on the event_date.
 
     Args:
-        forward: rows of FORWARD_RETURNS that are learned in the session (one event_date a horizon, or more).
+        forward: rows of FORWARD_RETURNS; those that mature in the session count, one event_date a horizon.
         industries: rows of INDUSTRIES of those event_dates at least.
         universe: rows of UNIVERSE of those event_dates at least.
-        session: in which the labels mature; all of `forward` is taken to be known by then.
+        session: in which the labels mature.
 
     Returns:
         Rows of LABELS for the securities that were tradable on the event_date, sorted by event_date, symbol and
         horizon; null where the forward return is. Means are over the members that have a forward return. An industry
         with fewer than two of them is compared with the whole cross-section; with fewer than two there, null.
     """
-    days = pl.col("event_date").is_in(forward["event_date"].unique().implode())
+    matured = maturing(forward["horizon_sessions"].unique().sort().to_list(), session)
+    days = pl.col("event_date").is_in(matured["event_date"].implode())
     tradable = universe.filter(days, "tradable").select("event_date", "symbol")
-    chosen = forward.filter(pl.col("event_date") < session).join(tradable, on=["event_date", "symbol"], how="semi")
+    # The window of the longest horizon also holds shorter ones, which matured and were stored in earlier sessions.
+    due = forward.filter(days).join(matured, on=["event_date", "horizon_sessions"], how="semi")
+    chosen = due.join(tradable, on=["event_date", "symbol"], how="semi")
     peers = with_industry(chosen, industries.filter(days)).sort("event_date", "horizon_sessions", "industry", "symbol")
     simple = peers.with_columns(simple_return=_expm1(pl.col("log_return")))
     return (
@@ -90,6 +93,13 @@ def labels(forward: pl.DataFrame, industries: pl.DataFrame, universe: pl.DataFra
         .select("event_date", "symbol", "horizon_sessions", "label_log", "label_simple")
         .sort("event_date", "symbol", "horizon_sessions")
     )
+
+
+def maturing(horizons: list[int], session: dt.date) -> pl.DataFrame:
+    """event_date and horizon_sessions of the labels that mature in the session."""
+    windows = {k: window_sessions(session, k + 1) for k in horizons}
+    rows = [(days[0], k) for k, days in windows.items() if len(days) == k + 1]  # shorter where the calendar begins
+    return pl.DataFrame(rows, schema={"event_date": pl.Date, "horizon_sessions": pl.Int32}, orient="row")
 
 
 def _expm1(x: pl.Expr) -> pl.Expr:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from configs.settings import Features
+from feature_store import sessions as calendar
 from feature_store.schemas.features import FORWARD_RETURNS, LABELS
-from quant_assets.features.labels import forward_returns, labels
+from quant_assets.features.labels import forward_returns, labels, maturing
 from tests.lookahead import assert_causal
 from tests.oracles import features as oracle
 from tests.oracles.panels import adjusted, assert_stored_as, industries, random_returns, sessions, stored, universe
@@ -112,6 +113,48 @@ def test_only_stocks_that_were_tradable_on_the_event_date_have_labels():
         today,
     )
     assert frame.select("symbol", "label_log").rows() == [("A", pytest.approx(-0.05)), ("B", pytest.approx(0.05))]
+
+
+def test_of_a_window_of_several_horizons_only_what_matures_today_is_a_label():
+    days = sessions(64)
+    today = days[63]
+    everything = forward([(day, s, k, 0.1) for day in days for k in (21, 63) for s in "AB"])
+    frame = labels(everything, industries([]), universe([(day, s, True) for day in days for s in "AB"]), today)
+    assert frame.select("event_date", "horizon_sessions").unique(maintain_order=True).rows() == [
+        (days[0], 63),
+        (days[42], 21),
+    ]
+    assert len(frame) == 4
+
+
+def test_a_label_matures_in_one_session_whichever_horizons_stand_beside_it():
+    frame, days = random_returns(5, 30, holes=0.05)
+    members = universe([(day, f"S{i}", True) for day in days for i in range(4)])
+    published = industries([(day, f"S{i}", "x") for day in days for i in range(4)])
+    learned = {k: forward_returns(frame, days, settings_of(*k)).sort("event_date", "symbol") for k in [(3, 8), (3,)]}
+
+    def stored_labels(horizons: tuple[int, ...]) -> list[pl.DataFrame]:
+        window = {today: days[max(0, t - max(horizons)) : t + 1] for t, today in enumerate(days)}
+        return [
+            labels(
+                learned[horizons].filter(pl.col("session") <= today, pl.col("event_date").is_in(known)),
+                published.filter(pl.col("event_date").is_in(known)),
+                members.filter(pl.col("event_date").is_in(known)),
+                today,
+            )
+            for today, known in window.items()
+        ]
+
+    both, alone = stored_labels((3, 8)), stored_labels((3,))
+    assert_frame_equal(pl.concat(both).filter(horizon_sessions=3), pl.concat(alone), check_exact=True)
+    assert not pl.concat(both).select("event_date", "symbol", "horizon_sessions").is_duplicated().any()
+    assert pl.concat(both).filter(horizon_sessions=8)["event_date"].n_unique() == 22
+
+
+def test_where_the_calendar_begins_nothing_matures():
+    first = calendar.all_sessions()[0]
+    assert maturing([1, 21], first).is_empty()
+    assert maturing([1, 21], calendar.shift(first, 21))["event_date"].to_list() == [calendar.shift(first, 20), first]
 
 
 def test_nothing_matured_gives_no_rows_of_the_right_schema():

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from configs.settings import Features
-from feature_store.schemas.features import STOCK_FEATURES, STOCK_SCORES
-from quant_assets.features.scores import standardize, stock_scores, winsorize
+from feature_store.schemas.features import SCORED, STOCK_FEATURES, STOCK_SCORES
+from quant_assets.features.scores import standardize_within, stock_scores, winsorize
 from tests.oracles import features as oracle
 from tests.oracles.panels import assert_stored_as, industries, sessions, stored, universe
 
 DAYS = sessions(3)
 TODAY = DAYS[1]
-FEATURES = Features(min_cross_section=5)
-INDUSTRIES = industries([(TODAY, "A", "Energy")])
+FEATURES = Features(winsorize_quantiles=(0.0, 1.0), min_industry=3)
+NAN = float("nan")
 
 
 def features(values: dict[str, float | None], day: dt.date = TODAY) -> pl.DataFrame:
@@ -33,16 +33,66 @@ def all_tradable(values: dict[str, float | None]) -> pl.DataFrame:
     return universe([(TODAY, symbol, True) for symbol in values])
 
 
+def scored(
+    values: dict[str, float | None], industry: dict[str, str], config: Features = FEATURES
+) -> dict[str, float | None]:
+    published = industries([(TODAY, symbol, name) for symbol, name in industry.items()])
+    frame = stock_scores(features(values), all_tradable(values), published, TODAY, config)
+    return dict(frame.select("symbol", "z_reversal_5").iter_rows())
+
+
+def column(values: list[float]) -> np.ndarray:
+    return np.array(values)[:, None]
+
+
+def names(letters: str) -> np.ndarray:
+    return np.array(list(letters), dtype=object)
+
+
 # known values
 
 
-def test_five_stocks_by_hand():
-    values = {"A": 1.0, "B": 2.0, "C": 3.0, "D": 4.0, "E": 5.0}
-    scores = stock_scores(features(values), all_tradable(values), INDUSTRIES, TODAY, FEATURES)
-    assert scores["z_reversal_5"].to_list() == pytest.approx([x / np.sqrt(2.5) for x in (-2, -1, 0, 1, 2)])
-    assert scores["industry"].to_list() == ["Energy", *["Unknown"] * 4]
-    assert scores["z_volatility_63"].null_count() == 5
-    assert_stored_as(scores, STOCK_SCORES)
+def test_six_stocks_of_two_industries_by_hand():
+    values = {"A": 1.0, "B": 2.0, "C": 3.0, "D": 10.0, "E": 30.0, "F": 20.0}
+    industry = dict.fromkeys("ABC", "Energy") | dict.fromkeys("DEF", "Tech")
+    assert scored(values, industry) == pytest.approx({"A": -1, "B": 0, "C": 1, "D": -1, "E": 1, "F": 0})
+
+
+def test_the_frame_is_as_stored_and_says_the_industry():
+    values = {name: float(i) for i, name in enumerate("ABCD")}
+    frame = stock_scores(features(values), all_tradable(values), industries([(TODAY, "B", "Energy")]), TODAY, FEATURES)
+    assert frame["industry"].to_list() == ["Unknown", "Energy", "Unknown", "Unknown"]
+    assert frame["z_volatility_63"].null_count() == 4
+    assert frame.columns[3:] == [f"z_{name}" for name in SCORED]
+    assert_stored_as(frame, STOCK_SCORES)
+
+
+def test_a_small_industry_is_measured_against_the_whole_universe():
+    values = {"A": 1.0, "B": 2.0, "C": 3.0, "D": 10.0, "E": 4.0}
+    industry = dict.fromkeys("ABC", "Energy") | dict.fromkeys("DE", "Tech")
+    all_of_them = np.array([1.0, 2.0, 3.0, 10.0, 4.0])
+    found = scored(values, industry)
+    assert [found[s] for s in "ABC"] == pytest.approx([-1, 0, 1])
+    assert [found[s] for s in "DE"] == pytest.approx([(x - 4) / all_of_them.std(ddof=1) for x in (10.0, 4.0)])
+
+
+def test_an_industry_is_small_where_too_few_of_it_have_a_value():
+    values = {"A": 1.0, "B": 2.0, "C": None, "D": 3.0}
+    found = scored(values, dict.fromkeys("ABCD", "Energy") | {"D": "Tech"})
+    assert found == pytest.approx({"A": -1.0, "B": 0.0, "C": None, "D": 1.0})
+
+
+def test_an_industry_without_spread_is_measured_against_the_whole_universe():
+    values = {"A": 0.1, "B": 0.1, "C": 0.1, "D": 1.0, "E": 2.0, "F": 3.0}
+    found = scored(values, dict.fromkeys("ABC", "Energy") | dict.fromkeys("DEF", "Tech"))
+    x = np.array(list(values.values()))
+    assert found["A"] == found["B"] == pytest.approx((0.1 - x.mean()) / x.std(ddof=1))
+    assert found["E"] == pytest.approx(0.0)
+
+
+def test_too_few_values_or_no_spread_anywhere_give_null():
+    for values in ({"A": 1.0, "B": 2.0, "C": None}, dict.fromkeys("ABCDE", 0.1), dict.fromkeys("ABCDE")):
+        assert set(scored(values, {}).values()) == {None}
 
 
 def test_only_the_tradable_universe_is_scored_and_shapes_the_scores():
@@ -51,29 +101,25 @@ def test_only_the_tradable_universe_is_scored_and_shapes_the_scores():
     other = pl.concat([tradable, universe([(TODAY, "HALTED", False), (DAYS[0], "OLD", True)])])
     more = {**values, "HALTED": 100.0, "STRANGER": -100.0}
     assert_frame_equal(
-        stock_scores(features(more), other, INDUSTRIES, TODAY, FEATURES),
-        stock_scores(features(values), tradable, INDUSTRIES, TODAY, FEATURES),
+        stock_scores(features(more), other, industries([]), TODAY, FEATURES),
+        stock_scores(features(values), tradable, industries([]), TODAY, FEATURES),
     )
 
 
-def test_too_few_values_or_no_spread_give_null():
-    few = {"A": 1.0, "B": 2.0, "C": 3.0, "D": 4.0, "E": None}
-    equal = dict.fromkeys("ABCDE", 0.1)
-    for values in (few, equal):
-        scores = stock_scores(features(values), all_tradable(values), INDUSTRIES, TODAY, FEATURES)
-        assert scores["z_reversal_5"].null_count() == 5
+def test_values_beyond_the_quantiles_of_the_universe_are_moved_there():
+    x = column([float(i) for i in range(101)] + [1e9])
+    clipped = winsorize(x, (0.1, 0.9))[:, 0]
+    assert clipped.min() == pytest.approx(10.1)  # 101 steps between 102 values
+    assert clipped.max() == pytest.approx(90.9)
+    np.testing.assert_array_equal(clipped[11:91], x[11:91, 0])
 
 
-def test_a_null_stays_null_among_enough_others():
-    values = {"A": 1.0, "B": 2.0, "C": 3.0, "D": 4.0, "E": 5.0, "F": None}
-    scores = stock_scores(features(values), all_tradable(values), INDUSTRIES, TODAY, FEATURES)
-    assert scores["z_reversal_5"].is_null().to_list() == [False] * 5 + [True]
-
-
-def test_a_lone_outlier_is_pulled_in_even_though_it_stretches_the_deviation():
-    x = np.append(np.linspace(-1, 1, 400), 1e6)
-    assert standardize(np.clip(x, x.mean() - 3 * x.std(ddof=1), x.mean() + 3 * x.std(ddof=1))).max() > 19
-    assert standardize(winsorize(x, 3.0)).max() < 3.01
+def test_quantiles_are_of_the_observed_values_of_each_column():
+    x = np.column_stack([[1.0, NAN, 2.0, NAN, 3.0], [NAN] * 5, [5.0, 4.0, 3.0, 2.0, 1.0]])
+    clipped = winsorize(x, (0.25, 0.75))
+    np.testing.assert_array_equal(clipped[:, 0], [1.5, NAN, 2.0, NAN, 2.5])
+    assert np.isnan(clipped[:, 1]).all()
+    np.testing.assert_array_equal(clipped[:, 2], [4.0, 4.0, 3.0, 2.0, 2.0])
 
 
 def test_an_empty_universe_gives_no_rows_of_the_right_schema():
@@ -83,24 +129,63 @@ def test_an_empty_universe_gives_no_rows_of_the_right_schema():
 # properties
 
 
-@given(st.lists(st.floats(-1e3, 1e3), min_size=5, max_size=40), st.sampled_from([1.5, 3.0]))
+@given(st.integers(0, 10**6), st.sampled_from([(0.01, 0.99), (0.2, 0.7)]), st.integers(2, 6))
 @settings(max_examples=30, deadline=None)
-def test_scores_are_the_slow_ones(x: list[float], deviations: float):
-    if np.std(x) > 1e-6:
-        fast = standardize(winsorize(np.array(x), deviations))
-        assert fast == pytest.approx(oracle.score(x, deviations), rel=1e-6, abs=1e-8)
-        assert fast.mean() == pytest.approx(0.0, abs=1e-9)
-        assert fast.std(ddof=1) == pytest.approx(1.0)
+def test_scores_are_the_slow_ones(seed: int, quantiles: tuple[float, float], least: int):
+    rng = np.random.default_rng(seed)
+    symbols = [f"S{i:02d}" for i in range(rng.integers(1, 40))]
+    values = {s: None if rng.random() < 0.2 else float(rng.standard_t(2)) for s in symbols}
+    industry = {s: str(rng.integers(0, 5)) for s in symbols}
+    fast = scored(values, industry, Features(winsorize_quantiles=quantiles, min_industry=least))
+    slow = oracle.scores(values, industry, quantiles, least)
+    for symbol in symbols:
+        expected = slow[symbol]
+        assert fast[symbol] == (None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-9))
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_every_large_industry_has_mean_zero_and_deviation_one(seed: int):
+    rng = np.random.default_rng(seed)
+    group = names("".join(rng.choice(list("ABC"), 60)))
+    x = np.where(rng.random((60, 4)) < 0.1, NAN, rng.normal(3, 2, (60, 4)))
+    scores = standardize_within(x, group, 5)
+    np.testing.assert_array_equal(np.isnan(scores), np.isnan(x))
+    for name in "ABC":
+        own = scores[group == name]
+        for k in range(4):
+            seen = own[~np.isnan(own[:, k]), k]
+            if len(seen) >= 5:
+                assert seen.mean() == pytest.approx(0.0, abs=1e-12)
+                assert seen.std(ddof=1) == pytest.approx(1.0)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_clipping_is_at_the_quantiles_that_numpy_finds(seed: int):
+    rng = np.random.default_rng(seed)
+    x = np.where(rng.random((37, 3)) < 0.2, NAN, rng.standard_t(2, (37, 3)))
+    low, high = np.nanquantile(x, [0.03, 0.91], axis=0)
+    np.testing.assert_allclose(winsorize(x, (0.03, 0.91)), np.clip(x, low, high), rtol=1e-14)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=10, deadline=None)
+def test_one_feature_is_scored_as_it_is_among_many(seed: int):
+    rng = np.random.default_rng(seed)
+    x, group = rng.normal(0, 1, (50, 5)), names("".join(rng.choice(list("AB"), 50)))
+    np.testing.assert_array_equal(standardize_within(x, group, 5)[:, 2:3], standardize_within(x[:, 2:3], group, 5))
 
 
 @given(st.permutations("ABCDEFG"))
 @settings(max_examples=10, deadline=None)
 def test_the_order_of_rows_does_not_matter(order: list[str]):
     values = {name: float(ord(name) ** 2) for name in "ABCDEFG"}
+    published = industries([(TODAY, name, "x" if name in "ACE" else "y") for name in "ABCDEFG"])
     shuffled = features(values).sort(pl.col("symbol").replace_strict(order, range(7)))
     assert_frame_equal(
-        stock_scores(shuffled, all_tradable(values).reverse(), INDUSTRIES, TODAY, FEATURES),
-        stock_scores(features(values), all_tradable(values), INDUSTRIES, TODAY, FEATURES),
+        stock_scores(shuffled, all_tradable(values).reverse(), published.reverse(), TODAY, FEATURES),
+        stock_scores(features(values), all_tradable(values), published, TODAY, FEATURES),
         check_exact=True,
     )
 
@@ -109,6 +194,6 @@ def test_other_days_change_nothing():
     values = {name: float(i) for i, name in enumerate("ABCDE")}
     noisy = pl.concat([features(values), features(dict.fromkeys(values, 9.0), DAYS[2])])
     assert_frame_equal(
-        stock_scores(noisy, all_tradable(values), INDUSTRIES, TODAY, FEATURES),
-        stock_scores(features(values), all_tradable(values), INDUSTRIES, TODAY, FEATURES),
+        stock_scores(noisy, all_tradable(values), industries([]), TODAY, FEATURES),
+        stock_scores(features(values), all_tradable(values), industries([]), TODAY, FEATURES),
     )

@@ -1,6 +1,7 @@
 """Features, scores and labels, one value at a time, from dictionaries and the statistics module."""
 
 import datetime as dt
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -23,36 +24,184 @@ def seen(values: Sequence[Value], t: int, window: int, share: float, lag: int = 
     return observed if len(observed) >= math.ceil(window * share - 1e-9) else None  # type: ignore[return-value]
 
 
-def stock_features(returns: Sequence[Value], dollars: Sequence[Value], t: int, share: float) -> dict[str, Value]:
+def history(returns: Sequence[Value], traded: Sequence[bool], t: int, window: int, lag: int = 0) -> list[float]:
+    """Returns of rows t-lag, t-lag-1, ... of the window, until a bar without one, where what is known begins."""
+    found = []
+    for s in range(t - lag, max(-1, t - lag - window), -1):
+        if traded[s] and returns[s] is None:
+            break
+        if returns[s] is not None:
+            found.append(returns[s])
+    return found  # type: ignore[return-value]
+
+
+def levels(returns: Sequence[Value], traded: Sequence[bool], t: int, window: int) -> list[float]:
+    """Total return index of the window's bars, newest first, where the one of t is 1."""
+    found, log_level = [], 0.0
+    for s in range(t, max(-1, t - window), -1):
+        if traded[s]:
+            found.append(math.exp(log_level))
+            if returns[s] is None:
+                break
+            log_level -= returns[s]  # type: ignore[operator]
+    return found
+
+
+def enough(values: list[float], window: int, share: float) -> bool:
+    return len(values) >= math.ceil(window * share - 1e-9)
+
+
+def total(returns: Sequence[Value], traded: Sequence[bool], t: int, window: int, share: float, lag: int = 0) -> Value:
+    rows = history(returns, traded, t, window, lag)
+    return math.fsum(rows) if enough(rows, window, share) else None
+
+
+def over_mean(returns: Sequence[Value], traded: Sequence[bool], t: int, window: int, share: float) -> Value:
+    rows = levels(returns, traded, t, window)
+    return -math.log(statistics.fmean(rows)) if enough(rows, window, share) else None
+
+
+def over_highest(returns: Sequence[Value], traded: Sequence[bool], t: int, window: int, share: float) -> Value:
+    rows = levels(returns, traded, t, window)
+    return -math.log(max(rows)) if enough(rows, window, share) else None
+
+
+def deviation(values: Sequence[Value], t: int, window: int, share: float) -> Value:
+    rows = seen(values, t, window, share)
+    return None if rows is None or len(rows) < 2 else statistics.stdev(rows)
+
+
+def mean(values: Sequence[Value], t: int, window: int, share: float) -> Value:
+    rows = seen(values, t, window, share)
+    return None if rows is None else statistics.fmean(rows)
+
+
+def skewness(values: Sequence[Value], t: int, window: int, share: float) -> Value:
+    rows = seen(values, t, window, share)
+    if rows is None or len(rows) < 3:
+        return None
+    centre = statistics.fmean(rows)
+    return statistics.fmean([(x - centre) ** 3 for x in rows]) / statistics.pvariance(rows) ** 1.5
+
+
+def strength(returns: Sequence[Value], t: int, window: int, share: float) -> Value:
+    rows = seen(returns, t, window, share)
+    if rows is None or not any(rows):
+        return None
+    return 100 * math.fsum(x for x in rows if x > 0) / math.fsum(abs(x) for x in rows)
+
+
+def scaled(x: Value, by: float) -> Value:
+    return None if x is None else x * by
+
+
+def ratio(x: Value, y: Value) -> Value:
+    return x / y if x is not None and y else None
+
+
+def log(x: Value) -> Value:
+    return math.log(x) if x else None
+
+
+def stock_features(bars: dict[str, list[Value]], t: int, share: float) -> dict[str, Value]:
+    """Every feature of one symbol on row t.
+
+    Args:
+        bars: columns of ADJUSTED_BARS, one value a session, None where missing.
+    """
+    returns, dollars, closes = bars["log_return"], bars["dollar_volume_usd"], bars["close"]
+    traded = [x is not None for x in closes]
+    annual = math.sqrt(252)
     impact = [
         abs(r) / (d / 1e6) if r is not None and d is not None and d > 0 else None
         for r, d in zip(returns, dollars, strict=True)
     ]
-
-    def total(window: int, lag: int = 0) -> Value:
-        rows = seen(returns, t, window, share, lag)
-        return None if rows is None else math.fsum(rows)
-
-    def deviation(window: int) -> Value:
-        rows = seen(returns, t, window, share)
-        return None if rows is None or len(rows) < 2 else statistics.stdev(rows) * math.sqrt(252)
-
-    def mean(values: Sequence[Value], window: int) -> Value:
-        rows = seen(values, t, window, share)
-        return None if rows is None else statistics.fmean(rows)
-
-    def minus(x: Value) -> Value:
-        return None if x is None else -x
-
+    ranges = [
+        None if high is None or low is None else (math.log(high) - math.log(low)) ** 2 / (4 * math.log(2))
+        for high, low in zip(bars["high"], bars["low"], strict=True)
+    ]
+    losses = [None if r is None else min(r, 0.0) ** 2 for r in returns]
+    largest, intraday = seen(returns, t, 21, share), seen(bars["intraday_log_return"], t, 63, share)
+    month, quarter = mean(dollars, t, 21, share), mean(dollars, t, 63, share)
     return {
         "return_1": returns[t],
-        "reversal_5": minus(total(5)),
-        "reversal_21": minus(total(21)),
-        "momentum_252_21": total(231, 21),
-        "volatility_21": deviation(21),
-        "volatility_63": deviation(63),
-        "amihud_21": mean(impact, 21),
-        "adv_21_usd": mean(dollars, 21),
+        "reversal_5": scaled(total(returns, traded, t, 5, share), -1),
+        "reversal_21": scaled(total(returns, traded, t, 21, share), -1),
+        "momentum_63": total(returns, traded, t, 63, share),
+        "momentum_126_21": total(returns, traded, t, 105, share, 21),
+        "momentum_252_21": total(returns, traded, t, 231, share, 21),
+        "overnight_63": total(bars["overnight_log_return"], traded, t, 63, share),
+        "intraday_63": None if intraday is None else math.fsum(intraday),
+        "ma_gap_20": over_mean(returns, traded, t, 20, share),
+        "ma_gap_50": over_mean(returns, traded, t, 50, share),
+        "ma_gap_200": over_mean(returns, traded, t, 200, share),
+        "high_gap_252": over_highest(returns, traded, t, 252, share),
+        "rsi_14": strength(returns, t, 14, share),
+        "volatility_21": scaled(deviation(returns, t, 21, share), annual),
+        "volatility_63": scaled(deviation(returns, t, 63, share), annual),
+        "volatility_252": scaled(deviation(returns, t, 252, share), annual),
+        "downside_volatility_63": scaled(root(mean(losses, t, 63, share)), annual),
+        "range_volatility_21": scaled(root(mean(ranges, t, 21, share)), annual),
+        "skewness_63": skewness(returns, t, 63, share),
+        "max_return_21": None if largest is None else max(largest),
+        "volume_trend_5_63": log(ratio(mean(dollars, t, 5, share), quarter)),
+        "volume_volatility_63": ratio(deviation(dollars, t, 63, share), quarter),
+        "amihud_21": mean(impact, t, 21, share),
+        "amihud_252": mean(impact, t, 252, share),
+        "adv_21_usd": month,
+        "log_adv_63": log(quarter),
+    }
+
+
+def root(x: Value) -> Value:
+    return None if x is None else math.sqrt(x)
+
+
+def industry_features(returns: list[Value], there: list[bool], t: int, share: float) -> dict[str, Value]:
+    annual = math.sqrt(252)
+    return {
+        "return_10": mean(returns, t, 10, share),
+        "momentum_21": total(returns, there, t, 21, share),
+        "momentum_63": total(returns, there, t, 63, share),
+        "momentum_252_21": total(returns, there, t, 231, share, 21),
+        "ma_gap_50": over_mean(returns, there, t, 50, share),
+        "ma_gap_200": over_mean(returns, there, t, 200, share),
+        "drawdown_252": over_highest(returns, there, t, 252, share),
+        "volatility_10": scaled(root(mean([None if r is None else r * r for r in returns], t, 10, share)), annual),
+        "volatility_21": scaled(deviation(returns, t, 21, share), annual),
+        "volatility_63": scaled(deviation(returns, t, 63, share), annual),
+    }
+
+
+def market_returns(returns: dict[str, list[Value]], members: dict[str, int]) -> list[Value]:
+    """Of one dollar in each member of each industry that has a return."""
+    found: list[Value] = []
+    for day in zip(*returns.values(), strict=True):
+        simple = [math.expm1(r) for r, n in zip(day, members.values(), strict=True) if r is not None for _ in range(n)]
+        found.append(math.log1p(statistics.fmean(simple)) if simple else None)
+    return found
+
+
+def market_features(returns: dict[str, list[Value]], members: dict[str, int], share: float) -> dict[str, Value]:
+    """What follows from the industries' returns on the last row; None is no row of the industry."""
+    market = market_returns(returns, members)
+    t = len(market) - 1
+    there = [any(r is not None for r in day) for day in zip(*returns.values(), strict=True)]
+    past = [scaled(deviation(market[: s + 1], s, 21, share), math.sqrt(252)) for s in range(max(0, t - 251), t + 1)]
+    known = [x for x in past if x is not None]
+    now = past[-1]
+    whole = [path[-63:] for path in returns.values() if len(path) >= 63 and None not in path[-63:]]
+    pairs = [statistics.correlation(a, b) for a, b in itertools.combinations(whole, 2)]  # type: ignore[arg-type]
+    return {
+        "return_1": market[t],
+        "momentum_63": total(market, there, t, 63, share),
+        "ma_gap_200": over_mean(market, there, t, 200, share) if there[t] else None,
+        "drawdown_252": over_highest(market, there, t, 252, share) if there[t] else None,
+        "volatility_21": now,
+        "volatility_percentile": (
+            sum(x <= now for x in known) / len(known) if now is not None and enough(known, 252, share) else None
+        ),
+        "mean_correlation_63": statistics.fmean(pairs) if pairs else None,
     }
 
 
@@ -82,9 +231,27 @@ def relative(values: dict[str, Value], industry: dict[str, str]) -> dict[str, Va
     return result
 
 
-def score(values: list[float], deviations: float) -> list[float]:
-    """Winsorized until nothing lies beyond the bounds (ten times at most), then standardized."""
-    for _ in range(10):
-        centre, reach = statistics.fmean(values), deviations * statistics.stdev(values)
-        values = [min(max(x, centre - reach), centre + reach) for x in values]
-    return [(x - statistics.fmean(values)) / statistics.stdev(values) for x in values]
+def quantile(values: list[float], q: float) -> float:
+    """Between the two order statistics around it, in proportion."""
+    ordered = sorted(values)
+    below = math.floor(q * (len(values) - 1))
+    above = min(below + 1, len(values) - 1)
+    return ordered[below] + (q * (len(values) - 1) - below) * (ordered[above] - ordered[below])
+
+
+def scores(
+    values: dict[str, Value], industry: dict[str, str], quantiles: tuple[float, float], least: int
+) -> dict[str, Value]:
+    """Clipped at the quantiles of all, then deviations from the industry's mean, or from that of all."""
+    known = {name: x for name, x in values.items() if x is not None}
+    if known:
+        low, high = (quantile(list(known.values()), q) for q in quantiles)
+        known = {name: min(max(x, low), high) for name, x in known.items()}
+    result: dict[str, Value] = dict.fromkeys(values)
+    for name, x in known.items():
+        peers = [y for other, y in known.items() if industry[other] == industry[name]]
+        for pool in (peers, list(known.values())):
+            if len(pool) >= least and statistics.stdev(pool) > 1e-12 * abs(statistics.fmean(pool)):
+                result[name] = (x - statistics.fmean(pool)) / statistics.stdev(pool)
+                break
+    return result

@@ -7,7 +7,8 @@ import polars as pl
 
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
-from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, UNIVERSE
+from feature_store.schemas.features import INDUSTRY_RETURNS
+from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, UNIVERSE
 from quant_assets.features.panel import window
 
 FIRST = dt.date(2015, 1, 2)
@@ -49,11 +50,34 @@ def members(rows: list[tuple[dt.date, str, bool]]) -> pl.DataFrame:
 
 
 def universe(rows: list[tuple[dt.date, str, bool]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=stored(UNIVERSE), orient="row")
+    """UNIVERSE from (day, symbol, tradable); who is not tradable had no bar."""
+    whole = [
+        (day, symbol, tradable, tradable, 100.0 if tradable else None, 1e7 if tradable else None)
+        for day, symbol, tradable in rows
+    ]
+    return pl.DataFrame(whole, schema=stored(UNIVERSE), orient="row")
 
 
 def industries(rows: list[tuple[dt.date, str, str]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=stored(INDUSTRIES), orient="row")
+
+
+def macro(rows: list[tuple[dt.date, str, float | None]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=stored(MACRO), orient="row").sort("event_date", "series")
+
+
+def industry_returns(
+    days: list[dt.date], returns: dict[str, list[float | None]], members: dict[str, int] | None = None
+) -> pl.DataFrame:
+    """INDUSTRY_RETURNS of one-step log returns per industry; None means no row, NaN a null of no member."""
+    rows = [
+        (day, industry, r, 0 if np.isnan(r) else (members or {}).get(industry, 10))
+        for industry, path in returns.items()
+        for day, r in zip(days, path, strict=True)
+        if r is not None
+    ]
+    frame = pl.DataFrame(rows, schema=stored(INDUSTRY_RETURNS), orient="row")
+    return frame.with_columns(pl.col("log_return").fill_nan(None)).sort("event_date", "industry")
 
 
 def adjusted(
@@ -61,7 +85,7 @@ def adjusted(
 ) -> pl.DataFrame:
     """ADJUSTED_BARS of one-step log returns per symbol; None means no bar."""
     rows = [
-        (day, symbol, r, 0.0, intraday, 1.0, 0.0, 100.0, 100.0, dollars)
+        (day, symbol, r, 0.0, intraday, 1.0, 0.0, 100.0, 101.0, 99.0, 100.0, dollars)
         for symbol, path in returns.items()
         for day, r in zip(days, path, strict=True)
         if r is not None
@@ -95,7 +119,7 @@ def random_market(seed: int, n_sessions: int, n_symbols: int = 4) -> tuple[pl.Da
 
 
 def random_returns(
-    seed: int, n_sessions: int, n_symbols: int = 4, holes: float = 0.1
+    seed: int, n_sessions: int, n_symbols: int = 4, holes: float = 0.1, breaks: float = 0.02
 ) -> tuple[pl.DataFrame, list[dt.date]]:
     """ADJUSTED_BARS with missing bars, null returns and null dollar volumes, and the sessions."""
     rng = np.random.default_rng(seed)
@@ -107,9 +131,13 @@ def random_returns(
     frame = adjusted(days, paths)
     n = len(frame)
     return frame.with_columns(
-        log_return=pl.when(pl.Series(rng.random(n) > 0.02)).then("log_return"),
+        log_return=pl.when(pl.Series(rng.random(n) > breaks)).then("log_return"),
         intraday_log_return=pl.Series(rng.normal(0, 0.01, n)),
         dollar_volume_usd=pl.when(pl.Series(rng.random(n) > 0.05)).then(pl.Series(rng.uniform(1e5, 1e8, n))),
+    ).with_columns(
+        overnight_log_return=pl.col("log_return") - pl.col("intraday_log_return"),
+        high=pl.Series(100.0 * np.exp(np.abs(rng.normal(0, 0.01, n)))),
+        low=pl.Series(100.0 * np.exp(-np.abs(rng.normal(0, 0.01, n)))),
     ), days
 
 
