@@ -1,17 +1,61 @@
-"""Risk of the tradable universe."""
+"""The factor model of the tradable universe, and what trading costs."""
 
-from feature_store.schemas.market import ADJUSTED_BARS, UNIVERSE
-from feature_store.schemas.risk import COVARIANCE
-from quant_assets.risk.covariance import constant_correlation
+from feature_store.schemas.features import STOCK_FEATURES
+from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
+from feature_store.schemas.risk import (
+    COST_PARAMETERS,
+    EXPOSURES,
+    FACTOR_COVARIANCE,
+    FACTOR_RETURNS,
+    SPECIFIC_RETURNS,
+    SPECIFIC_RISK,
+)
+from quant_assets.risk.cost_parameters import cost_parameters
+from quant_assets.risk.covariance import factor_covariance
+from quant_assets.risk.exposures import exposures
+from quant_assets.risk.factor_model import explained_share, returns_of_factors, specific_returns
+from quant_assets.risk.specific import specific_risk
 from quant_assets.windows import SessionAsset, per_session, same, trailing
+
+RETURN = ("log_return",)
+# a session's returns are explained by the exposures of the session before
+REGRESSION = {"bars": same(ADJUSTED_BARS, RETURN), "exposures": trailing(EXPOSURES, 2)}
 
 ASSETS: list[SessionAsset] = [
     per_session(
-        COVARIANCE,
-        constant_correlation,
+        EXPOSURES,
+        exposures,
         {
-            "bars": trailing(ADJUSTED_BARS, lambda p: p.risk.lookback_sessions, columns=("log_return",)),
-            "universe": same(UNIVERSE),
+            "bars": trailing(ADJUSTED_BARS, lambda p: p.risk.lookback_sessions, RETURN),
+            "features": same(STOCK_FEATURES, ("momentum_252_21", "volatility_63", "reversal_21")),
+            "universe": same(UNIVERSE, ("tradable", "adv_usd")),
+            "industries": same(INDUSTRIES),
+        },
+    ),
+    per_session(FACTOR_RETURNS, returns_of_factors, REGRESSION),
+    per_session(SPECIFIC_RETURNS, specific_returns, REGRESSION, figures=explained_share),
+    per_session(
+        FACTOR_COVARIANCE,
+        factor_covariance,
+        {
+            "returns": trailing(FACTOR_RETURNS, lambda p: p.risk.lookback_sessions, ("simple_return",)),
+            "exposures": same(EXPOSURES),
+        },
+    ),
+    per_session(
+        SPECIFIC_RISK,
+        specific_risk,
+        {
+            "residuals": trailing(SPECIFIC_RETURNS, lambda p: p.risk.lookback_sessions, ("specific_return",)),
+            "exposures": same(EXPOSURES),
+        },
+    ),
+    per_session(
+        COST_PARAMETERS,
+        cost_parameters,
+        {
+            "bars": trailing(ADJUSTED_BARS, lambda p: p.risk.volatility_sessions, RETURN),
+            "universe": same(UNIVERSE, ("has_bar", "adv_usd")),
         },
     ),
 ]

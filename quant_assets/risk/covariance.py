@@ -1,99 +1,100 @@
-"""How stocks move together."""
+"""How factors move together, and how stocks do."""
 
 import datetime as dt
-import math
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from configs.settings import Risk
-from feature_store.schemas.risk import COVARIANCE
-from quant_assets.features.panel import Array, panel, window, window_sessions
+from feature_store.schemas.risk import FACTOR_COVARIANCE, MARKET, STYLES
+from quant_assets.features.panel import Array
+from quant_assets.risk.exposures import exposure_matrix
+from quant_assets.risk.returns import observations, window_values
 
 SESSIONS_PER_YEAR = 252
-MAX_CORRELATION = 0.99  # at 1 the covariance is singular and hedges look free
 
 
-def constant_correlation(bars: pl.DataFrame, universe: pl.DataFrame, session: dt.date, settings: Risk) -> pl.DataFrame:
-    """Volatility of each tradable stock and one correlation for all pairs.
+def factor_covariance(returns: pl.DataFrame, exposures: pl.DataFrame, session: dt.date, settings: Risk) -> pl.DataFrame:
+    """Exponentially weighted covariance of the session's factors, truncated at the window.
+
+    Squares and products are about zero: a mean of daily returns is noise. An industry or a style that had no return on
+    a session of the window (Real Estate before 2016, momentum in its first year) counts there as one would expect:
+    unrelated to the other factors, with the variance that is usual among its kind. Every session then adds a positive
+    semidefinite matrix, so the whole is one, up to rounding.
 
     Args:
-        bars: rows of ADJUSTED_BARS; simple returns of the last `lookback_sessions` up to the session are used.
-        universe: rows of UNIVERSE; tradable securities of the session are estimated.
+        returns: rows of FACTOR_RETURNS; those of the last `lookback_sessions` are used.
+        exposures: rows of EXPOSURES; the session's stocks say which factors there are (see `exposure_matrix`).
         session: the partition.
-        settings: `lookback_sessions`, `min_observations`.
+        settings: `lookback_sessions`, `min_observations`, `factor_half_life`.
 
     Returns:
-        Rows of COVARIANCE, sorted by symbol. A stock with fewer than `min_observations` returns, or whose price never
-        moved, has no row. The correlation is the mean of all pairs, between 0 and 0.99 (0 for one stock alone).
+        Rows of FACTOR_COVARIANCE, sorted by factor and other; none while the market has fewer than `min_observations`
+        returns.
     """
-    tradable = universe.filter(pl.col("event_date") == session, pl.col("tradable")).select("symbol")
-    seen = (
-        window(bars, session, settings.lookback_sessions)
-        .select("event_date", "symbol", "log_return")
-        .drop_nulls()
-        .join(tradable, on="symbol", how="semi")
-    )
-    where = panel(seen, window_sessions(session, settings.lookback_sessions))
-    returns = np.expm1(where.dense(seen["log_return"]))
-    count, deviation = observations(returns), sample_deviation(returns)
-    kept = (count >= settings.min_observations) & (deviation > 0)
+    factors = sorted(exposure_matrix(exposures.filter(event_date=session))[0])
+    x = window_values(returns, "simple_return", factors, session, settings.lookback_sessions, key="factor")
+    known = observations(x)
+    if MARKET not in factors or known[factors.index(MARKET)] < settings.min_observations:
+        return _rows(session, [], np.empty((0, 0)))
+    weight = decay(len(x), settings.factor_half_life)
+    cross_sections = ~np.isnan(x[:, factors.index(MARKET)])
+    x, weight = x[cross_sections], weight[cross_sections]
+    typical = _typical_variance(x, weight, factors, known >= settings.min_observations)
+    return _rows(session, factors, weighted_covariance(x, weight, typical) * SESSIONS_PER_YEAR)
+
+
+def _rows(session: dt.date, factors: list[str], covariance: Array) -> pl.DataFrame:
+    n = len(factors)
     return pl.DataFrame(
         {
-            "event_date": [session] * int(kept.sum()),
-            "symbol": np.array(where.symbols, dtype=object)[kept].tolist(),
-            "volatility_annual": deviation[kept] * math.sqrt(SESSIONS_PER_YEAR),
-            "correlation": np.full(int(kept.sum()), _bounded(mean_correlation(returns[:, kept]))),
-            "n_observations": count[kept],
+            "event_date": [session] * n**2,
+            "factor": [name for name in factors for _ in range(n)],
+            "other": factors * n,
+            "covariance_annual": covariance.ravel(),
         },
-        schema={name: dtype for name, dtype in COVARIANCE.schema.items() if name != "known_at"},
+        schema={name: dtype for name, dtype in FACTOR_COVARIANCE.schema.items() if name != "known_at"},
     )
 
 
-def _bounded(correlation: float) -> float:
-    return 0.0 if math.isnan(correlation) else min(max(correlation, 0.0), MAX_CORRELATION)
+def decay(n_rows: int, half_life: float) -> Array:
+    """(T,) weights of a window's rows: 1 for the last, half as much every `half_life` rows before it."""
+    weights: Array = 0.5 ** (np.arange(n_rows)[::-1] / half_life)
+    return weights
 
 
-def observations(x: Array) -> Array:
-    """(N,) number of values that are not NaN in each column."""
-    count: Array = (~np.isnan(x)).sum(axis=0)
-    return count
-
-
-def sample_deviation(x: Array) -> Array:
-    """(N,) sample deviation of each column's observed values; NaN with fewer than two."""
-    count = observations(x)
-    centred = _centred(x)
-    deviation: Array = np.sqrt((centred**2).sum(axis=0) / np.where(count > 1, count - 1, np.nan))
-    return deviation
-
-
-def _centred(x: Array) -> Array:
-    """`x` less each column's mean of observed values; 0 where missing."""
-    seen = ~np.isnan(x)
-    mean = np.where(seen, x, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    return np.where(seen, x - mean, 0.0)
-
-
-def mean_correlation(x: Array) -> float:
-    """Mean correlation of all pairs of columns, without forming the pairs.
-
-    With z the standardized columns, the sum over pairs i != j of z_i z_j on one row is (sum z)^2 - sum z^2. Where
-    values are missing each pair counts by its common rows, and each column is standardized over its own; with none
-    missing this is exactly the mean of the correlation matrix off its diagonal.
+def weighted_covariance(x: Array, weight: Array, typical: Array) -> Array:
+    """Weighted mean of the rows' products about zero; a missing value adds its typical variance and no covariance.
 
     Args:
-        x: (T, N), NaN where missing; columns have spread.
+        x: (T, K) per session, NaN where missing.
+        weight: (T,), not all 0.
+        typical: (K,) variance that a missing value stands for, not negative.
 
     Returns:
-        NaN when no two columns share a row.
+        (K, K) per session, positive semidefinite up to rounding.
     """
-    count = observations(x)
-    centred = _centred(x)
-    z = centred / np.sqrt((centred**2).sum(axis=0) / np.maximum(count, 1))
-    present = (~np.isnan(x)).sum(axis=1)
-    pairs = float((present * (present - 1)).sum())
-    return float((z.sum(axis=1) ** 2 - (z**2).sum(axis=1)).sum()) / pairs if pairs else math.nan
+    share = weight / weight.sum()
+    missing = np.isnan(x)
+    scaled = np.sqrt(share)[:, None] * np.where(missing, 0.0, x)
+    covariance: Array = scaled.T @ scaled
+    covariance[np.diag_indices(x.shape[1])] += typical * (share[:, None] * missing).sum(axis=0)
+    return covariance
+
+
+def _typical_variance(x: Array, weight: Array, factors: list[str], long_enough: NDArray[np.bool_]) -> Array:
+    """(K,) median weighted mean square among factors of the same kind with a long enough past, else among all."""
+    seen = ~np.isnan(x)
+    total = np.where(seen, weight[:, None], 0.0).sum(axis=0)
+    squares = np.where(seen, weight[:, None] * x**2, 0.0).sum(axis=0)
+    variance = squares / np.where(total > 0, total, 1.0)
+    is_style = np.isin(factors, STYLES)
+    typical = np.empty(len(factors))
+    for kind in (is_style, ~is_style):
+        pool = kind & long_enough & (np.array(factors) != MARKET)
+        typical[kind] = np.median(variance[pool if pool.any() else long_enough])
+    return typical
 
 
 def ledoit_wolf_constant_correlation(returns: Array) -> tuple[Array, float]:

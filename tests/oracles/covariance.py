@@ -1,4 +1,4 @@
-"""Correlations pair by pair, and Ledoit and Wolf's shrinkage as their appendix B writes it."""
+"""Weighted moments entry by entry, and Ledoit and Wolf's shrinkage as their appendix B writes it."""
 
 import math
 
@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def mean_pairwise_correlation(x: Array) -> float:
-    """Mean over pairs of the ordinary correlation, for complete data."""
-    n = x.shape[1]
-    pairs = [np.corrcoef(x[:, i], x[:, j])[0, 1] for i in range(n) for j in range(i + 1, n)]
-    return float(np.mean(pairs))
+def weighted_covariance(x: Array, half_life: float, typical: Array) -> Array:
+    """Entry by entry and row by row; a missing value has its typical variance and moves with nothing."""
+    n_rows, k = x.shape
+    weights = [0.5 ** ((n_rows - 1 - t) / half_life) for t in range(n_rows)]
+    covariance = np.zeros((k, k))
+    for i in range(k):
+        for j in range(k):
+            for t in range(n_rows):
+                if not (math.isnan(x[t, i]) or math.isnan(x[t, j])):
+                    covariance[i, j] += weights[t] * x[t, i] * x[t, j]
+                elif i == j:
+                    covariance[i, j] += weights[t] * typical[i]
+    return covariance / sum(weights)
 
 
-def mean_correlation_with_holes(x: Array) -> float:
-    """Every pair weighs by its common rows; each column is standardized on its own observations."""
-    total, weight = 0.0, 0
-    for i in range(x.shape[1]):
-        for j in range(x.shape[1]):
-            common = np.flatnonzero(~np.isnan(x[:, i]) & ~np.isnan(x[:, j]))
-            if i != j:
-                a = (x[:, i] - np.nanmean(x[:, i])) / np.nanstd(x[:, i])
-                b = (x[:, j] - np.nanmean(x[:, j])) / np.nanstd(x[:, j])
-                total += float((a[common] * b[common]).sum())
-                weight += len(common)
-    return total / weight
+def weighted_deviation(path: list[float], half_life: float) -> float:
+    """Of one stock; NaN is a session without a residual."""
+    pairs = [(0.5 ** (age / half_life), x) for age, x in enumerate(reversed(path)) if not math.isnan(x)]
+    return math.sqrt(sum(w * x * x for w, x in pairs) / sum(w for w, _ in pairs))
 
 
 def ledoit_wolf(y: Array) -> tuple[Array, float]:

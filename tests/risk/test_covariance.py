@@ -8,65 +8,91 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from configs.settings import Risk
-from feature_store.schemas.risk import COVARIANCE
-from quant_assets.risk.covariance import constant_correlation, ledoit_wolf_constant_correlation, mean_correlation
+from feature_store.schemas.risk import FACTOR_COVARIANCE
+from quant_assets.risk.covariance import decay, factor_covariance, ledoit_wolf_constant_correlation, weighted_covariance
 from tests.oracles import covariance as oracle
-from tests.oracles.panels import adjusted, assert_stored_as, random_returns, sessions, universe
+from tests.oracles.panels import assert_stored_as, sessions
+from tests.risk.markets import cross_section, factor_rows, on, planted
 
-RISK = Risk(lookback_sessions=30, min_observations=20)
+RISK = Risk(lookback_sessions=30, min_observations=20, factor_half_life=10)
 DAYS = sessions(40)
 TODAY = DAYS[-1]
+FEW = on(cross_section(np.random.default_rng(0), 9), TODAY)  # market and three industries
+INDUSTRIES = ["industry:Energy", "industry:Health Care", "industry:Utilities"]
 
 
-def factor_returns(seed: int, n_rows: int = 40, n: int = 6) -> np.ndarray:
+def matrix(frame: pl.DataFrame) -> tuple[list[str], np.ndarray]:
+    names = frame["factor"].unique(maintain_order=True).to_list()
+    return names, frame["covariance_annual"].to_numpy().reshape(len(names), len(names))
+
+
+def random_factors(seed: int, n_rows: int = 40, missing: float = 0.0) -> dict[str, list[float]]:
+    rng = np.random.default_rng(seed)
+    drawn = rng.normal(0, [0.01, 0.004, 0.005, 0.006], (n_rows, 4))
+    drawn[:, 1:][rng.random((n_rows, 3)) < missing] = np.nan
+    return {name: drawn[:, k].tolist() for k, name in enumerate(["market", *INDUSTRIES])}
+
+
+def stock_returns(seed: int, n_rows: int = 40, n: int = 6) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return rng.normal(0, 0.01, (n_rows, 1)) + rng.normal(0, 0.015, (n_rows, n))
-
-
-def tradable(*symbols: str) -> pl.DataFrame:
-    return universe([(TODAY, symbol, True) for symbol in symbols])
 
 
 # known values
 
 
-def test_volatility_is_of_simple_returns_and_annual():
-    path = [math.log(1.01), math.log(0.99)] * 20
-    row = constant_correlation(adjusted(DAYS, {"A": path}), tradable("A"), TODAY, RISK).row(0, named=True)
-    assert row["volatility_annual"] == pytest.approx(0.01 * math.sqrt(30 / 29) * math.sqrt(252))
-    assert row["n_observations"] == 30
-    assert row["correlation"] == 0.0  # one stock has no pair
+def test_weights_halve_every_half_life():
+    np.testing.assert_allclose(decay(5, 2.0), [0.25, math.sqrt(0.125), 0.5, math.sqrt(0.5), 1.0])
 
 
-def test_three_stocks_of_which_one_stands_alone():
-    x = np.array([[1.0, 1.0, 1.0], [-1.0, -1.0, 1.0], [1.0, 1.0, -1.0], [-1.0, -1.0, -1.0]])
-    assert mean_correlation(x) == pytest.approx(1 / 3)  # pairs: 1, 0 and 0
+def test_variance_is_about_zero_and_annual():
+    rows = factor_rows(DAYS, {"market": [0.01] * 40, "industry:Energy": [0.002, -0.002] * 20})
+    names, covariance = matrix(factor_covariance(rows, FEW, TODAY, RISK))
+    assert names == [*INDUSTRIES, "market"]
+    assert covariance[3, 3] == pytest.approx(1e-4 * 252)
+    assert covariance[0, 0] == pytest.approx(4e-6 * 252)
 
 
-def test_twins_are_bounded_below_one_and_opposites_at_zero():
-    path = factor_returns(1)[:, 0]
-    twins = adjusted(DAYS, {"A": path.tolist(), "B": path.tolist()})
-    assert constant_correlation(twins, tradable("A", "B"), TODAY, RISK)["correlation"].to_list() == [0.99] * 2
-    opposites = adjusted(DAYS, {"A": path.tolist(), "B": (-path).tolist()})
-    assert constant_correlation(opposites, tradable("A", "B"), TODAY, RISK)["correlation"].to_list() == [0.0] * 2
+def test_a_factor_without_a_past_has_the_usual_variance_of_its_kind_and_moves_with_nothing():
+    paths = random_factors(1) | {"industry:Utilities": [math.nan] * 40}
+    names, covariance = matrix(factor_covariance(factor_rows(DAYS, paths), FEW, TODAY, RISK))
+    young = names.index("industry:Utilities")
+    assert covariance[young, young] == pytest.approx(np.median(covariance.diagonal()[:2]))
+    np.testing.assert_array_equal(np.delete(covariance[young], young), 0.0)
 
 
-def test_too_few_returns_no_movement_and_no_bar_today_give_no_row():
-    paths = {"A": factor_returns(1)[:, 0].tolist(), "YOUNG": [None] * 25 + [0.01, -0.01, 0.0] * 5, "FLAT": [0.0] * 40}
-    members = pl.concat([tradable("A", "YOUNG", "FLAT"), universe([(TODAY, "HALTED", False)])])
-    frame = constant_correlation(adjusted(DAYS, {**paths, "HALTED": paths["A"]}), members, TODAY, RISK)
-    assert frame["symbol"].to_list() == ["A"]
-    assert_stored_as(frame, COVARIANCE)
+def test_where_no_factor_of_its_kind_has_a_past_all_others_say_what_is_usual():
+    sixteen = on(cross_section(np.random.default_rng(0), 16), TODAY)
+    names, covariance = matrix(factor_covariance(factor_rows(DAYS, random_factors(2)), sixteen, TODAY, RISK))
+    known = [names.index(name) for name in ["market", *INDUSTRIES]]
+    assert covariance[0, 0] == pytest.approx(np.median(covariance.diagonal()[known]))  # beta
 
 
-def test_an_empty_universe_gives_no_rows_of_the_right_schema():
-    frame = adjusted(DAYS, {"A": [0.01] * 40})
-    assert_stored_as(constant_correlation(frame, universe([]), TODAY, RISK), COVARIANCE)
-    assert_stored_as(constant_correlation(frame.clear(), tradable("A"), TODAY, RISK), COVARIANCE)
+def test_half_a_past_counts_half():
+    paths = random_factors(3)
+    paths["industry:Energy"] = [math.nan] * 35 + paths["industry:Energy"][35:]
+    names, covariance = matrix(factor_covariance(factor_rows(DAYS, paths), FEW, TODAY, RISK))
+    x = np.array([paths[name] for name in names]).T[-30:]
+    usual = np.array([np.median(covariance.diagonal()[1:3])] * 4) / 252
+    np.testing.assert_allclose(covariance, oracle.weighted_covariance(x, 10, usual) * 252, rtol=1e-12)
+
+
+def test_too_young_a_market_has_no_covariance():
+    paths = {name: [math.nan] * 21 + path[21:] for name, path in random_factors(1).items()}
+    rows = factor_rows(DAYS, paths)
+    assert len(factor_covariance(rows, FEW, TODAY, RISK)) == 0
+    assert len(factor_covariance(rows, FEW, TODAY, RISK.model_copy(update={"min_observations": 19}))) == 16
+
+
+def test_no_stocks_and_no_history_give_no_rows_of_the_right_schema():
+    rows = factor_rows(DAYS, random_factors(1))
+    for frame in (factor_covariance(rows, FEW.clear(), TODAY, RISK), factor_covariance(rows.clear(), FEW, TODAY, RISK)):
+        assert_stored_as(frame, FACTOR_COVARIANCE)
+        assert len(frame) == 0
 
 
 def test_two_assets_leave_nothing_to_shrink():
-    x = factor_returns(3, n=2)
+    x = stock_returns(3, n=2)
     covariance, shrinkage = ledoit_wolf_constant_correlation(x)
     assert shrinkage == 0.0
     np.testing.assert_allclose(covariance, np.cov(x.T, bias=True))
@@ -75,49 +101,52 @@ def test_two_assets_leave_nothing_to_shrink():
 # properties
 
 
-@given(st.integers(0, 10**6), st.integers(2, 9))
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 0.3]))
+@settings(max_examples=10, deadline=None)
+def test_the_sums_are_those_of_the_slow_twin(seed: int, missing: float):
+    x = np.array(list(random_factors(seed, missing=missing).values())).T
+    typical = np.array([0.0, 1e-5, 2e-5, 3e-5])
+    fast = weighted_covariance(x, decay(40, 10), typical)
+    np.testing.assert_allclose(fast, oracle.weighted_covariance(x, 10, typical), rtol=1e-10, atol=1e-18)
+
+
+@given(st.integers(0, 10**6), st.floats(0, 0.9))
 @settings(max_examples=20, deadline=None)
-def test_the_mean_correlation_is_that_of_all_pairs(seed: int, n: int):
-    x = factor_returns(seed, n=n)
-    assert mean_correlation(x) == pytest.approx(oracle.mean_pairwise_correlation(x), abs=1e-12)
-
-
-@given(st.integers(0, 10**6))
-@settings(max_examples=15, deadline=None)
-def test_with_holes_each_pair_weighs_by_its_common_sessions(seed: int):
-    x = factor_returns(seed)
-    x[np.random.default_rng(seed).random(x.shape) < 0.2] = np.nan
-    assert mean_correlation(x) == pytest.approx(oracle.mean_correlation_with_holes(x), abs=1e-12)
+def test_both_triangles_are_stored_and_no_portfolio_of_factors_has_a_negative_variance(seed: int, missing: float):
+    frame = factor_covariance(factor_rows(DAYS, random_factors(seed, missing=missing)), FEW, TODAY, RISK)
+    assert_stored_as(frame, FACTOR_COVARIANCE)
+    assert frame.sort("factor", "other").equals(frame)
+    _, covariance = matrix(frame)
+    np.testing.assert_array_equal(covariance, covariance.T)
+    assert np.linalg.eigvalsh(covariance)[0] >= -1e-15
 
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=8, deadline=None)
-def test_the_window_ends_today_and_begins_where_the_settings_say(seed: int):
-    frame, days = random_returns(seed, 40, n_symbols=5)
-    today = days[-5]
-    members = universe([(today, f"S{i}", True) for i in range(5)])
-    cut = frame.filter(pl.col("event_date").is_between(days[-34], today))
+def test_the_window_is_exact_and_nothing_later_matters(seed: int):
+    rows, today = factor_rows(DAYS, random_factors(seed, missing=0.1)), DAYS[-5]
+    members = FEW.with_columns(event_date=pl.lit(today, pl.Date))
+    cut = rows.filter(pl.col("event_date").is_between(DAYS[-34], today))
     assert_frame_equal(
-        constant_correlation(cut, members, today, RISK),
-        constant_correlation(frame, members, today, RISK),
+        factor_covariance(cut, members, today, RISK),
+        factor_covariance(rows.sample(fraction=1.0, shuffle=True, seed=1), pl.concat([members, FEW]), today, RISK),
         check_exact=True,
     )
 
 
-def test_the_order_of_rows_does_not_matter():
-    frame, days = random_returns(1, 40, n_symbols=5)
-    members = universe([(days[-1], f"S{i}", True) for i in range(5)])
-    assert_frame_equal(
-        constant_correlation(frame.sample(fraction=1.0, shuffle=True, seed=1), members.reverse(), days[-1], RISK),
-        constant_correlation(frame, members, days[-1], RISK),
-        check_exact=True,
-    )
+def test_the_planted_covariance_is_found():
+    market = planted(1, 253, n=9)
+    rows = factor_rows(market.days, dict(zip(market.factors, market.factor_returns.T.tolist(), strict=True)))
+    long = Risk(lookback_sessions=252, factor_half_life=1e6)
+    names, covariance = matrix(factor_covariance(rows, market.exposures, market.days[-1], long))
+    x = market.factor_returns[1:, [market.factors.index(name) for name in names]]
+    np.testing.assert_allclose(covariance, x.T @ x / 252 * 252, rtol=1e-3, atol=1e-6)
 
 
 @given(st.integers(0, 10**6), st.integers(3, 6), st.integers(12, 60))
 @settings(max_examples=12, deadline=None)
 def test_shrinkage_is_that_of_the_papers_sums(seed: int, n: int, n_rows: int):
-    x = factor_returns(seed, n_rows, n) * np.linspace(0.5, 2, n)
+    x = stock_returns(seed, n_rows, n) * np.linspace(0.5, 2, n)
     covariance, shrinkage = ledoit_wolf_constant_correlation(x)
     slow, delta = oracle.ledoit_wolf(x)
     assert shrinkage == pytest.approx(delta, abs=1e-9)
@@ -127,7 +156,7 @@ def test_shrinkage_is_that_of_the_papers_sums(seed: int, n: int, n_rows: int):
 @given(st.integers(0, 10**6), st.floats(0.01, 100))
 @settings(max_examples=10, deadline=None)
 def test_shrinkage_keeps_variances_and_scales_with_units(seed: int, unit: float):
-    x = factor_returns(seed)
+    x = stock_returns(seed)
     covariance, shrinkage = ledoit_wolf_constant_correlation(x)
     np.testing.assert_allclose(covariance.diagonal(), x.var(axis=0))
     assert 0.0 <= shrinkage <= 1.0
