@@ -1,8 +1,10 @@
-"""A ridge on matured labels, refitted monthly, and what it says."""
+"""Models on matured labels, refitted monthly, what each says, and what they say together."""
 
-from feature_store.schemas.alpha import MODEL_FITS, PREDICTIONS
+from feature_store.schemas.alpha import COMBINED, MODEL_FITS, PREDICTIONS
 from feature_store.schemas.features import LABELS, STOCK_SCORES
-from quant_assets.alpha.ridge import model_fits, predictions
+from feature_store.schemas.risk import EXPOSURES
+from quant_assets.alpha.combination import combined
+from quant_assets.alpha.models import model_fits, predictions
 from quant_assets.windows import SessionAsset, fit, per_session, same, trailing
 
 ASSETS: list[SessionAsset] = [
@@ -14,6 +16,13 @@ ASSETS: list[SessionAsset] = [
             "labels": trailing(LABELS, lambda p: p.alpha.lookback_sessions),
         },
         refit="monthly",
+        figures=lambda rows: {"worth_something": float((rows.filter(term="calibration")["coefficient"] > 0).sum())},
     ),
     per_session(PREDICTIONS, predictions, {"scores": same(STOCK_SCORES), "fits": same(MODEL_FITS)}),
+    per_session(
+        COMBINED,
+        combined,
+        {"predictions": same(PREDICTIONS), "exposures": same(EXPOSURES)},
+        figures=lambda rows: {"stocks": float(rows["alpha"].count())},
+    ),
 ]
