@@ -8,16 +8,16 @@ import clarabel
 import numpy as np
 
 from quant_assets.portfolio.conic import ConicForm, Elastic
-from quant_assets.portfolio.problem import Array, Problem, constraint_violations, objective_terms
+from quant_assets.portfolio.problem import Array, Problem, constraint_violations, objective_terms, volatility_excess
 
 __all__ = ["LADDER", "Problem", "Solution", "constraint_violations", "solve"]
 
 Status = Literal["optimal", "relaxed", "infeasible", "unsolved"]
-Rung = Literal["bounds", "turnover", "cash_floor", "exposures"]
+Rung = Literal["bounds", "turnover", "cash_floor", "exposures", "net", "gross"]
 
-# What gives way, in this order, when a request is infeasible. Never: the budget, bounds of a name, the cap on
+# What gives way, in this order, when a request is infeasible. Never: the budget, bounds of a name, a hard cap on
 # volatility and the ceiling on cash.
-LADDER: tuple[Rung, ...] = ("bounds", "turnover", "cash_floor", "exposures")
+LADDER: tuple[Rung, ...] = ("bounds", "turnover", "cash_floor", "exposures", "net", "gross")
 # Room beside the least relaxation, so that the relaxed programme has an interior for the solver to walk through.
 MARGIN_RELATIVE, MARGIN_ABSOLUTE = 1e-4, 1e-6
 
@@ -32,12 +32,15 @@ class Solution:
         cash: 1 − Σw, or NaN.
         status: optimal; relaxed (solved after the steps in `relaxations`); infeasible; unsolved.
         objective: the maximized value, NaN without weights.
-        terms: objective terms as they enter it: alpha, cash, risk, linear_cost, quadratic_cost.
-        duals: what the objective gains per unit of room: budget, turnover, volatility, cash_floor, cash_ceiling
-            (numbers), lower, upper, band_lower, band_upper (arrays); 0 where there is no such constraint.
+        terms: objective terms as they enter it: alpha, cash, risk, linear_cost, quadratic_cost, borrow,
+            volatility_excess.
+        duals: what the objective gains per unit of room: budget, turnover, gross, volatility, cash_floor,
+            cash_ceiling, net_lower, net_upper (numbers), lower, upper, band_lower, band_upper (arrays); 0 where there
+            is no such constraint.
         relaxations: one sentence a step of the ladder that was taken.
         detail: what the solver said.
         iterations: of the interior point method, all attempts together.
+        volatility_excess: deviation over the horizon beyond a cap that may be exceeded at a price, or NaN.
     """
 
     problem: Problem
@@ -50,12 +53,15 @@ class Solution:
     relaxations: tuple[str, ...]
     detail: str
     iterations: int
+    volatility_excess: float = np.nan
 
 
 def solve(problem: Problem, ladder: tuple[Rung, ...] = LADDER) -> Solution:
     """The optimum, or the optimum of the least relaxed programme along `ladder`, or no weights.
 
-    Deterministic: a fresh solver each time, one thread, no warm start (law 10).
+    The ladder: trades of names outside their bounds stop counting as turnover (bounds); then the cap on turnover, the
+    floor on cash, the bands on exposures, the bounds on Σw (net) and the cap on Σ|w| (gross) are widened, each only if
+    those before it do not suffice. Deterministic: a fresh solver each time, one thread, no warm start (law 10).
     """
     found = _solve_as_asked(problem)
     if found.status != "infeasible" or not ladder:
@@ -71,8 +77,8 @@ def solve(problem: Problem, ladder: tuple[Rung, ...] = LADDER) -> Solution:
 def _relax(problem: Problem, ladder: tuple[Rung, ...]) -> tuple[Problem | None, tuple[str, ...]]:
     """The least relaxed feasible programme, giving up as little as possible of what stands late in the ladder.
 
-    The first rung on which freeing it and all before it makes the request feasible is relaxed by its least amount;
-    then, going back, each rung before it by the least amount that is still needed.
+    The first rung on which freeing it and all before it makes the request feasible is relaxed by its least amount, in
+    sum over its limits; then, going back, each rung before it by the least amount that is still needed.
     """
     steps: list[str] = []
     if "bounds" in ladder:
@@ -89,7 +95,7 @@ def _relax(problem: Problem, ladder: tuple[Rung, ...]) -> tuple[Problem | None, 
         steps += said
         for j in range(k - 1, -1, -1):
             least = _least_relaxation(problem, rungs[j], free=rungs[:j])
-            if least is not None and least > MARGIN_ABSOLUTE / 10:  # below is what the solver leaves of a zero
+            if least is not None and least.max() > MARGIN_ABSOLUTE / 10:  # below is what the solver leaves of a zero
                 problem, said = _widened_by(problem, rungs[j], least)
                 steps += said
         return problem, tuple(steps)
@@ -110,42 +116,57 @@ def _has(problem: Problem, rung: Rung) -> bool:
         "turnover": problem.turnover_cap is not None,
         "cash_floor": np.isfinite(problem.cash_bounds[0]),
         "exposures": problem.bands is not None,
+        "net": problem.net_bounds is not None,
+        "gross": problem.gross_cap is not None,
     }
     return bool(present[rung])
 
 
-def _widened_by(problem: Problem, rung: Elastic, least: float) -> tuple[Problem, list[str]]:
-    by = least * (1 + MARGIN_RELATIVE) + MARGIN_ABSOLUTE
-    relaxed = _widened(problem, rung, by)
-    said = {
-        "turnover": f"turnover: cap raised from {problem.turnover_cap} to {relaxed.turnover_cap}",
-        "cash_floor": f"cash_floor: lowered from {problem.cash_bounds[0]} to {relaxed.cash_bounds[0]}",
-        "exposures": f"exposures: bands widened by {by} on each side",
-    }
-    return relaxed, [said[rung]]
+def _widened_by(problem: Problem, rung: Elastic, least: Array) -> tuple[Problem, list[str]]:
+    """Only the limits that must give: a name that cannot trade in one industry leaves the bands of others alone."""
+    needed = least >= min(MARGIN_ABSOLUTE / 10, least.max())
+    relaxed = _widened(problem, rung, np.where(needed, least * (1 + MARGIN_RELATIVE) + MARGIN_ABSOLUTE, 0.0))
+    before, after = _limits(problem, rung), _limits(relaxed, rung)
+    changed = [f"{name} from {before[name]:.6g} to {after[name]:.6g}" for name in before if before[name] != after[name]]
+    return relaxed, [f"{rung}: {', '.join(changed)}"]
 
 
-def _widened(problem: Problem, rung: Elastic, by: float) -> Problem:
+def _limits(problem: Problem, rung: Elastic) -> dict[str, float]:
+    """The limits of a rung by name; of two-sided ones first the lower ends, then the upper ones."""
     if rung == "turnover":
-        assert problem.turnover_cap is not None
-        return replace(problem, turnover_cap=problem.turnover_cap + by)
+        return {"cap": problem.turnover_cap or 0.0}
+    if rung == "gross":
+        return {"cap": problem.gross_cap or 0.0}
     if rung == "cash_floor":
-        low, high = problem.cash_bounds
-        return replace(problem, cash_bounds=(low - by, high))
-    lower, upper = problem.band_lower, problem.band_upper
-    return replace(
-        problem,
-        band_lower=None if lower is None else lower - by,
-        band_upper=None if upper is None else upper + by,
-    )
+        return {"floor": problem.cash_bounds[0]}
+    if rung == "net":
+        return dict(zip(("least", "largest"), problem.net_bounds or (), strict=True))
+    ends = zip(("lower", "upper"), problem.band_limits, strict=True)
+    return {f"{end} end of {problem.band_name(i)}": float(x) for end, limits in ends for i, x in enumerate(limits)}
 
 
-def _least_relaxation(problem: Problem, rung: Elastic, free: Sequence[Elastic]) -> float | None:
-    """Smallest widening of one rung, those in `free` unbounded, that makes the programme feasible; None if none."""
+def _widened(problem: Problem, rung: Elastic, by: Array) -> Problem:
+    """The limits of a rung widened, each by its own amount."""
+    values = np.array(list(_limits(problem, rung).values()))
+    if rung == "turnover":
+        return replace(problem, turnover_cap=float((values + by)[0]))
+    if rung == "gross":
+        return replace(problem, gross_cap=float((values + by)[0]))
+    if rung == "cash_floor":
+        return replace(problem, cash_bounds=(float((values - by)[0]), problem.cash_bounds[1]))
+    (lower, upper), (down, up) = np.split(values, 2), np.split(by, 2)
+    if rung == "net":
+        return replace(problem, net_bounds=(float((lower - down)[0]), float((upper + up)[0])))
+    return replace(problem, band_lower=lower - down, band_upper=upper + up)
+
+
+def _least_relaxation(problem: Problem, rung: Elastic, free: Sequence[Elastic]) -> Array | None:
+    """Least widening in sum of a rung's limits, those in `free` unbounded, that makes it feasible; None if none."""
     for freed in free:
-        problem = _widened(problem, freed, np.inf)
-    raw, tolerance = ConicForm(problem, elastic=rung).run()
-    return None if tolerance is None else max(float(raw.x[-1]), 0.0)
+        problem = _widened(problem, freed, np.full(len(_limits(problem, freed)), np.inf))
+    form = ConicForm(problem, elastic=rung)
+    raw, tolerance = form.run()
+    return None if tolerance is None else form.widening(np.asarray(raw.x))
 
 
 def _is_feasible(problem: Problem) -> bool:
@@ -171,4 +192,5 @@ def _solve_as_asked(problem: Problem) -> Solution:
         terms=terms,
         duals=form.duals(np.asarray(raw.z)),
         detail=f"{detail} at {tolerance:g}",
+        volatility_excess=volatility_excess(problem, weights),
     )

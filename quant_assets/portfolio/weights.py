@@ -1,16 +1,29 @@
-"""From what was predicted to a programme of weights, and the weights of a session."""
+"""From what was predicted to a programme of weights, what it said, and the weights of a session."""
 
 import datetime as dt
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
 from configs.settings import Portfolio
 from feature_store.schemas.execution import CASH
-from quant_assets.portfolio.optimizer import Problem
-from quant_assets.portfolio.problem import Array
+from quant_assets.portfolio.optimizer import Solution
+from quant_assets.portfolio.problem import (
+    TOLERANCE,
+    Array,
+    Matrix,
+    Problem,
+    objective_terms,
+    turnover,
+    variance,
+    volatility_excess,
+)
 
 Mask = NDArray[np.bool_]
 SESSIONS_PER_YEAR = 252
@@ -24,65 +37,232 @@ class Names:
 
     Attributes:
         alpha: expected relative return over the programme's horizon, simple; 0 where the weight is fixed.
-        volatility_annual: deviation of simple returns.
-        correlation: common to all pairs.
+        tilt: of the industry's view, simple, over the same horizon; 0 where there is none.
+        industry: name of each.
+        exposures: (N, K) to the factors, sparse or dense.
+        specific_variance_annual: of simple returns.
         weight: fraction of NAV held at the close.
-        leaves: must be sold whole.
+        benchmark: weights that the bands are measured from; zeros when dollar neutral has none.
+        leaves: must be sold, or bought back, whole.
         stays: can or may not be traded now: no bar, no alpha, about to be delisted.
         linear_cost, quadratic_cost: of trading, as fractions of NAV.
     """
 
     alpha: Array
-    volatility_annual: Array
-    correlation: float
+    tilt: Array
+    industry: list[str]
+    exposures: Matrix
+    specific_variance_annual: Array
     weight: Array
+    benchmark: Array
     leaves: Mask
     stays: Mask
     linear_cost: Array
     quadratic_cost: Array
 
 
-def programme(names: Names, risk_aversion: float, cash_rate_annual: float, settings: Portfolio) -> Problem:
-    """The long-only programme over one horizon, cash included.
+@dataclass(frozen=True)
+class Outlook:
+    """What the programme knows of the whole.
 
-    The covariance with one common correlation is one factor: Σ = ρσσ' + (1−ρ) diag σ². Every stock is expected to
-    earn cash and the market premium besides its relative alpha.
+    Attributes:
+        factor_covariance_annual: (K, K) of simple returns.
+        bands: half width of an industry's band, fraction of NAV; `industry_band` of the settings where it has none.
+        volatility_target_annual: deviation of simple returns.
+        cash_rate_annual, borrow_rate_annual: simple, over 360 days.
+    """
+
+    factor_covariance_annual: Array
+    bands: Mapping[str, float]
+    volatility_target_annual: float
+    cash_rate_annual: float
+    borrow_rate_annual: float
+
+
+def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
+    """The programme over one horizon, cash included.
+
+    Long only, a stock is expected to earn cash, its premium (the returns at which the benchmark is optimal, or
+    `market_premium_annual`), its alpha and its tilt; industries keep to bands around the benchmark. Dollar neutral
+    there is no premium, and the bands lie around 0. A short costs its fee and the interest that its proceeds, which lie
+    with the lender, do not earn.
     """
     horizon = settings.horizon_sessions
-    cash_return = cash_rate_annual * horizon * DAYS_PER_SESSION / DAY_COUNT
-    premium = settings.market_premium_annual * horizon / SESSIONS_PER_YEAR
-    variance = names.volatility_annual**2 * horizon / SESSIONS_PER_YEAR
-    lower = np.where(names.stays, names.weight, 0.0)
-    upper = np.where(names.stays, names.weight, np.where(names.leaves, 0.0, settings.weight_cap))
+    years = horizon / SESSIONS_PER_YEAR
+    years_of_360_days = horizon * DAYS_PER_SESSION / DAY_COUNT
+    cash_return = outlook.cash_rate_annual * years_of_360_days
+    exposures = sparse.csr_array(names.exposures)
+    covariance, specific = outlook.factor_covariance_annual * years, names.specific_variance_annual * years
+    neutral = settings.mode == "dollar_neutral"
+    if neutral:
+        premium: float | Array = 0.0
+    elif settings.market_premium_annual is None:
+        premium = implied_returns(exposures, covariance, specific, settings.risk_aversion, names.benchmark)
+    else:
+        premium = settings.market_premium_annual * years
+    industries = sorted(set(names.industry))
+    bands = _membership(names.industry, industries)
+    centre = np.zeros(len(industries)) if neutral else bands @ names.benchmark
+    width = np.array([outlook.bands.get(industry, settings.industry_band) for industry in industries])
+    least = -settings.short_cap if neutral else 0.0
     return Problem(
-        alpha=cash_return + premium + names.alpha,
-        exposures=np.sqrt(names.correlation * variance)[:, None],
-        factor_covariance=np.eye(1),
-        specific_variance=(1.0 - names.correlation) * variance,
-        risk_aversion=risk_aversion,
+        alpha=cash_return + premium + names.alpha + names.tilt,
+        exposures=exposures,
+        factor_covariance=covariance,
+        specific_variance=specific,
+        risk_aversion=settings.risk_aversion,
         previous=names.weight,
-        lower=lower,
-        upper=upper,
+        lower=np.where(names.stays, names.weight, np.where(names.leaves, 0.0, least)),
+        upper=np.where(names.stays, names.weight, np.where(names.leaves, 0.0, settings.weight_cap)),
         linear_cost=names.linear_cost,
         quadratic_cost=names.quadratic_cost,
+        borrow_cost=(outlook.borrow_rate_annual + outlook.cash_rate_annual) * years_of_360_days,
         cash_return=cash_return,
         cash_bounds=(settings.cash_floor, np.inf),
+        net_bounds=(-settings.net_band, settings.net_band) if neutral else None,
+        gross_cap=settings.gross_cap if neutral else None,
         turnover_cap=settings.turnover_cap,
         forced=names.leaves,
+        bands=bands,
+        band_lower=centre - width,
+        band_upper=centre + width,
+        band_names=tuple(f"industry:{industry}" for industry in industries),
+        volatility_cap=outlook.volatility_target_annual * math.sqrt(years),
+        volatility_penalty=settings.volatility_penalty,
     )
 
 
-def regime_risk_aversion(states: pl.DataFrame, settings: Portfolio) -> float | None:
-    """γ, multiplied by up to `turbulent_risk_multiple` as industries turn turbulent; None without any state.
+def implied_returns(
+    exposures: Matrix,
+    factor_covariance: Array,
+    specific_variance: Array,
+    risk_aversion: float,
+    benchmark: Array,
+) -> Array:
+    """(N,) returns over cash at which the benchmark is the optimum: γΣb.
 
-    The multiple grows with the mean over industries of the probability of the most turbulent state, which is the last
-    one that is not null.
+    Args:
+        exposures: (N, K); factor_covariance: (K, K) and specific_variance: (N,) over the horizon of the returns.
+        benchmark: (N,) weights.
+
+    Source: Black and Litterman (1992), Financial Analysts Journal 48(5).
     """
-    most = pl.coalesce("p_2", "p_1", "p_0")
-    turbulence = states.select(most).to_series().drop_nulls().to_numpy()
-    if not len(turbulence):
-        return None
-    return settings.risk_aversion * (1.0 + (settings.turbulent_risk_multiple - 1.0) * float(turbulence.mean()))
+    by_factors = exposures @ (factor_covariance @ (exposures.T @ benchmark))
+    return np.asarray(risk_aversion * (by_factors + specific_variance * benchmark))
+
+
+def benchmark_weights(eligible: Mask, adv_usd: Array, kind: str) -> Array:
+    """(N,) weights that sum to 1 over the eligible names, 0 elsewhere and where nobody is eligible.
+
+    Args:
+        kind: "equal", or "dollar_volume" for weights in proportion to `adv_usd`.
+
+    Raises:
+        ValueError: an unknown kind, or an eligible name without a dollar volume to be weighted by.
+    """
+    if kind not in ("equal", "dollar_volume"):
+        raise ValueError(f"benchmark {kind!r} is neither equal nor dollar_volume")
+    size = np.where(eligible, 1.0 if kind == "equal" else adv_usd, 0.0)
+    if not (size[eligible] > 0).all():
+        raise ValueError("an eligible name has no dollar volume; leave it out, or weight the benchmark equally")
+    return size / size.sum() if eligible.any() else size
+
+
+def describe(asked: Problem, solution: Solution, settings: Portfolio) -> dict[str, Any]:
+    """What the programme asked and what it gave, for the book's cash row; numbers are finite or None.
+
+    Args:
+        asked: before any relaxation. Limits are evaluated against it at the weights of `solution`, without the solver.
+        solution: of it; without weights there are no limits and no terms to tell.
+
+    Returns:
+        limits: rows of DIAGNOSTICS; terms of the objective; controls; relaxations; iterations. Volatility is annual.
+        A volatility beyond a target that may be exceeded at a price counts as relaxed.
+    """
+    years = settings.horizon_sessions / SESSIONS_PER_YEAR
+    weights, cap = solution.weights, asked.volatility_cap
+    return {
+        "limits": [] if weights is None else list(_limits(asked, solution, weights, years)),
+        "terms": {} if weights is None else objective_terms(asked, weights),
+        "controls": {
+            "risk_aversion": asked.risk_aversion,
+            "turnover_cap": asked.turnover_cap,
+            "volatility_target_annual": None if cap is None else cap / math.sqrt(years),
+            "volatility_penalty": asked.volatility_penalty,
+            "turnover_penalty": settings.turnover_penalty,
+            "impact_multiple": settings.impact_multiple,
+        },
+        "relaxations": list(solution.relaxations),
+        "iterations": int(solution.iterations),
+    }
+
+
+def _limits(asked: Problem, solution: Solution, weights: Array, years: float) -> Iterator[dict[str, Any]]:
+    solved, dual = solution.problem, solution.duals
+    annual = 1.0 / math.sqrt(years)
+    cap = asked.volatility_cap
+    yield _limit(
+        "turnover",
+        turnover(asked, weights),
+        upper=asked.turnover_cap,
+        dual=dual["turnover"],
+        relaxed=asked.turnover_cap != solved.turnover_cap or bool((asked.counted != solved.counted).any()),
+    )
+    yield _limit(
+        "volatility",
+        np.sqrt(variance(asked, weights)) * annual,
+        upper=None if cap is None else cap * annual,
+        dual=dual["volatility"] / annual,
+        relaxed=asked.volatility_penalty is not None and volatility_excess(asked, weights) * annual > TOLERANCE,
+    )
+    net, (floor, ceiling) = weights.sum(), asked.cash_bounds
+    on_cash = dual["cash_floor"] + dual["cash_ceiling"]
+    yield _limit("cash_floor", 1.0 - net, floor, ceiling, on_cash, asked.cash_bounds != solved.cash_bounds)
+    gross, lowered = np.abs(weights).sum(), asked.gross_cap != solved.gross_cap
+    yield _limit("gross", gross, upper=asked.gross_cap, dual=dual["gross"], relaxed=lowered)
+    low, high = asked.net_bounds or (None, None)
+    on_net = dual["net_lower"] + dual["net_upper"]
+    yield _limit("net", net, low, high, on_net, asked.net_bounds != solved.net_bounds)
+    yield from _band_limits(asked, solution, weights)
+    for side, excess in (("lower", asked.lower - weights), ("upper", weights - asked.upper)):
+        worst = int(np.argmax(excess))
+        yield _limit(side, weights[worst], **{side: getattr(asked, side)[worst]}, dual=dual[side].max())
+
+
+def _band_limits(asked: Problem, solution: Solution, weights: Array) -> Iterator[dict[str, Any]]:
+    if asked.bands is None:
+        return
+    (lower, upper), given = asked.band_limits, solution.problem.band_limits
+    dual = solution.duals["band_lower"] + solution.duals["band_upper"]
+    relaxed = (lower != given[0]) | (upper != given[1])
+    for i, value in enumerate(asked.bands @ weights):
+        yield _limit(asked.band_name(i), value, lower[i], upper[i], dual[i], bool(relaxed[i]))
+
+
+def _limit(
+    name: str,
+    value: float,
+    lower: float | None = None,
+    upper: float | None = None,
+    dual: float = 0.0,
+    relaxed: bool = False,
+) -> dict[str, Any]:
+    low, high = -np.inf if lower is None else lower, np.inf if upper is None else upper
+    numbers = {
+        "value": value,
+        "lower": low,
+        "upper": high,
+        "dual": dual,
+        "violation": max(low - value, value - high, 0.0),
+    }
+    return {"limit": name, **{k: float(v) if np.isfinite(v) else None for k, v in numbers.items()}, "relaxed": relaxed}
+
+
+def _membership(industry: list[str], industries: list[str]) -> Matrix:
+    """(M, N) with ones where a name belongs to the industry."""
+    row = {name: i for i, name in enumerate(industries)}
+    rows, columns = np.array([row[name] for name in industry]), np.arange(len(industry))
+    return sparse.csr_array((np.ones(len(industry)), (rows, columns)), shape=(len(industries), len(industry)))
 
 
 def target_weights(book: pl.DataFrame, session: dt.date) -> pl.DataFrame:

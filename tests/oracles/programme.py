@@ -1,65 +1,72 @@
-"""The programme by a general-purpose solver on a dense covariance, trades split into buys and sells."""
+"""The programme as it reads, on a dense covariance, given to CVXPY."""
 
+import contextlib
+import warnings
+
+import cvxpy as cp
 import numpy as np
-from scipy.optimize import minimize
 
 from quant_assets.portfolio.problem import Problem
+
+TOLERANCES = (1e-11, 1e-10, 1e-9, 1e-8)
+
+
+def covariance_of(problem: Problem) -> np.ndarray:
+    b = problem.exposures.toarray() if hasattr(problem.exposures, "toarray") else np.asarray(problem.exposures)
+    return b @ problem.factor_covariance @ b.T + np.diag(problem.specific_variance)
 
 
 def objective(problem: Problem, weights: np.ndarray) -> float:
     """The maximized value, term by term as the formula reads, with the covariance multiplied out."""
-    b = np.asarray(problem.exposures)
-    covariance = b @ problem.factor_covariance @ b.T + np.diag(problem.specific_variance)
-    value = 0.0
-    l1, l2 = problem.per_name(problem.linear_cost), problem.per_name(problem.quadratic_cost)
+    covariance = covariance_of(problem)
+    value, variance = 0.0, 0.0
+    l1, l2, fee = (problem.per_name(x) for x in (problem.linear_cost, problem.quadratic_cost, problem.borrow_cost))
     for i, w in enumerate(weights):
         trade = w - problem.previous[i]
         value += problem.alpha[i] * w - l1[i] * abs(trade) - l2[i] * trade**2
+        value -= fee[i] * -w if w < 0 else 0.0
         for j, v in enumerate(weights):
-            value -= problem.risk_aversion / 2 * w * covariance[i, j] * v
+            variance += w * covariance[i, j] * v
+    value -= problem.risk_aversion / 2 * variance
+    if problem.volatility_penalty is not None and np.sqrt(variance) > problem.volatility_cap:
+        value -= problem.volatility_penalty * (np.sqrt(variance) - problem.volatility_cap)
     return value + problem.cash_return * (1 - sum(weights))
 
 
 def solve_slowly(problem: Problem) -> np.ndarray | None:
-    """(N,) optimal weights by sequential quadratic programming, or None where it finds none."""
-    n = problem.size
-    b = np.asarray(problem.exposures)
-    covariance = b @ problem.factor_covariance @ b.T + np.diag(problem.specific_variance)
-    l1, l2 = problem.per_name(problem.linear_cost), problem.per_name(problem.quadratic_cost)
-    scale = 100.0  # objectives of some basis points are below the solver's stopping rule
-
-    def loss(x: np.ndarray) -> float:
-        w = problem.previous + x[:n] - x[n:]
-        gain = problem.alpha @ w + problem.cash_return * (1 - w.sum())
-        risk = problem.risk_aversion / 2 * w @ covariance @ w
-        return scale * (risk + l1 @ (x[:n] + x[n:]) + l2 @ (x[:n] - x[n:]) ** 2 - gain)
-
-    def gradient(x: np.ndarray) -> np.ndarray:
-        w = problem.previous + x[:n] - x[n:]
-        g = problem.risk_aversion * covariance @ w + 2 * l2 * (x[:n] - x[n:]) - problem.alpha + problem.cash_return
-        return scale * np.concatenate([g + l1, l1 - g])
-
-    low, high = problem.cash_bounds
-    signs = np.concatenate([np.ones(n), -np.ones(n)])
-    held = np.hstack([np.eye(n), -np.eye(n)])
-    room = [
-        ("ineq", held, problem.previous - problem.lower),
-        ("ineq", -held, problem.upper - problem.previous),
-        ("ineq", -signs[None, :], 1 - problem.previous.sum() - low),
-    ]
-    if np.isfinite(high):
-        room.append(("ineq", signs[None, :], high - 1 + problem.previous.sum()))
+    """(N,) optimal weights, at the tightest tolerance that CVXPY calls optimal; None where it finds none."""
+    w = cp.Variable(problem.size)
+    trade, cash = w - problem.previous, 1 - cp.sum(w)
+    covariance = covariance_of(problem)
+    values, vectors = np.linalg.eigh(covariance)
+    volatility = cp.norm((vectors * np.sqrt(np.maximum(values, 0))).T @ w)
+    gain = problem.alpha @ w + problem.cash_return * cash
+    gain -= problem.risk_aversion / 2 * cp.quad_form(w, cp.psd_wrap(covariance))
+    gain -= problem.per_name(problem.linear_cost) @ cp.abs(trade)
+    gain -= problem.per_name(problem.quadratic_cost) @ cp.square(trade)
+    gain -= problem.per_name(problem.borrow_cost) @ cp.neg(w)
+    limits = [w >= problem.lower, w <= problem.upper, cash >= problem.cash_bounds[0]]
+    if np.isfinite(problem.cash_bounds[1]):
+        limits.append(cash <= problem.cash_bounds[1])
+    if problem.net_bounds is not None:
+        limits += [cp.sum(w) >= problem.net_bounds[0], cp.sum(w) <= problem.net_bounds[1]]
+    if problem.gross_cap is not None:
+        limits.append(cp.norm1(w) <= problem.gross_cap)
     if problem.turnover_cap is not None:
-        counted = np.tile(problem.counted.astype(float), 2)
-        room.append(("ineq", -counted[None, :], np.array([problem.turnover_cap])))
-    constraints = [{"type": kind, "fun": lambda x, a=a, c=c: a @ x + c, "jac": lambda x, a=a: a} for kind, a, c in room]
-    found = minimize(
-        loss,
-        np.full(2 * n, 1e-3),
-        jac=gradient,
-        bounds=[(0, None)] * (2 * n),
-        constraints=constraints,
-        method="SLSQP",
-        options={"maxiter": 500, "ftol": 1e-14},
-    )
-    return problem.previous + found.x[:n] - found.x[n:] if found.success else None
+        limits.append(problem.counted.astype(float) @ cp.abs(trade) <= problem.turnover_cap)
+    if problem.bands is not None:
+        held, (low, high) = problem.bands @ w, problem.band_limits
+        limits += [held[np.isfinite(low)] >= low[np.isfinite(low)], held[np.isfinite(high)] <= high[np.isfinite(high)]]
+    if problem.volatility_penalty is not None:
+        gain -= problem.volatility_penalty * cp.pos(volatility - problem.volatility_cap)
+    elif problem.volatility_cap is not None:
+        limits.append(volatility <= problem.volatility_cap)
+    programme = cp.Problem(cp.Maximize(gain), limits)
+    for tolerance in TOLERANCES:
+        stop = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
+        with contextlib.suppress(cp.SolverError), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Solution may be inaccurate")  # then the next tolerance is tried
+            programme.solve(solver=cp.CLARABEL, **stop)
+        if programme.status == cp.OPTIMAL:
+            return w.value
+    return None

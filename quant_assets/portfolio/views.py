@@ -1,0 +1,50 @@
+"""What the regimes make of each industry, and of the whole book."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from configs.settings import Portfolio
+from feature_store.schemas.portfolio import MARKET_ROW, VIEWS
+from quant_assets.portfolio.problem import Array
+
+BASIS_POINT = 1e-4
+
+
+def views(states: pl.DataFrame, session: dt.date, settings: Portfolio) -> pl.DataFrame:
+    """A tilt and a band for each industry with states, and the volatility target of the book on the row Market.
+
+        tilt = κ (p_bull − p_bear)            band = industry_band · (1 − (1 − crisis_band_multiple) p_crisis)
+        volatility target = volatility_target_annual · (1 − (1 − crisis_volatility_multiple) · mean of p_crisis)
+
+    Args:
+        states: rows of STATES of the session. Without any, or without a p_crisis, the target is that of the settings.
+
+    Returns:
+        Rows of VIEWS, sorted by industry; tilt or band is null where its states are.
+
+    Raises:
+        ValueError: an industry that is named as the row of the book is.
+    """
+    if MARKET_ROW in states["industry"]:
+        raise ValueError(
+            f"an industry is named {MARKET_ROW}, which is the row of the whole book; rename it in the drop"
+        )
+    today = states.filter(pl.col("event_date") == session).sort("industry")
+    p_bull, p_bear, p_crisis = (today[name].to_numpy() for name in ("p_bull", "p_bear", "p_crisis"))
+    tilt = settings.trend_tilt_bp * BASIS_POINT * (p_bull - p_bear)
+    band = settings.industry_band * _shrunk(p_crisis, settings.crisis_band_multiple)
+    known = p_crisis[~np.isnan(p_crisis)]
+    crisis = known.mean(keepdims=True) if len(known) else np.zeros(1)
+    target = settings.volatility_target_annual * _shrunk(crisis, settings.crisis_volatility_multiple)
+    of_industries = {"industry": today["industry"], "tilt": tilt, "band": band}
+    said = pl.DataFrame(of_industries, nan_to_null=True).filter(pl.any_horizontal(pl.col("tilt", "band").is_not_null()))
+    of_book = pl.DataFrame({"industry": [MARKET_ROW], "volatility_target_annual": target})
+    rows = pl.concat([said, of_book], how="diagonal").sort("industry")
+    return rows.with_columns(event_date=pl.lit(session)).select(name for name in VIEWS.schema if name != "known_at")
+
+
+def _shrunk(p_crisis: Array, multiple: float) -> Array:
+    """1 in calm, the multiple in a sure crisis."""
+    return 1.0 - (1.0 - multiple) * p_crisis
