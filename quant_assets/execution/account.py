@@ -1,4 +1,8 @@
-"""The account over a session, from yesterday's book to the close, before anything is decided."""
+"""The account over a session, from yesterday's book to the close, before anything is decided.
+
+A position is signed: a short has negative shares and value, pays dividends, and gains where a delisting returns less
+than nothing. The proceeds of short sales are part of cash.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -10,11 +14,11 @@ from numpy.typing import NDArray
 from configs.settings import Execution
 from feature_store import sessions
 from feature_store.schemas.execution import BOOK, CASH
+from quant_assets.execution.costs import CostParameters, cost_parameters_of
 from quant_assets.execution.fills import fills_at_open
-from quant_assets.execution.tape import Tape, aligned
-from quant_assets.portfolio.weights import DAY_COUNT, SESSIONS_PER_YEAR
+from quant_assets.execution.interest import borrow_fees_usd, interest_usd
+from quant_assets.execution.tape import Array, Mask, Tape, aligned
 
-Array = NDArray[np.float64]
 Words = NDArray[np.object_]
 SCHEMA = {name: dtype for name, dtype in BOOK.schema.items() if name != "known_at"}
 
@@ -30,8 +34,7 @@ class Opening:
     sessions_without_bar: Array
     orders: Array
     reference_price: Array
-    adv_usd: Array
-    volatility_annual: Array
+    parameters: CostParameters
     cash: float
     days: int  # calendar days since the session before
     decided_on: dt.date
@@ -48,6 +51,7 @@ class Closing:
     fills: Array
     costs: Array
     dividends: Array
+    fees: Array
     pnl: Array
     status: Words
     cash: float
@@ -57,22 +61,17 @@ class Closing:
     def nav(self) -> float:
         return float(self.value.sum()) + self.cash
 
+    @property
+    def held(self) -> Mask:
+        return np.asarray(self.shares != 0)
+
 
 def opening(state: pl.DataFrame | None, names: list[str], session: dt.date, execution: Execution) -> Opening:
     """The book of the session before as arrays; on the first session the initial cash."""
     rows = pl.DataFrame(schema=SCHEMA) if state is None else state
     before = sessions.shift(session, -1)
-    shares, price, value, without_bar, orders, reference, adv, volatility = aligned(
-        rows,
-        names,
-        "shares",
-        "price_usd",
-        "value_usd",
-        "sessions_without_bar",
-        "order_shares",
-        "reference_price_usd",
-        "adv_usd",
-        "volatility_annual",
+    shares, price, value, without_bar, orders, reference = aligned(
+        rows, names, "shares", "price_usd", "value_usd", "sessions_without_bar", "order_shares", "reference_price_usd"
     )
     cash = rows.filter(pl.col("symbol") == CASH)["value_usd"]
     return Opening(
@@ -83,8 +82,7 @@ def opening(state: pl.DataFrame | None, names: list[str], session: dt.date, exec
         sessions_without_bar=np.nan_to_num(without_bar),
         orders=orders,
         reference_price=reference,
-        adv_usd=adv,
-        volatility_annual=volatility,
+        parameters=cost_parameters_of(rows, names),
         cash=execution.initial_cash_usd if state is None else float(cash.item()),
         # the initial cash arrives on the first session
         days=0 if state is None else (session - before).days,
@@ -92,29 +90,34 @@ def opening(state: pl.DataFrame | None, names: list[str], session: dt.date, exec
     )
 
 
-def close(start: Opening, market: Tape, execution: Execution) -> Closing:
-    """Corporate actions, fills at the open, interest, the mark at the close, and positions that end there.
+def close(start: Opening, market: Tape, rate_annual: float, execution: Execution, short_sales: bool) -> Closing:
+    """Corporate actions, fills at the open, interest and fees, the mark at the close, and positions that end there.
 
-    Actions act on what was held over night; a dividend is there to buy with. Interest runs on yesterday's cash over
-    the calendar days since, and arrives at the close.
+    Actions act on what was held over night; a dividend is there to buy with, and one on a short is paid. Interest and
+    borrow fees run on yesterday's close over the calendar days since, and are booked at the close.
+
+    Args:
+        rate_annual: of cash, over 360 days.
+        short_sales: sales may go below nothing.
     """
     held = start.shares * market.split
     dividends = held * market.dividend
     cash = start.cash + float(dividends.sum())
     orders = _as_of_open(start, market.split)
-    volatility_daily = start.volatility_annual / np.sqrt(SESSIONS_PER_YEAR)
-    fills, costs = fills_at_open(orders, held, market.open, cash, start.adv_usd, volatility_daily, execution)
+    fills, costs = fills_at_open(orders, held, market.open, cash, start.parameters, execution, short_sales)
     traded = np.nan_to_num(fills)
     paid = traded * np.nan_to_num(market.open)
-    shares, has_bar = held + traded, ~np.isnan(market.close)
+    shares, has_bar = held + traded, market.has_bar
     # where there is no bar, what was held is worth after a split what it was before
     price = np.where(has_bar, market.close, start.price / market.split)
     without_bar = np.where(has_bar, 0.0, start.sessions_without_bar + 1)
     returned, status = _endings(market, shares, without_bar, execution)
-    _note(status, orders, fills, has_bar)
+    _note(status, start.orders, orders, fills, has_bar)
     ends = ~np.isnan(returned)
     worth = shares * np.nan_to_num(price) * np.where(ends, 1.0 + np.nan_to_num(returned), 1.0)
-    interest = start.cash * execution.cash_rate_annual * (start.days / DAY_COUNT)
+    interest = interest_usd(start.cash, start.value, rate_annual, start.days)
+    fees = borrow_fees_usd(start.value, execution.borrow_rate_annual, start.days)
+    spent = float(paid.sum()) + float(costs.sum()) + float(fees.sum())
     return Closing(
         shares=np.where(ends, 0.0, shares),
         price=price,
@@ -123,9 +126,10 @@ def close(start: Opening, market: Tape, execution: Execution) -> Closing:
         fills=fills,
         costs=costs,
         dividends=dividends,
+        fees=fees,
         pnl=worth - start.value + dividends - paid,
         status=status,
-        cash=cash - float(paid.sum()) - float(costs.sum()) + float(worth[ends].sum()) + interest,
+        cash=cash - spent + float(worth[ends].sum()) + interest,
         interest=interest,
     )
 
@@ -145,19 +149,22 @@ def _endings(market: Tape, shares: Array, without_bar: Array, execution: Executi
     """(N,) return at which a position ends today, NaN where it goes on; and the word for it.
 
     A delisting ends a position on its ex-date or, where it was learned later, on the first session that knows it and
-    has no bar. A position whose bars stop without one is written off after `write_off_sessions`.
+    has no bar. A position whose bars stop without one is written off after `write_off_sessions`; a short is bought
+    back at its last price then, since a loss that nobody recorded must not be its gain.
     """
     holds = shares != 0
     delisted = holds & ~np.isnan(market.delisting) & (market.delisted_today | (without_bar > 0))
     written_off = holds & ~delisted & (without_bar >= execution.write_off_sessions)
     status = np.full(len(shares), None, dtype=object)
     status[delisted], status[written_off] = "delisted", "written_off"
-    return np.where(delisted, market.delisting, np.where(written_off, execution.delisting_return, np.nan)), status
+    presumed = np.where(shares > 0, execution.delisting_return, max(execution.delisting_return, 0.0))
+    return np.where(delisted, market.delisting, np.where(written_off, presumed, np.nan)), status
 
 
-def _note(status: Words, orders: Array, fills: Array, has_bar: NDArray[np.bool_]) -> None:
-    """Add what became of orders that did not fill as sent, where nothing graver is said."""
-    short = ~np.isnan(orders) & (np.abs(np.nan_to_num(fills)) < np.abs(np.nan_to_num(orders)))
+def _note(status: Words, decided: Array, orders: Array, fills: Array, has_bar: Mask) -> None:
+    """Add what became of orders that did not fill as decided, where nothing graver is said."""
+    fell_short = ~np.isnan(orders) & (np.abs(np.nan_to_num(fills)) < np.abs(np.nan_to_num(orders)))
     unsaid = np.array([word is None for word in status], dtype=bool)
-    status[unsaid & short & ~has_bar] = "lapsed"
-    status[unsaid & short & has_bar] = "scaled"
+    status[unsaid & fell_short & ~has_bar] = "lapsed"
+    status[unsaid & fell_short & has_bar] = "scaled"
+    status[unsaid & ~np.isnan(orders) & (orders != decided) & has_bar] = "adjusted"

@@ -1,29 +1,42 @@
-"""The book, which carries positions from session to session, and its orders."""
+"""The books, which carry positions from session to session, and the orders of the main one."""
 
-from feature_store.schemas.alpha import PREDICTIONS
-from feature_store.schemas.execution import BOOK, ORDERS
-from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, UNIVERSE
-from feature_store.schemas.regimes import VOLATILITY_STATES
-from feature_store.schemas.risk import COVARIANCE
-from quant_assets.execution.book import step
+from feature_store.schemas.alpha import COMBINED
+from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, ORDERS, SHUFFLED_BOOK
+from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
+from feature_store.schemas.portfolio import VIEWS
+from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK
+from quant_assets.execution.book import equal_weight_step, shuffled_step, step
 from quant_assets.execution.checks import fills_come_after_decisions
 from quant_assets.execution.orders import orders
 from quant_assets.windows import SessionAsset, path, per_session, same, trailing
+
+OF_ACCOUNT = {
+    "bars": same(BARS),
+    # an action may be declared up to a year before its ex-date
+    "actions": trailing(CORPORATE_ACTIONS, 273),
+    "cost_parameters": same(COST_PARAMETERS),
+    "universe": same(UNIVERSE),
+    # interest since the session before goes by what was observed up to it
+    "macro": trailing(MACRO, lambda p: p.macro.max_age_sessions + 1),
+}
+OF_PROGRAMME = {
+    "combined": same(COMBINED),
+    "exposures": same(EXPOSURES),
+    "factor_covariance": same(FACTOR_COVARIANCE),
+    "specific_risk": same(SPECIFIC_RISK),
+    "views": same(VIEWS),
+}
+CHECKS = {"fills_after_decision": fills_come_after_decisions}
 
 ASSETS: list[SessionAsset] = [
     path(
         BOOK,
         step,
-        {
-            "bars": trailing(BARS, 21),
-            "actions": trailing(CORPORATE_ACTIONS, 273),
-            "predictions": same(PREDICTIONS),
-            "covariance": same(COVARIANCE),
-            "states": same(VOLATILITY_STATES),
-            "universe": same(UNIVERSE),
-        },
+        OF_ACCOUNT | OF_PROGRAMME,
         figures=lambda rows: {"orders": float(rows["order_shares"].count())},
-        checks={"fills_after_decision": fills_come_after_decisions},
+        checks=CHECKS,
     ),
+    path(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT, checks=CHECKS),
+    path(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_PROGRAMME, checks=CHECKS),
     per_session(ORDERS, orders, {"book": same(BOOK)}),
 ]

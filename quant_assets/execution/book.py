@@ -1,46 +1,58 @@
 """The path: what was held, filled, earned and decided, one step a session.
 
-A step walks from yesterday's rows to today's: corporate actions, fills at the open of what yesterday decided,
-interest, the mark at the close, today's decision. It is the only asset that feeds on itself.
+A step walks from yesterday's rows to today's: corporate actions, fills at the open of what yesterday decided, interest
+and fees, the mark at the close, today's decision. The books are the only assets that feed on themselves.
 
-    NAV(t) = Σ value_usd          NAV(t) − NAV(t−1) = Σ pnl_usd − Σ cost_usd
+    NAV(t) = Σ value_usd          NAV(t) − NAV(t−1) = Σ pnl_usd − Σ cost_usd − Σ borrow_usd
 """
 
 import datetime as dt
+from bisect import bisect_left
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from configs.settings import Alpha, Execution, Portfolio
+from configs.settings import Execution, Macro, Portfolio
 from feature_store import sessions
 from feature_store.schemas.execution import CASH
-from quant_assets.execution.account import SCHEMA, Array, Closing, Opening, close, opening
-from quant_assets.execution.decision import DUST, Decision, Forecast, decide, forecast
-from quant_assets.execution.tape import tape
+from quant_assets.execution.account import SCHEMA, Closing, Opening, Words, close, opening
+from quant_assets.execution.decision import DUST, Decision, Standing, decide, standing
+from quant_assets.execution.equal_weight import hold_equally
+from quant_assets.execution.forecast import forecast, shuffled
+from quant_assets.execution.interest import cash_rate_annual
+from quant_assets.execution.tape import Array, Mask, Tape, tape
 
 
 def step(
     state: pl.DataFrame | None,
     bars: pl.DataFrame,
     actions: pl.DataFrame,
-    predictions: pl.DataFrame,
-    covariance: pl.DataFrame,
-    states: pl.DataFrame,
+    combined: pl.DataFrame,
+    exposures: pl.DataFrame,
+    factor_covariance: pl.DataFrame,
+    specific_risk: pl.DataFrame,
+    cost_parameters: pl.DataFrame,
+    views: pl.DataFrame,
     universe: pl.DataFrame,
+    macro: pl.DataFrame,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
-    alpha: Alpha,
+    series: Macro,
 ) -> pl.DataFrame:
     """The book of the session.
 
     Args:
         state: the book of the session before; None on the first, which begins with the initial cash.
-        bars: trailing window of BARS as known at the session; its length is that of the mean dollar volume.
+        bars: BARS of the session, as known at it.
         actions: CORPORATE_ACTIONS as known at the session, from some sessions back to all that are announced.
-        predictions, covariance, states, universe: PREDICTIONS, COVARIANCE, VOLATILITY_STATES, UNIVERSE of the session.
-        alpha: gives the horizon of the predictions.
+        combined, exposures, factor_covariance, specific_risk, cost_parameters, views, universe: COMBINED, EXPOSURES,
+            FACTOR_COVARIANCE, SPECIFIC_RISK, COST_PARAMETERS, VIEWS and UNIVERSE of the session.
+        macro: trailing window of MACRO as known at the session, one session longer than `max_age_sessions`.
+        series: which series says what cash earns. Interest since the session before goes by the last observation dated
+            that session or earlier; the programme by the last one of today.
 
     Returns:
         Rows of BOOK, sorted by symbol: whatever is held, was filled, ended or is wanted, and USD for cash.
@@ -49,24 +61,124 @@ def step(
         ValueError: the state is not of the session before, a security is named as cash is, nothing is left to trade
             with.
     """
+    short_sales = portfolio.mode == "dollar_neutral"
+    today = _day(state, bars, actions, cost_parameters, universe, macro, session, short_sales, execution, series)
+    known = forecast(
+        today.start.names,
+        combined,
+        exposures,
+        factor_covariance,
+        specific_risk,
+        views,
+        today.standing.parameters,
+        cash_rate_annual(macro, session, series, execution),
+        execution.borrow_rate_annual,
+        portfolio,
+    )
+    return _rows(today, decide(today.end, today.standing, known, portfolio, execution), session)
+
+
+def shuffled_step(
+    state: pl.DataFrame | None,
+    bars: pl.DataFrame,
+    actions: pl.DataFrame,
+    combined: pl.DataFrame,
+    exposures: pl.DataFrame,
+    factor_covariance: pl.DataFrame,
+    specific_risk: pl.DataFrame,
+    cost_parameters: pl.DataFrame,
+    views: pl.DataFrame,
+    universe: pl.DataFrame,
+    macro: pl.DataFrame,
+    session: dt.date,
+    portfolio: Portfolio,
+    execution: Execution,
+    series: Macro,
+) -> pl.DataFrame:
+    """The book of the session, with each stock's alpha lent by another; arguments as of `step`.
+
+    Returns:
+        Rows of SHUFFLED_BOOK, sorted by symbol.
+    """
+    return step(
+        state,
+        bars,
+        actions,
+        shuffled(combined, session),
+        exposures,
+        factor_covariance,
+        specific_risk,
+        cost_parameters,
+        views,
+        universe,
+        macro,
+        session,
+        portfolio,
+        execution,
+        series,
+    )
+
+
+def equal_weight_step(
+    state: pl.DataFrame | None,
+    bars: pl.DataFrame,
+    actions: pl.DataFrame,
+    cost_parameters: pl.DataFrame,
+    universe: pl.DataFrame,
+    macro: pl.DataFrame,
+    session: dt.date,
+    portfolio: Portfolio,
+    execution: Execution,
+    series: Macro,
+) -> pl.DataFrame:
+    """The book of the session that holds every tradable name at equal weight, in either mode; arguments as of `step`.
+
+    Returns:
+        Rows of EQUAL_WEIGHT_BOOK, sorted by symbol.
+    """
+    today = _day(state, bars, actions, cost_parameters, universe, macro, session, False, execution, series)
+    return _rows(today, hold_equally(today.end, today.standing, session, portfolio, execution), session)
+
+
+@dataclass(frozen=True)
+class _Day:
+    """A session up to its decision."""
+
+    start: Opening
+    market: Tape
+    end: Closing
+    standing: Standing
+
+
+def _day(
+    state: pl.DataFrame | None,
+    bars: pl.DataFrame,
+    actions: pl.DataFrame,
+    cost_parameters: pl.DataFrame,
+    universe: pl.DataFrame,
+    macro: pl.DataFrame,
+    session: dt.date,
+    short_sales: bool,
+    execution: Execution,
+    series: Macro,
+) -> _Day:
     _require(state, universe, session)
     held = [] if state is None else state["symbol"].to_list()
     names = sorted({*held, *universe["symbol"].to_list()} - {CASH})
     start, market = opening(state, names, session, execution), tape(bars, actions, names, session)
-    end = close(start, market, execution)
+    earned = cash_rate_annual(macro, sessions.shift(session, -1), series, execution)
+    end = close(start, market, earned, execution, short_sales)
     if not end.nav > 0:
         raise ValueError(
             f"net asset value is {end.nav} USD on {session}: the account is ruined, look at its pnl before"
         )
-    known = forecast(start, market, predictions, covariance, states, universe, portfolio, alpha)
-    return _rows(start, market.open, end, known, decide(end, market, known, portfolio, execution), session)
+    return _Day(start, market, end, standing(names, end, market, start.parameters, universe, cost_parameters))
 
 
-def _rows(
-    start: Opening, opens: Array, end: Closing, known: Forecast, decision: Decision, session: dt.date
-) -> pl.DataFrame:
-    told = ~np.isnan(end.fills) | ~np.isnan(decision.orders) | (decision.target > DUST) | (end.pnl != 0)
-    rows = np.flatnonzero((end.shares != 0) | (start.shares != 0) | told)
+def _rows(today: _Day, decision: Decision, session: dt.date) -> pl.DataFrame:
+    start, end, standing = today.start, today.end, today.standing
+    told = ~np.isnan(end.fills) | ~np.isnan(decision.orders) | (np.abs(decision.target) > DUST) | (end.pnl != 0)
+    rows = np.flatnonzero(end.held | (start.shares != 0) | told)
     fills = end.fills[rows]
     ordered, filled = ~np.isnan(fills), np.nan_to_num(fills) != 0
     opened_at = sessions.opens_at(session)
@@ -75,21 +187,28 @@ def _rows(
         "shares": end.shares[rows],
         "price_usd": end.price[rows],
         "value_usd": end.value[rows],
-        "sessions_without_bar": end.sessions_without_bar[rows].astype(np.int32),
+        "sessions_without_bar": end.sessions_without_bar[rows].astype(int).tolist(),
         "fill_shares": fills,
-        "fill_price_usd": np.where(filled, opens[rows], np.nan),
+        "fill_price_usd": np.where(filled, today.market.open[rows], np.nan),
         "decided_on": [start.decided_on if yes else None for yes in ordered],
         "filled_at": [opened_at if yes else None for yes in filled],
         "cost_usd": np.where(filled, end.costs[rows], np.nan),
-        "dividend_usd": np.where(end.dividends[rows] != 0, end.dividends[rows], np.nan),
+        "dividend_usd": _unless_none(end.dividends[rows]),
+        "borrow_usd": _unless_none(end.fees[rows]),
         "pnl_usd": end.pnl[rows],
         "alpha": decision.alpha[rows],
+        "tilt": decision.tilt[rows],
         "target_weight": decision.target[rows],
+        "benchmark_weight": decision.benchmark[rows],
+        "dual_lower": decision.dual_lower[rows],
+        "dual_upper": decision.dual_upper[rows],
         "order_shares": decision.orders[rows],
         "reference_price_usd": decision.reference_price[rows],
-        "adv_usd": known.adv_usd[rows],
-        "volatility_annual": known.volatility_annual[rows],
-        "status": list(end.status[rows]),
+        "adv_usd": standing.parameters.adv_usd[rows],
+        "volatility_daily": standing.parameters.volatility_daily[rows],
+        "half_spread_bp": standing.parameters.half_spread_bp[rows],
+        # that a fill was scaled is seen from its shares as well
+        "status": list(np.where(decision.cut & _gives_way(end.status), "cut", end.status)[rows]),
     }
     of_cash = {
         "symbol": CASH,
@@ -100,25 +219,38 @@ def _rows(
         "interest_usd": end.interest,
         "pnl_usd": end.interest,
         "target_weight": decision.cash_target,
-        "risk_aversion": known.risk_aversion,
         "status": decision.status,
         "detail": decision.detail,
+        "programme": decision.programme,
     }
-    return pl.concat([_frame(of_names, len(rows), session), _frame(of_cash, 1, session)]).sort("symbol")
+    return _frame(of_names, of_cash, session)
 
 
-def _frame(columns: dict[str, Any], height: int, session: dt.date) -> pl.DataFrame:
-    """BOOK rows; a column that is not given is null, and so is NaN."""
-    made: dict[str, Any] = {"event_date": [session] * height}
-    for name in SCHEMA:
-        if name in columns:
-            values = columns[name]
-            # of lists Polars keeps NaN as it is; of arrays it makes nulls
-            listed = np.array([values]) if isinstance(values, float) else [values]
-            made[name] = values if isinstance(values, list | np.ndarray) else listed
-    frame = pl.DataFrame(made, schema={name: SCHEMA[name] for name in made}, nan_to_null=True)
-    missing = [pl.lit(None, dtype).alias(name) for name, dtype in SCHEMA.items() if name not in made]
-    return frame.with_columns(missing).select(list(SCHEMA))
+def _gives_way(status: Words) -> Mask:
+    return np.array([word in (None, "scaled") for word in status], dtype=bool)
+
+
+def _unless_none(amounts: Array) -> Array:
+    return np.where(amounts != 0, amounts, np.nan)
+
+
+def _frame(of_names: dict[str, Any], of_cash: dict[str, Any], session: dt.date) -> pl.DataFrame:
+    """BOOK rows in the order of symbols; a column that is not given is null, and so is NaN."""
+    symbols = of_names["symbol"]
+    n, at = len(symbols), bisect_left(symbols, CASH)
+    columns: dict[str, Any] = {"event_date": [session] * (n + 1)}
+    for name, dtype in SCHEMA.items():
+        if name == "event_date":
+            continue
+        cash = of_cash.get(name)
+        if dtype == pl.Float64:
+            values = of_names.get(name, np.full(n, np.nan))
+            columns[name] = np.insert(values, at, np.nan if cash is None else cash)
+        else:
+            values = list(of_names.get(name, [None] * n))
+            columns[name] = [*values[:at], cash, *values[at:]]
+    # of arrays Polars makes nulls where they are NaN; of lists it would not
+    return pl.DataFrame(columns, schema=SCHEMA, nan_to_null=True)
 
 
 def _require(state: pl.DataFrame | None, universe: pl.DataFrame, session: dt.date) -> None:

@@ -5,6 +5,8 @@ import polars as pl
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
 
+LARGEST_GAP = 2.0  # an open beyond twice the last close is a split that nobody recorded
+
 
 def fills_come_after_decisions(
     book: pl.DataFrame, bars: pl.DataFrame, clock: DecisionClock, before: pl.DataFrame | None = None
@@ -12,9 +14,10 @@ def fills_come_after_decisions(
     """None when every fill follows its decision and took the open of its session; else what is wrong.
 
     Args:
-        book: rows of one session of BOOK.
+        book: rows of one session of BOOK, or of one that it is compared with.
         bars: BARS of that session, as known at it.
-        before: rows of BOOK of the session before: what was ordered then, in shares as of this open.
+        before: rows of the same book of the session before: what was ordered then, in shares as of this open as far
+            as splits were known.
     """
     filled = book.filter(pl.col("fill_shares").is_not_null() & (pl.col("fill_shares") != 0))
     for symbol, event_date, decided_on, filled_at in filled.select(
@@ -33,10 +36,17 @@ def fills_come_after_decisions(
 
 
 def _filled_without_order(filled: pl.DataFrame, before: pl.DataFrame) -> str | None:
-    """A fill lies between nothing and what the session before had stored as its order."""
-    ordered = filled.join(before.select("symbol", ordered="order_shares"), on="symbol", how="left")
+    """A fill lies between nothing and what the session before had stored as its order.
+
+    An order that was adjusted for a split counts in other shares: its value must agree, but for the night's move.
+    """
+    orders = before.select("symbol", ordered="order_shares", reference="reference_price_usd")
+    ordered = filled.join(orders, on="symbol", how="left")
     share = pl.col("fill_shares") / pl.col("ordered")
-    wrong = ordered.filter(~share.is_between(0, 1).fill_null(False))
+    adjusted = pl.col("status") == "adjusted"
+    worth = share * pl.col("fill_price_usd") / pl.col("reference")
+    kept = pl.when(adjusted.fill_null(False)).then(worth.is_between(0, LARGEST_GAP)).otherwise(share.is_between(0, 1))
+    wrong = ordered.filter(~kept.fill_null(False))
     if wrong.height:
         shown = wrong.select("symbol", "fill_shares", "ordered").head(3).to_dicts()
         return f"filled what was not ordered the session before: {shown}"

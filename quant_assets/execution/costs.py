@@ -1,51 +1,60 @@
 """What a trade costs: commission, half the spread, and the square-root law of impact."""
 
+from dataclasses import dataclass, fields
+
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from configs.settings import Execution
+from quant_assets.execution.tape import Array, Mask, aligned
+from quant_assets.risk.impact import impact_rate
 
-Array = NDArray[np.float64]
 BASIS_POINT = 1e-4
 
 
-def linear_rate(execution: Execution) -> float:
-    """Commission and half spread, as a fraction of the traded value, one way."""
-    return (execution.commission_bp + execution.half_spread_bp) * BASIS_POINT
+@dataclass(frozen=True)
+class CostParameters:
+    """(N,) what prices a trade of each name, as known at the decision; NaN where unknown.
 
-
-def impact_rate(trade_usd: Array, adv_usd: Array, volatility_daily: Array, multiplier: float) -> Array:
-    """Square-root law: Y σ sqrt(|trade| / ADV), as a fraction of the traded value.
-
-    Args:
-        trade_usd: (N,) value traded, either sign.
-        adv_usd: (N,) mean daily dollar volume, above 0.
-        volatility_daily: (N,) deviation of daily simple returns.
-        multiplier: Y, about 1.
-
-    Source: Tóth et al. (2011), Physical Review X 1, 021006; Almgren et al. (2005), Risk 18(7), for the 3/2 power of
-    the cost in money.
+    Attributes:
+        half_spread_bp: of the traded value.
+        adv_usd: mean daily dollar volume.
+        volatility_daily: deviation of daily simple returns.
     """
-    return np.asarray(multiplier * volatility_daily * np.sqrt(np.abs(trade_usd) / adv_usd))
+
+    half_spread_bp: Array
+    adv_usd: Array
+    volatility_daily: Array
+
+    def at(self, rows: Mask | NDArray[np.intp]) -> "CostParameters":
+        return CostParameters(self.half_spread_bp[rows], self.adv_usd[rows], self.volatility_daily[rows])
+
+    @property
+    def known(self) -> Mask:
+        return ~np.isnan(self.half_spread_bp + self.adv_usd + self.volatility_daily)
+
+    def or_else(self, last: "CostParameters") -> "CostParameters":
+        """Each name's own where they are known, else the last ones."""
+        known = self.known
+        return CostParameters(*(np.where(known, getattr(self, f.name), getattr(last, f.name)) for f in fields(self)))
 
 
-def trade_cost_usd(trade_usd: Array, adv_usd: Array, volatility_daily: Array, execution: Execution) -> Array:
-    """(N,) cost of each trade, 0 or more."""
-    impact = impact_rate(trade_usd, adv_usd, volatility_daily, execution.impact_multiplier)
-    return np.asarray(np.abs(trade_usd) * (linear_rate(execution) + impact))
+def cost_parameters_of(rows: pl.DataFrame, names: list[str]) -> CostParameters:
+    """From rows of COST_PARAMETERS or of a book, in the order of the names."""
+    return CostParameters(*aligned(rows, names, *(f.name for f in fields(CostParameters))))
 
 
-def impact_majorant(
-    nav_usd: float, adv_usd: Array, volatility_daily: Array, multiplier: float, reference_trade: float
-) -> tuple[Array, Array]:
-    """Linear and quadratic costs (l1, l2) that are nowhere below the square-root law and touch it at one trade.
+def linear_rate(half_spread_bp: Array, execution: Execution) -> Array:
+    """(N,) commission and half spread, as a fraction of the traded value, one way."""
+    return (execution.commission_bp + half_spread_bp) * BASIS_POINT
 
-    A trade of x (fraction of NAV) costs k x^1.5 of NAV with k = Y σ sqrt(NAV / ADV). Since sqrt(x x0) ≤ (x + x0) / 2,
-    k x^1.5 ≤ k (sqrt(x0)/2 · x + x² / (2 sqrt(x0))), with equality at x0 and at 0.
 
-    Args:
-        reference_trade: x0, the usual trade as a fraction of NAV, above 0.
-    """
-    k = multiplier * volatility_daily * np.sqrt(nav_usd / adv_usd)
-    root = np.sqrt(reference_trade)
-    return np.asarray(k * root / 2), np.asarray(k / (2 * root))
+def trade_cost_usd(trade_usd: Array, parameters: CostParameters, execution: Execution) -> Array:
+    """(N,) cost of each trade, 0 or more; 0 where there is none, whatever the parameters."""
+    costs = np.zeros_like(trade_usd)
+    traded = trade_usd != 0
+    trade, of = trade_usd[traded], parameters.at(traded)
+    impact = impact_rate(trade, of.adv_usd, of.volatility_daily, execution.impact_multiplier)
+    costs[traded] = np.abs(trade) * (linear_rate(of.half_spread_bp, execution) + impact)
+    return costs

@@ -1,21 +1,24 @@
 """What is decided at the close: targets and orders for the next open, or none with the reason."""
 
+import json
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from configs.settings import Alpha, Execution, Portfolio
-from quant_assets.execution.account import Closing, Opening
-from quant_assets.execution.costs import impact_majorant, linear_rate
+from configs.settings import Execution, Portfolio
+from quant_assets.execution.account import Closing
+from quant_assets.execution.costs import CostParameters, cost_parameters_of, linear_rate
+from quant_assets.execution.forecast import Forecast
 from quant_assets.execution.orders import order_shares
-from quant_assets.execution.tape import Tape, aligned
-from quant_assets.portfolio.optimizer import constraint_violations, solve
-from quant_assets.portfolio.weights import SESSIONS_PER_YEAR, Names, programme, regime_risk_aversion
+from quant_assets.execution.pretrade import Checked, pre_trade
+from quant_assets.execution.tape import Array, Mask, Tape, aligned
+from quant_assets.portfolio.optimizer import Solution, constraint_violations, solve
+from quant_assets.portfolio.weights import Names, benchmark_weights, describe, programme
+from quant_assets.risk.impact import impact_majorant
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 # What an interior point method leaves where it means none: a hundred-millionth of NAV
 DUST = 1e-8
 # A solved programme that breaks a limit by more than this, re-evaluated outside the solver, sends no orders
@@ -23,26 +26,23 @@ VIOLATION = 1e-6
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """What is known of each name for the decision; (N,) in the order of the names, NaN where unknown.
+class Standing:
+    """What may be done with each name at the next open, whatever is thought of it; (N,).
 
     Attributes:
-        alpha: simple, over the programme's horizon.
-        volatility_annual, adv_usd: today's, else the last known of a name in the book.
-        estimated: has a volatility of today.
-        correlation: common to all pairs.
-        member, tradable: in the universe; with a bar to trade on.
-        risk_aversion: γ after the regime's multiple.
+        weight: fraction of NAV held at the close.
+        open_to_trade: tradable, with a bar and cost parameters of today, and not about to be delisted.
+        leaves: held and with a bar, but not tradable any more: to be sold, or bought back, whole.
+        parameters: today's, else the last known of a name in the book.
+        price, shares: at the close, as of the next open's share counts.
     """
 
-    alpha: Array
-    volatility_annual: Array
-    adv_usd: Array
-    estimated: Mask
-    correlation: float
-    member: Mask
-    tradable: Mask
-    risk_aversion: float
+    weight: Array
+    open_to_trade: Mask
+    leaves: Mask
+    parameters: CostParameters
+    price: Array
+    shares: Array
 
 
 @dataclass(frozen=True)
@@ -50,87 +50,121 @@ class Decision:
     """Arrays (N,), NaN where nothing was decided."""
 
     alpha: Array
+    tilt: Array
     target: Array
+    benchmark: Array
+    dual_lower: Array
+    dual_upper: Array
     orders: Array
     reference_price: Array
+    cut: Mask
     cash_target: float
     status: str
-    detail: str | None
+    detail: str | None = None
+    programme: str | None = None
 
 
-def forecast(
-    start: Opening,
+def standing(
+    names: list[str],
+    end: Closing,
     market: Tape,
-    predictions: pl.DataFrame,
-    covariance: pl.DataFrame,
-    states: pl.DataFrame,
+    last: CostParameters,
     universe: pl.DataFrame,
-    portfolio: Portfolio,
-    alpha: Alpha,
-) -> Forecast:
-    """The session's inputs, aligned and over the programme's horizon."""
-    (expected,) = aligned(predictions, start.names, "alpha")
-    (volatility,) = aligned(covariance, start.names, "volatility_annual")
-    (tradable,) = aligned(universe, start.names, "tradable")
-    gamma = regime_risk_aversion(states, portfolio)
-    return Forecast(
-        alpha=expected * (portfolio.horizon_sessions / alpha.horizon_sessions),
-        volatility_annual=np.where(np.isnan(volatility), start.volatility_annual, volatility),
-        adv_usd=np.where(np.isnan(market.adv_usd), start.adv_usd, market.adv_usd),
-        estimated=~np.isnan(volatility),
-        correlation=covariance["correlation"][0] if covariance.height else np.nan,
-        member=~np.isnan(tradable),
-        tradable=tradable == 1.0,
-        risk_aversion=np.nan if gamma is None else gamma,
+    cost_parameters: pl.DataFrame,
+) -> Standing:
+    """From rows of UNIVERSE and COST_PARAMETERS of the session; `last` are those of the book of the session before."""
+    (tradable,) = aligned(universe, names, "tradable")
+    today = cost_parameters_of(cost_parameters, names)
+    present = market.has_bar & ~market.leaving
+    return Standing(
+        weight=end.value / end.nav,
+        open_to_trade=(tradable == 1.0) & today.known & present,
+        leaves=end.held & (tradable != 1.0) & present,
+        parameters=today.or_else(last),
+        price=end.price / market.next_split,
+        shares=end.shares * market.next_split,
     )
 
 
-def decide(end: Closing, market: Tape, known: Forecast, portfolio: Portfolio, execution: Execution) -> Decision:
-    """Solve the programme over what is held and what may be bought, and turn its weights into orders.
+def decide(end: Closing, standing: Standing, known: Forecast, portfolio: Portfolio, execution: Execution) -> Decision:
+    """Solve the programme over what is held and what may be traded, and turn its weights into orders.
 
-    Held names that left the universe are sold whole, as soon as they have a bar; held names that cannot or must not
-    be judged today (no bar, no alpha, no volatility, about to be delisted) keep their weight.
+    Held names that cannot or must not be judged today (no bar, no alpha, no risk, no costs, about to be delisted) keep
+    their weight.
     """
-    held = end.shares != 0
-    eligible = known.tradable & known.estimated & ~np.isnan(known.alpha + known.adv_usd + market.close)
-    eligible &= ~market.leaving
-    if reason := _missing(known, eligible):
-        return _nothing(held, reason, None)
-    chosen = np.flatnonzero(held | _largest(eligible, known.adv_usd, portfolio.max_names))
-    leaves = held & ~known.member & ~np.isnan(market.close) & ~market.leaving
-    stays = held & ~eligible & ~leaves
-    names = _names(end, known, leaves, stays, portfolio, execution, chosen)
-    solution = solve(programme(names, known.risk_aversion, execution.cash_rate_annual, portfolio))
+    eligible = standing.open_to_trade & known.judged
+    size = len(eligible)
+    if reason := known.missing or (None if eligible.any() else "no eligible names"):
+        return nothing(size, reason)
+    largest = _largest(eligible, standing.parameters.adv_usd, portfolio.max_names)
+    chosen = np.flatnonzero(end.held | largest)
+    names = _names(end, standing, known, largest, eligible, chosen, portfolio, execution)
+    asked = programme(names, known.outlook, portfolio)
+    solution = solve(asked)
     said = "; ".join((*solution.relaxations, solution.detail))
+    record = json.dumps(describe(asked, solution, portfolio), sort_keys=True)
     if solution.weights is None:
-        return _nothing(held, solution.status, said)
+        return nothing(size, solution.status, said, record)
     worst = max(constraint_violations(solution.problem, solution.weights).values())
     if worst > VIOLATION:
-        return _nothing(held, "unsolved", f"a limit is broken by {worst:g}; {said}")
-    weights = np.where((solution.weights < DUST) & ~names.stays, 0.0, solution.weights)
-    price = end.price[chosen] / market.next_split[chosen]
-    sent = order_shares(weights, end.shares[chosen] * market.next_split[chosen], price, end.nav, portfolio.min_trade)
-    sent = np.where(names.stays, np.nan, sent)
+        return nothing(size, "unsolved", f"a limit is broken by {worst:g}; {said}", record)
+    weights = np.where((np.abs(solution.weights) < DUST) & ~names.stays, 0.0, solution.weights)
+    spread = partial(_spread, chosen, size)
+    target, may_trade = spread(weights), spread(~names.stays) == 1.0
+    sent = send(target, may_trade, end, standing, _allowed(solution, end.nav), portfolio, execution)
+    if sent.refused:
+        return nothing(size, "unsolved", f"{sent.refused}; {said}", record)
     return Decision(
-        alpha=_spread(held, chosen, np.where(names.stays | names.leaves, np.nan, names.alpha)),
-        target=_spread(held, chosen, weights),
-        orders=_spread(held, chosen, sent),
-        reference_price=_spread(held, chosen, np.where(np.isnan(sent), np.nan, price)),
+        alpha=np.where(eligible, spread(known.alpha[chosen]), np.nan),
+        tilt=np.where(eligible, spread(known.tilt[chosen]), np.nan),
+        target=target,
+        benchmark=spread(names.benchmark),
+        dual_lower=spread(solution.duals["lower"]),
+        dual_upper=spread(solution.duals["upper"]),
+        orders=sent.orders,
+        reference_price=np.where(np.isnan(sent.orders), np.nan, standing.price),
+        cut=sent.cut,
         cash_target=float(1.0 - weights.sum()),
         status=solution.status,
         detail=said,
+        programme=record,
     )
 
 
-def _missing(known: Forecast, eligible: Mask) -> str | None:
-    """Why nothing can be decided, if so: orders fail closed (law 8)."""
-    reasons = {
-        "no predictions": np.isnan(known.alpha).all(),
-        "no covariance": not known.estimated.any(),
-        "no regimes": np.isnan(known.risk_aversion),
-        "no eligible names": not eligible.any(),
-    }
-    return next((reason for reason, holds in reasons.items() if holds), None)
+def nothing(size: int, status: str, detail: str | None = None, record: str | None = None) -> Decision:
+    """No targets and no orders, and why."""
+    none, cut = np.full(size, np.nan), np.zeros(size, dtype=bool)
+    return Decision(none, none, none, none, none, none, none, none, cut, np.nan, status, detail, record)
+
+
+def send(
+    target: Array,
+    may_trade: Mask,
+    end: Closing,
+    standing: Standing,
+    allowed_usd: float,
+    portfolio: Portfolio,
+    execution: Execution,
+) -> Checked:
+    wanted = order_shares(target, standing.shares, standing.price, end.nav, portfolio.min_trade)
+    return pre_trade(
+        np.where(may_trade, wanted, np.nan),
+        standing.price,
+        standing.parameters.adv_usd,
+        may_trade,
+        end.cash,
+        allowed_usd,
+        execution.max_adv_share,
+    )
+
+
+def _allowed(solution: Solution, nav_usd: float) -> float:
+    """Largest value of all orders together: the turnover cap, and the trades that do not count against it."""
+    solved = solution.problem
+    if solved.turnover_cap is None or solution.weights is None:
+        return np.inf
+    forced = np.abs(solution.weights - solved.previous)[~solved.counted].sum()
+    return float((solved.turnover_cap + forced + VIOLATION) * nav_usd)
 
 
 def _largest(eligible: Mask, adv_usd: Array, count: int) -> Mask:
@@ -143,42 +177,47 @@ def _largest(eligible: Mask, adv_usd: Array, count: int) -> Mask:
 
 def _names(
     end: Closing,
+    standing: Standing,
     known: Forecast,
-    leaves: Mask,
-    stays: Mask,
+    largest: Mask,
+    eligible: Mask,
+    chosen: NDArray[np.intp],
     portfolio: Portfolio,
     execution: Execution,
-    chosen: NDArray[np.intp],
 ) -> Names:
     # the majorant of impact touches the law at the trade that spends the turnover evenly
     usual_trade = max(portfolio.turnover_cap / len(chosen), portfolio.min_trade)
-    volatility, fixed = known.volatility_annual[chosen], stays[chosen] | leaves[chosen]
+    leaves, parameters = standing.leaves[chosen], standing.parameters.at(chosen)
+    fixed = ~eligible[chosen]
     linear, quadratic = impact_majorant(
-        end.nav,
-        known.adv_usd[chosen],
-        volatility / np.sqrt(SESSIONS_PER_YEAR),
-        execution.impact_multiplier,
-        usual_trade,
+        end.nav, parameters.adv_usd, parameters.volatility_daily, execution.impact_multiplier, usual_trade
     )
+    multiple = portfolio.impact_multiple
+    spent = linear_rate(parameters.half_spread_bp, execution) + linear * multiple + portfolio.turnover_penalty
     return Names(
+        # what cannot be chosen has no marginal return and no marginal cost
         alpha=np.where(fixed, 0.0, known.alpha[chosen]),
-        volatility_annual=volatility,
-        correlation=known.correlation,
-        weight=end.value[chosen] / end.nav,
-        leaves=leaves[chosen],
-        stays=stays[chosen],
-        # what cannot be chosen has no marginal cost
-        linear_cost=np.where(fixed, 0.0, linear_rate(execution) + linear),
-        quadratic_cost=np.where(fixed, 0.0, quadratic),
+        tilt=np.where(fixed, 0.0, np.nan_to_num(known.tilt[chosen])),  # without a view there is no tilt
+        industry=[known.industry[i] for i in chosen],
+        exposures=known.exposures[chosen],
+        specific_variance_annual=known.specific_variance_annual[chosen],
+        weight=standing.weight[chosen],
+        benchmark=_benchmark(largest[chosen], parameters.adv_usd, portfolio),
+        leaves=leaves,
+        stays=fixed & ~leaves,
+        linear_cost=np.where(fixed, 0.0, spent),
+        quadratic_cost=np.where(fixed, 0.0, quadratic * multiple),
     )
 
 
-def _nothing(like: Mask, status: str, detail: str | None) -> Decision:
-    none = np.full(len(like), np.nan)
-    return Decision(none, none, none, none, np.nan, status, detail)
+def _benchmark(eligible: Mask, adv_usd: Array, portfolio: Portfolio) -> Array:
+    """(N,) zeros when dollar neutral, which is measured from nothing."""
+    if portfolio.mode == "dollar_neutral":
+        return np.zeros(len(eligible))
+    return benchmark_weights(eligible, adv_usd, portfolio.benchmark)
 
 
-def _spread(like: Mask, chosen: NDArray[np.intp], values: Array) -> Array:
-    out = np.full(len(like), np.nan)
+def _spread(chosen: NDArray[np.intp], size: int, values: Array | Mask) -> Array:
+    out = np.full(size, np.nan)
     out[chosen] = values
     return out

@@ -15,17 +15,18 @@ def order_shares(target: Array, held: Array, price_usd: Array, nav_usd: float, m
     """Whole shares that move each position towards its target weight; NaN where nothing is sent.
 
     Rounded towards no trade, so that neither a target nor a holding is overshot. A target of less than half a share
-    sells all that is held, fractions from splits and dust included; other trades below `min_trade` are not sent.
+    ends all that is held, long or short, fractions from splits and dust included; other trades below `min_trade` are
+    not sent.
 
     Args:
-        target: (N,) weights wanted.
+        target: (N,) weights wanted, negative for shorts.
         held, price_usd: (N,) shares and prices, both as of the next open's share counts.
         min_trade: fraction of NAV.
     """
     wanted = target * nav_usd / price_usd
     # to a thousandth of a share first: a solver reaches a bound to ten digits only, which must not cost a share
     shares = np.trunc(np.round(wanted - held, 3))
-    leave = (wanted < 0.5) & (held > 0)
+    leave = (np.abs(wanted) < 0.5) & (held != 0)
     too_small = np.abs(shares) * price_usd < min_trade * nav_usd
     shares = np.where(leave, -held, np.where(too_small, 0.0, shares))
     return np.where(shares == 0, np.nan, shares)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from feature_store import sessions
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,6 @@ class Tape:
 
     Attributes:
         open, close: USD, as traded; NaN where there is no bar.
-        adv_usd: mean dollar volume of the bars in the window that have a volume; NaN where none, or nothing traded.
         split: new per old share, ex since the session before; 1 where none.
         dividend: USD per share held after that split; 0 where none.
         delisting: recorded return (simple) of a delisting that is ex by now; NaN where none.
@@ -30,59 +30,44 @@ class Tape:
 
     open: Array
     close: Array
-    adv_usd: Array
     split: Array
     dividend: Array
     delisting: Array
-    delisted_today: NDArray[np.bool_]
+    delisted_today: Mask
     next_split: Array
-    leaving: NDArray[np.bool_]
+    leaving: Mask
+
+    @property
+    def has_bar(self) -> Mask:
+        return ~np.isnan(self.close)
 
 
 def tape(bars: pl.DataFrame, actions: pl.DataFrame, names: list[str], session: dt.date) -> Tape:
     """What happened on the session, and what is known of the next.
 
     Args:
-        bars: trailing window of BARS as known at the session; all of it makes the mean dollar volume.
+        bars: BARS of the session, as known at it.
         actions: rows of CORPORATE_ACTIONS as known at the session; those without a value are withdrawn.
         names: sorted.
     """
-    code, known = positions(bars, names)
-    is_today = (bars["event_date"] == session).to_numpy() & known
-    return Tape(
-        open=_scatter(bars["open"], code, is_today, len(names)),
-        close=_scatter(bars["close"], code, is_today, len(names)),
-        adv_usd=_mean_dollar_volume(bars, code, known, len(names)),
-        **_effects(actions, names, session),
-    )
+    opens, closes = aligned(bars, names, "open", "close")
+    return Tape(open=opens, close=closes, **_effects(actions, names, session))
 
 
 def aligned(frame: pl.DataFrame, names: list[str], *columns: str) -> list[Array]:
     """Columns of a frame with one row a symbol, as (N,) arrays in the order of the names; NaN where missing."""
-    code, known = positions(frame, names)
-    return [_scatter(frame[column], code, known, len(names)) for column in columns]
-
-
-def positions(frame: pl.DataFrame, names: list[str]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Where each row's symbol stands among the sorted names, and whether it is there at all."""
-    code = frame["symbol"].cast(pl.Enum(names), strict=False).to_physical()
-    return code.fill_null(0).to_numpy().astype(np.intp), code.is_not_null().to_numpy()
-
-
-def _scatter(values: pl.Series, code: NDArray[np.intp], rows: NDArray[np.bool_], n: int) -> Array:
-    out = np.full(n, np.nan)
-    out[code[rows]] = values.cast(pl.Float64).to_numpy()[rows]
+    place, known = positions(frame, names)
+    out = [np.full(len(names), np.nan) for _ in columns]
+    for values, column in zip(out, columns, strict=True):
+        values[place[known]] = frame[column].cast(pl.Float64).to_numpy()[known]
     return out
 
 
-def _mean_dollar_volume(bars: pl.DataFrame, code: NDArray[np.intp], known: NDArray[np.bool_], n: int) -> Array:
-    dollars = bars["close"].to_numpy() * bars["volume"].cast(pl.Float64).to_numpy()
-    rows = known & ~np.isnan(dollars)
-    # bincount adds row by row, in the stored order: the same bits whatever the threads
-    total = np.bincount(code[rows], weights=dollars[rows], minlength=n)
-    count = np.bincount(code[rows], minlength=n)
-    mean: Array = np.divide(total, count, out=np.full(n, np.nan), where=total > 0)
-    return mean
+def positions(frame: pl.DataFrame, names: list[str]) -> tuple[NDArray[np.intp], Mask]:
+    """Where each row's symbol stands among the names, and whether it is there at all."""
+    index = {name: i for i, name in enumerate(names)}  # of some hundred names, faster than a join
+    place = np.array([index.get(symbol, -1) for symbol in frame["symbol"].to_list()], dtype=np.intp)
+    return place, place >= 0
 
 
 def _effects(actions: pl.DataFrame, names: list[str], session: dt.date) -> dict[str, Any]:

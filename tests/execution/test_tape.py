@@ -29,14 +29,6 @@ def test_prices_stand_in_the_order_of_the_names_and_gaps_are_nan() -> None:
     assert seen.close.tolist() == pytest.approx([2.0, np.nan, np.nan], nan_ok=True)
 
 
-def test_dollar_volume_is_the_mean_over_the_bars_that_have_a_volume() -> None:
-    base = {"open": 10.0, "high": 10.0, "low": 10.0, "close": 10.0}
-    days = [("A", 0, 100), ("A", 1, 300), ("A", 2, None), ("B", 0, None), ("C", 0, 0)]
-    bars = frame(BARS, [base | {"symbol": s, "event_date": DAYS[t], "volume": v} for s, t, v in days])
-    seen = tape(bars, NO_ACTIONS, NAMES, DAYS[2])
-    assert seen.adv_usd.tolist() == pytest.approx([2000.0, np.nan, np.nan], nan_ok=True)
-
-
 def test_actions_act_on_their_ex_date_and_the_next_split_is_known_ahead() -> None:
     known = acting(
         (DAYS[4], "A", "split", 3.0),

@@ -1,7 +1,7 @@
-"""A slow double-entry ledger of the book: every event posts two legs, so all accounts always sum to zero.
+"""A slow double-entry ledger of a book: every event posts two legs, so all accounts always sum to zero.
 
 It takes from the book only what was decided (orders, and what was known when they were), and works out the rest from
-the market alone.
+the market alone. A short is an account below zero.
 """
 
 import datetime as dt
@@ -12,7 +12,7 @@ import polars as pl
 
 from configs.settings import Execution
 
-CASH, CAPITAL, COSTS, INCOME = "cash", "capital", "costs", "income"
+CASH, CAPITAL, COSTS, FEES, INCOME = "cash", "capital", "costs", "fees", "income"
 
 
 class Ledger:
@@ -32,7 +32,7 @@ class Ledger:
     @property
     def nav(self) -> float:
         """What is owned: cash and positions, at their last marks."""
-        return math.fsum(v for name, v in self.accounts.items() if name not in {CAPITAL, COSTS, INCOME})
+        return math.fsum(v for name, v in self.accounts.items() if name not in {CAPITAL, COSTS, FEES, INCOME})
 
     def apply_actions(self, actions: list[dict], previous: dt.date, session: dt.date) -> None:
         """Splits before dividends within a day; a position's account does not change by a split."""
@@ -46,12 +46,19 @@ class Ledger:
             elif action["action"] == "cash_dividend":
                 self.post(CASH, INCOME, self.shares[symbol] * action["value"])
 
-    def fill(self, orders: list[dict], opens: dict[str, float], execution: Execution) -> None:
+    def over_night(self, rate_annual: float, days: int, execution: Execution) -> tuple[float, float]:
+        """Interest on the cash that no short sale brought in, and fees on shorts, at last night's marks."""
+        short = math.fsum(-self.accounts[s] for s in self.shares if self.accounts[s] < 0)
+        own = max(self.accounts[CASH] - short, 0.0)
+        return own * rate_annual * days / 360, short * execution.borrow_rate_annual * days / 360
+
+    def fill(self, orders: list[dict], opens: dict[str, float], execution: Execution, short_sales: bool) -> None:
         """Sales whole, then as much of all purchases as cash allows, in whole shares."""
         sales = [o for o in orders if o["shares"] < 0 and o["symbol"] in opens]
         buys = [o for o in orders if o["shares"] > 0 and o["symbol"] in opens]
         for order in sales:
-            self._trade(order, max(order["shares"], -self.shares[order["symbol"]]), opens, execution)
+            held = self.shares[order["symbol"]]
+            self._trade(order, order["shares"] if short_sales else max(order["shares"], -held), opens, execution)
         needed = math.fsum(
             order["shares"] * opens[order["symbol"]] + cost_usd(order, order["shares"], opens, execution)
             for order in buys
@@ -88,12 +95,11 @@ def cost_usd(order: dict, shares: float, opens: dict[str, float], execution: Exe
     trade = abs(shares) * opens[order["symbol"]]
     if trade == 0:
         return 0.0
-    daily = order["volatility_annual"] / math.sqrt(252)
-    impact = execution.impact_multiplier * daily * math.sqrt(trade / order["adv_usd"])
-    return trade * ((execution.commission_bp + execution.half_spread_bp) / 10_000 + impact)
+    impact = execution.impact_multiplier * order["volatility_daily"] * math.sqrt(trade / order["adv_usd"])
+    return trade * ((execution.commission_bp + order["half_spread_bp"]) / 10_000 + impact)
 
 
-def replay(market, books: list[pl.DataFrame], days: list[dt.date]) -> list[Ledger]:
+def replay(market, books: list[pl.DataFrame], days: list[dt.date], short_sales: bool = False) -> list[Ledger]:
     """The ledger after each session, from the market and the books' decisions; one mutable ledger is copied out."""
     execution = market.execution
     ledger = Ledger(execution.initial_cash_usd)
@@ -102,16 +108,25 @@ def replay(market, books: list[pl.DataFrame], days: list[dt.date]) -> list[Ledge
         actions = market.known_actions(t).to_dicts()
         bars = {s: bar[t] for s, bar in market.prices.items() if bar[t] is not None}
         if t:
-            cash_yesterday = ledger.accounts[CASH]
+            elapsed = (session - days[t - 1]).days
+            accrued, lent = ledger.over_night(_rate(market, t - 1), elapsed, execution)
             ledger.apply_actions(actions, days[t - 1], session)
             pending = _orders(books[t - 1], actions, market.known_actions(t - 1).to_dicts(), days[t - 1], session)
-            ledger.fill(pending, {s: bar[0] for s, bar in bars.items()}, execution)
-            elapsed = (session - days[t - 1]).days
-            ledger.post(CASH, INCOME, cash_yesterday * execution.cash_rate_annual * elapsed / 360)
+            ledger.fill(pending, {s: bar[0] for s, bar in bars.items()}, execution, short_sales)
+            ledger.post(CASH, INCOME, accrued)
+            ledger.post(FEES, CASH, lent)
         ledger.mark({s: bar[1] for s, bar in bars.items()})
         _end_positions(ledger, actions, days[t - 1] if t else None, session, execution)
         out.append(_copy(ledger))
     return out
+
+
+def _rate(market, t: int) -> float:
+    """What cash earns from session t on: the last rate observed in the last sessions up to t, in percent."""
+    for s in range(t, max(t - market.series.max_age_sessions, -1), -1):
+        if market.rates.get(s) is not None:
+            return market.rates[s] / 100
+    return market.execution.cash_rate_annual
 
 
 def _orders(book: pl.DataFrame, now: list[dict], then: list[dict], decided: dt.date, session: dt.date) -> list[dict]:
@@ -142,7 +157,8 @@ def _end_positions(
         if delisted and (today or ledger.without_bar[symbol]):
             ledger.end(symbol, delisted[-1]["value"])
         elif ledger.without_bar[symbol] >= execution.write_off_sessions:
-            ledger.end(symbol, execution.delisting_return)
+            # nobody recorded that a short made money
+            ledger.end(symbol, execution.delisting_return if ledger.shares[symbol] > 0 else 0.0)
 
 
 def _copy(ledger: Ledger) -> Ledger:
