@@ -1,0 +1,68 @@
+"""The account and its attribution over books that were walked through markets in which everything happens."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configs.settings import Market as Adjustment
+from feature_store.decision_time import DecisionClock
+from feature_store.schemas.market import BARS
+from quant_assets.backtest.attribution import attribution
+from quant_assets.backtest.checks import account_closes, attribution_closes
+from quant_assets.backtest.pnl import pnl
+from quant_assets.market.adjustment import adjusted_bars
+from quant_assets.risk.factor_model import returns_of_factors, specific_returns
+from tests.execution.markets import DAYS, Market, Mode, random_market
+
+CLOCK = DecisionClock(30)
+NO_BARS = BARS.empty()
+LAST = 8
+
+
+def two(books: list[pl.DataFrame], t: int) -> pl.DataFrame:
+    """The session's rows and those of the one before."""
+    return pl.concat(books[max(t - 1, 0) : t + 1])
+
+
+def attributed(market: Market, book: pl.DataFrame, t: int) -> pl.DataFrame:
+    """By a risk model of what the market knew on the session."""
+    bars = adjusted_bars(
+        pl.concat(market.bars(s) for s in range(t + 1)), market.known_actions(t), DAYS[: t + 1], Adjustment()
+    )
+    exposures = pl.concat(market.exposures(s) for s in range(max(t - 1, 0), t + 1))
+    factors, specific = returns_of_factors(bars, exposures, DAYS[t]), specific_returns(bars, exposures, DAYS[t])
+    return attribution(book, exposures, factors, specific, DAYS[t])
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["long_only", "dollar_neutral"])
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 100_000))
+def test_accounts_and_attributions_close_on_every_session(mode: Mode, seed: int) -> None:
+    market = random_market(seed, mode=mode)
+    main, equal_weight = market.run(LAST), market.run(LAST, book="equal_weight")
+    accounts = [pnl(two(main, t), two(equal_weight, t), two(main, t), DAYS[t]) for t in range(LAST + 1)]
+    sources = [attributed(market, two(main, t), t) for t in range(LAST + 1)]
+    for t in range(1, LAST + 1):
+        assert account_closes(accounts[t], NO_BARS, CLOCK, accounts[t - 1]) is None
+        assert attribution_closes(sources[t], NO_BARS, CLOCK, sources[t - 1]) is None
+    returns = pl.concat(accounts).filter(book="main")["return_net"]
+    assert (1 + returns.drop_nulls()).product() == pytest.approx(
+        accounts[-1].filter(book="main")["nav_usd"][0] / accounts[0].filter(book="main")["nav_usd"][0], rel=1e-12
+    )
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 100_000))
+def test_where_nothing_ends_and_nothing_is_learned_late_nothing_is_unexplained(seed: int) -> None:
+    market = random_market(seed)
+    market.actions = [a | {"known": 0} for a in market.actions if a["action"] != "delisting"]
+    main = market.run(LAST)
+    for t in range(1, LAST + 1):
+        rows = attributed(market, two(main, t), t)
+        (unexplained,) = rows.filter(source="unexplained")["pnl_usd"]
+        assert abs(unexplained) < 1e-9 * rows["nav_usd"][0]
+        assert rows.filter(source="market").height == 1
