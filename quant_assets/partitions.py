@@ -14,11 +14,12 @@ def session_partitions(start: dt.date, end: dt.date | None = None) -> dg.TimeWin
     """One partition a session from `start` to `end`; it exists from its own midnight, so Friday's is there on Friday.
 
     On a holiday the session after it is there already: the writer refuses it until it is decided. A history that ends
-    must end here too: Dagster plots the figures of the last partitions there are, and calls what lacks data missing.
+    ends here too: Dagster would call everything after it missing.
     """
     first = sessions.at_or_after(start)
     # Friday's window lasts until the next session's midnight, and must lie before the end as a whole
-    beyond = None if end is None else sessions.at_or_after(end + dt.timedelta(days=1))
+    day_after = None if end is None else sessions.at_or_after(end + dt.timedelta(days=1))
+    beyond = None if day_after is None else dt.datetime.combine(day_after, dt.time(0), NEW_YORK)
     weekdays = (first + dt.timedelta(days=i) for i in range((sessions.all_sessions()[-1] - first).days))
     holidays = [
         dt.datetime.combine(day, dt.time(0), NEW_YORK)
@@ -27,7 +28,7 @@ def session_partitions(start: dt.date, end: dt.date | None = None) -> dg.TimeWin
     ]
     return dg.TimeWindowPartitionsDefinition(
         start=dt.datetime.combine(first, dt.time(0), NEW_YORK),
-        end=None if beyond is None else dt.datetime.combine(beyond, dt.time(0), NEW_YORK),
+        end=beyond,
         fmt="%Y-%m-%d",
         cron_schedule="0 0 * * 1-5",
         timezone=str(NEW_YORK),

@@ -254,14 +254,19 @@ def test_the_schedule_ends_with_the_history(usual: Profile) -> None:
 
 
 @pytest.mark.parametrize("end", [dt.date(2017, 1, 13), dt.date(2017, 1, 15), dt.date(2016, 12, 23), LAST])
-def test_a_history_that_ends_has_no_later_partition(end: dt.date) -> None:
+def test_a_history_that_has_ended_has_no_later_partition(end: dt.date) -> None:
     ended = session_partitions(START, end)
     last = str(sessions.at_or_before(end))
-    for now in (at(end, 12), at(dt.date(2018, 6, 1))):
-        assert ended.get_partition_keys(current_time=now)[-1] == last
-    week_before = at(end - dt.timedelta(days=7), 12)
-    assert ended.get_partition_keys(current_time=week_before) == PARTITIONS.get_partition_keys(current_time=week_before)
+    assert ended.get_partition_keys()[-1] == last
     assert not ended.has_partition_key(str(sessions.at_or_after(end + dt.timedelta(days=1))))
+
+
+def test_until_its_end_a_history_goes_on_like_any_other() -> None:
+    ends = dt.date(2034, 6, 30)
+    going, usual = session_partitions(START, ends), session_partitions(START)
+    for now in (at(dt.date(2026, 1, 16), 12), at(ends, 12)):
+        assert going.get_partition_keys(current_time=now) == usual.get_partition_keys(current_time=now)
+    assert going.get_partition_keys(current_time=at(dt.date(2034, 8, 1)))[-1] == str(ends)
 
 
 def test_by_default_the_schedule_ticks_at_nine_in_new_york(loaded: dg.Definitions) -> None:
