@@ -16,7 +16,7 @@ class History(Settings):
 
     start: dt.date = Field(description="first session; nothing earlier is an input")
     hold_out: dt.date | None = Field(None, description="reports show nothing from here on without --final")
-    end: dt.date | None = Field(None, description="last session that backfills use by default")
+    end: dt.date | None = Field(None, description="last session; null where the history goes on with the calendar")
 
     @model_validator(mode="after")
     def _in_order(self) -> "History":

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -28,7 +29,7 @@ from feature_store.hashing import content_hash
 from feature_store.index import Index, StoredPartition
 from feature_store.layout import FOOTER, Layout, read_footer
 
-STAGING_THREADS = 2
+THREADS = 2
 STEPS = ("staged", "pending", "linked", "renamed", "synced", "done")
 
 
@@ -91,10 +92,19 @@ class Writer:
             StoreError: the disk is full, or the same fingerprint gave another content.
         """
         frames = validated(dataset, [(p.session, p.frame) for p in partitions])
-        announced = [
-            self._describe(dataset, partition, frame) for partition, frame in zip(partitions, frames, strict=True)
-        ]
-        _refuse_repeated_sessions(dataset, announced)
+        # hashing, encoding and syncing hold no lock of Python
+        with ThreadPoolExecutor(THREADS) as pool:
+            announced = list(pool.map(partial(self._describe, dataset), partitions, frames))
+            _refuse_repeated_sessions(dataset, announced)
+            return self._store(dataset, announced, frames, pool)
+
+    def _store(
+        self,
+        dataset: Dataset,
+        announced: Sequence[StoredPartition],
+        frames: Sequence[pl.DataFrame],
+        pool: ThreadPoolExecutor,
+    ) -> list[StoredPartition]:
         staged: list[Path] = []
         try:
             with self.locked(dataset.name):
@@ -106,8 +116,7 @@ class Writer:
                 if not group:
                     return [p for p, _ in resolved]
                 new = [(p, f) for (p, is_new), f in zip(resolved, frames, strict=True) if is_new]
-                with ThreadPoolExecutor(STAGING_THREADS) as pool:  # encoding and syncing wait on no lock of Python
-                    waiting = [pool.submit(self._stage, partition, frame) for partition, frame in new]
+                waiting = [pool.submit(self._stage, partition, frame) for partition, frame in new]
                 staged += [future.result() for future in waiting if future.exception() is None]
                 for future in waiting:
                     future.result()  # raises what went wrong, with the others' files known to the clean-up
@@ -116,7 +125,7 @@ class Writer:
                     self._index.insert_pending(connection, group)
                     self.advance(connection)
                 self._reached("pending")
-                self._publish(group, staged)
+                self._publish(group, staged, pool)
                 self._finish(group)
         except (OSError, sqlite3.OperationalError) as error:
             if _disk_is_full(error):
@@ -267,7 +276,14 @@ class Writer:
         path = self._staging_path(partition.dataset)
         # In memory first: Polars reports a full disk as a ComputeError without its number.
         encoded = io.BytesIO()
-        frame.write_parquet(encoded, compression="zstd", compression_level=1, metadata={FOOTER: partition.to_footer()})
+        # Column statistics would serve to skip row groups, and a file is one.
+        frame.write_parquet(
+            encoded,
+            compression="zstd",
+            compression_level=1,
+            statistics=False,
+            metadata={FOOTER: partition.to_footer()},
+        )
         try:
             with path.open("wb") as handle:
                 handle.write(encoded.getbuffer())
@@ -278,23 +294,21 @@ class Writer:
             raise
         return path
 
-    def _publish(self, stored: Sequence[StoredPartition], staged: Sequence[Path]) -> None:
+    def _publish(self, stored: Sequence[StoredPartition], staged: Sequence[Path], pool: ThreadPoolExecutor) -> None:
         folders: set[Path] = set()
         for partition, path in zip(stored, staged, strict=True):
             target = self._layout.generation(partition)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            folders |= _make_folder(target.parent)
             target.unlink(missing_ok=True)  # a number withdrawn by a crashed writer
             os.link(path, target)
-            folders |= {target.parent, target.parent.parent}
         self._reached("linked")
         for partition, path in zip(stored, staged, strict=True):
             part = self._layout.part(partition)
-            part.parent.mkdir(parents=True, exist_ok=True)
+            folders |= _make_folder(part.parent)
             path.replace(part)
-            folders |= {part.parent, part.parent.parent}
         self._reached("renamed")
-        for folder in sorted(folders):
-            _sync_folder(folder)
+        for _ in pool.map(_sync_folder, sorted(folders)):
+            pass  # raises what went wrong
         self._reached("synced")
 
     def _finish(self, stored: Sequence[StoredPartition]) -> None:
@@ -302,6 +316,16 @@ class Writer:
             self._index.mark_done(connection, stored)
             self.advance(connection)
         self._reached("done")
+
+
+def _make_folder(folder: Path) -> set[Path]:
+    """The folders whose entries change when a file is put into this one, which is made where there is none."""
+    changed = {folder}
+    while not folder.exists():
+        folder = folder.parent
+        changed.add(folder)
+    max(changed).mkdir(parents=True, exist_ok=True)
+    return changed
 
 
 def _sync_folder(folder: Path) -> None:

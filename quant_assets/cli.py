@@ -214,6 +214,11 @@ def _range(profile: Profile, first: str | None, last: str | None) -> tuple[dt.da
             f"--from {begin} lies before history.start {history.start} of profile {profile.name}; "
             f"--set history.start={begin}, or start there"
         )
+    if history.end is not None and end is not None and end > history.end:
+        raise UsageError(
+            f"--to {end} lies after history.end {history.end} of profile {profile.name}; "
+            f"--set history.end={end}, or end there"
+        )
     clock = DecisionClock(profile.decision_minutes_before_open)
     decided = sessions.shift(clock.session_of(dt.datetime.now(dt.UTC)), -1)
     if last and end and end > decided:

@@ -10,12 +10,16 @@ from feature_store.decision_time import NEW_YORK
 
 
 @cache
-def session_partitions(start: dt.date) -> dg.TimeWindowPartitionsDefinition:
-    """One partition a session from `start` on; it exists from its own midnight, so Friday's is there on Friday.
+def session_partitions(start: dt.date, end: dt.date | None = None) -> dg.TimeWindowPartitionsDefinition:
+    """One partition a session from `start` to `end`; it exists from its own midnight, so Friday's is there on Friday.
 
-    On a holiday the session after it is there already: the writer refuses it until it is decided.
+    On a holiday the session after it is there already: the writer refuses it until it is decided. A history that ends
+    ends here too: Dagster would call everything after it missing.
     """
     first = sessions.at_or_after(start)
+    # Friday's window lasts until the next session's midnight, and must lie before the end as a whole
+    day_after = None if end is None else sessions.at_or_after(end + dt.timedelta(days=1))
+    beyond = None if day_after is None else dt.datetime.combine(day_after, dt.time(0), NEW_YORK)
     weekdays = (first + dt.timedelta(days=i) for i in range((sessions.all_sessions()[-1] - first).days))
     holidays = [
         dt.datetime.combine(day, dt.time(0), NEW_YORK)
@@ -24,6 +28,7 @@ def session_partitions(start: dt.date) -> dg.TimeWindowPartitionsDefinition:
     ]
     return dg.TimeWindowPartitionsDefinition(
         start=dt.datetime.combine(first, dt.time(0), NEW_YORK),
+        end=beyond,
         fmt="%Y-%m-%d",
         cron_schedule="0 0 * * 1-5",
         timezone=str(NEW_YORK),

@@ -28,7 +28,9 @@ def daily_schedule(job: UnresolvedAssetJobDefinition, profile: Profile) -> dg.Sc
         opens_on = (tick + dt.timedelta(minutes=profile.decision_minutes_before_open)).date()
         if not sessions.is_session(opens_on):
             return dg.SkipReason(f"{opens_on} is not a trading day")
-        session = sessions.shift(opens_on, -1).isoformat()
-        return dg.RunRequest(run_key=session, partition_key=session)
+        session = sessions.shift(opens_on, -1)
+        if profile.history.end is not None and session > profile.history.end:
+            return dg.SkipReason(f"{session} lies after history.end {profile.history.end} of profile {profile.name}")
+        return dg.RunRequest(run_key=session.isoformat(), partition_key=session.isoformat())
 
     return daily

@@ -49,7 +49,7 @@ def to_dagster(asset: SessionAsset, profile: Profile) -> dg.AssetsDefinition:
 def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> dg.AssetsDefinition:
     @dg.asset(
         key=asset.name.split("/"),
-        partitions_def=session_partitions(profile.history.start),
+        partitions_def=session_partitions(profile.history.start, profile.history.end),
         # session to session: a trailing mapping would make Dagster widen a selected range downstream (ADR 7)
         deps=[name.split("/") for name in _windows(asset, profile)],
         backfill_policy=dg.BackfillPolicy.single_run(),

@@ -93,7 +93,7 @@ def test_every_dataset_is_an_asset_under_its_slice(loaded: dg.Definitions) -> No
         assert spec.group_name == asset.dataset.slice
         assert spec.kinds == {"parquet", "polars", asset.kind}
         assert spec.owners == ["team:quant"]
-        assert spec.partitions_def == session_partitions(FIRST)
+        assert spec.partitions_def == session_partitions(FIRST, LAST)
         assert {dep.asset_key for dep in spec.deps} == {key_of(w.dataset.name) for w in asset.inputs.values()}
         assert spec.description.startswith(asset.dataset.description)
 
@@ -158,6 +158,8 @@ def test_a_range_leaves_metadata_on_every_partition(stored_home: Path) -> None:
 
 
 def test_dagsters_own_command_runs_one_session_on_what_is_stored(home: Path) -> None:
+    chosen = home / "asof.yaml"
+    chosen.write_text(chosen.read_text().replace(f"history.end: '{LAST}'", f"history.end: '{NEXT}'"))
     command = [str(Path(sys.executable).with_name("dagster")), "asset", "materialize"]
     command += ["-m", "quant_assets.definitions", "--select", "*", "--partition", str(NEXT)]
     environment = os.environ | {"ASOF_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
@@ -195,6 +197,7 @@ def test_an_asset_says_how_far_back_it_reads(loaded: dg.Definitions) -> None:
     assert specs["market/bars"].metadata["reads"] == ""
 
 
+@pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources`:DeprecationWarning")  # Dagster's own use of it
 @pytest.mark.parametrize("start", [FIRST, dt.date(2016, 12, 12)])
 def test_a_range_launched_in_the_ui_is_that_range_for_every_asset(loaded: dg.Definitions, start: dt.date) -> None:
     asked = [str(day) for day in sessions.between(start, sessions.shift(start, 5))]
@@ -217,7 +220,8 @@ def ticks(schedule: dg.ScheduleDefinition, first: dt.date, last: dt.date) -> Ite
 
 @pytest.mark.parametrize("minutes", [30, 90, 600, 900])
 def test_the_schedule_runs_each_session_once_at_its_decision_time(usual: Profile, minutes: int) -> None:
-    profile = usual.model_copy(update={"decision_minutes_before_open": minutes})
+    history = usual.history.model_copy(update={"end": None})
+    profile = usual.model_copy(update={"decision_minutes_before_open": minutes, "history": history})
     job = dg.define_asset_job("all_assets")
     schedule, clock = daily_schedule(job, profile), DecisionClock(minutes)
     first, last = dt.date(2016, 11, 1), dt.date(2017, 4, 3)  # two changes of the clocks, five holidays
@@ -237,6 +241,32 @@ def test_the_schedule_runs_each_session_once_at_its_decision_time(usual: Profile
     assert requested == decided
     holidays = ["2016-11-24", "2016-12-26", "2017-01-02", "2017-01-16", "2017-02-20"]
     assert skipped == [f"{day} is not a trading day" for day in holidays]
+
+
+def test_the_schedule_ends_with_the_history(usual: Profile) -> None:
+    schedule = daily_schedule(dg.define_asset_job("all_assets"), usual)
+    ends = usual.history.end
+    assert ends is not None
+    after = {day: sessions.shift(ends, day) for day in (1, 2)}
+    asked = [schedule(dg.build_schedule_context(scheduled_execution_time=at(day, 9))) for day in after.values()]
+    assert asked[0].partition_key == str(ends)
+    assert asked[1].skip_message == f"{after[1]} lies after history.end {ends} of profile demo"
+
+
+@pytest.mark.parametrize("end", [dt.date(2017, 1, 13), dt.date(2017, 1, 15), dt.date(2016, 12, 23), LAST])
+def test_a_history_that_has_ended_has_no_later_partition(end: dt.date) -> None:
+    ended = session_partitions(START, end)
+    last = str(sessions.at_or_before(end))
+    assert ended.get_partition_keys()[-1] == last
+    assert not ended.has_partition_key(str(sessions.at_or_after(end + dt.timedelta(days=1))))
+
+
+def test_until_its_end_a_history_goes_on_like_any_other() -> None:
+    ends = dt.date(2034, 6, 30)
+    going, usual = session_partitions(START, ends), session_partitions(START)
+    for now in (at(dt.date(2026, 1, 16), 12), at(ends, 12)):
+        assert going.get_partition_keys(current_time=now) == usual.get_partition_keys(current_time=now)
+    assert going.get_partition_keys(current_time=at(dt.date(2034, 8, 1)))[-1] == str(ends)
 
 
 def test_by_default_the_schedule_ticks_at_nine_in_new_york(loaded: dg.Definitions) -> None:
