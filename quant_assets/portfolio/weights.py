@@ -83,7 +83,8 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
     """The programme over one horizon, cash included.
 
     Long only, a stock is expected to earn cash, its premium (the returns at which the benchmark is optimal, or
-    `market_premium_annual`), its alpha and its tilt; industries keep to bands around the benchmark. Dollar neutral
+    `market_premium_annual`), its alpha and its tilt; an industry's weight keeps to a band around the benchmark's share
+    of what is invested. Dollar neutral
     there is no premium, and the bands lie around 0. A short costs its fee and the interest that its proceeds, which lie
     with the lender, do not earn.
     """
@@ -102,7 +103,9 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
         premium = settings.market_premium_annual * years
     industries = sorted(set(names.industry))
     bands = _membership(names.industry, industries)
-    centre = np.zeros(len(industries)) if neutral else bands @ names.benchmark
+    if not neutral:
+        # of what is invested, so that holding cash is no bet against every industry
+        bands = sparse.csr_array(bands.toarray() - (bands @ names.benchmark)[:, None])
     width = np.array([outlook.bands.get(industry, settings.industry_band) for industry in industries])
     least = -settings.short_cap if neutral else 0.0
     return Problem(
@@ -124,8 +127,8 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
         turnover_cap=settings.turnover_cap,
         forced=names.leaves,
         bands=bands,
-        band_lower=centre - width,
-        band_upper=centre + width,
+        band_lower=-width,
+        band_upper=width,
         band_names=tuple(f"industry:{industry}" for industry in industries),
         volatility_cap=outlook.volatility_target_annual * math.sqrt(years),
         volatility_penalty=settings.volatility_penalty,

@@ -96,9 +96,15 @@ def test_a_premium_of_the_settings_takes_the_place_of_the_implied_returns() -> N
 def test_bands_lie_around_the_benchmark_and_are_those_of_the_views_where_there_are_any() -> None:
     problem = programme(NAMES, OUTLOOK, Portfolio(industry_band=0.05))
     assert problem.band_names == ("industry:Energy", "industry:Materials", "industry:Utilities")
-    assert problem.bands.toarray().tolist() == [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]]
-    assert problem.band_lower == pytest.approx(np.array([0.48, 0.2, 0.2]))
-    assert problem.band_upper == pytest.approx(np.array([0.52, 0.3, 0.3]))
+    # half of the benchmark is Energy: half of whatever is invested is no bet
+    assert problem.bands.toarray().tolist() == [
+        [0.5, 0.5, -0.5, -0.5, -0.5],
+        [-0.25, -0.25, 0.75, 0.75, -0.25],
+        [-0.25, -0.25, -0.25, -0.25, 0.75],
+    ]
+    assert problem.bands @ (0.3 * NAMES.benchmark) == pytest.approx(np.zeros(3))
+    assert problem.band_upper == pytest.approx(np.array([0.02, 0.05, 0.05]))
+    assert problem.band_lower == pytest.approx(-problem.band_upper)
 
 
 def test_the_target_is_a_cap_over_the_horizon_that_may_be_exceeded_at_a_price() -> None:
@@ -135,8 +141,8 @@ def test_implied_returns_of_one_name_are_its_variance_times_aversion() -> None:
 
 
 def test_what_the_programme_said_is_told_limit_by_limit() -> None:
-    settings = Portfolio(weight_cap=0.4, turnover_cap=0.6, industry_band=0.3, cash_floor=0.02, volatility_penalty=0.05)
-    asked = programme(NAMES, OUTLOOK, settings)
+    settings = Portfolio(weight_cap=0.4, turnover_cap=0.6, industry_band=0.3, cash_floor=0.02, volatility_penalty=0.001)
+    asked = programme(NAMES, replace(OUTLOOK, volatility_target_annual=0.08), settings)
     solution = solve(asked)
     said = json.loads(json.dumps(describe(asked, solution, settings), allow_nan=False))
     w, limits = solution.weights, told(said["limits"])
@@ -159,20 +165,20 @@ def test_what_the_programme_said_is_told_limit_by_limit() -> None:
     assert (limits["cash_floor"]["lower"], limits["cash_floor"]["upper"]) == (0.02, None)
     assert limits["gross"]["value"] == pytest.approx(w.sum())
     assert (limits["net"]["lower"], limits["net"]["upper"], limits["net"]["violation"]) == (None, None, 0.0)
-    assert limits["industry:Energy"]["value"] == pytest.approx(w[0] + w[1])
-    assert limits["industry:Energy"]["upper"] == pytest.approx(0.52)
+    assert limits["industry:Energy"]["value"] == pytest.approx(w[0] + w[1] - 0.5 * w.sum())
+    assert limits["industry:Energy"]["upper"] == pytest.approx(0.02)
     annual = np.sqrt(w @ spelled_out() @ w / YEARS)
     assert limits["volatility"]["value"] == pytest.approx(annual)
-    assert limits["volatility"]["upper"] == pytest.approx(0.12)
-    assert limits["volatility"]["violation"] == pytest.approx(annual - 0.12)
+    assert limits["volatility"]["upper"] == pytest.approx(0.08)
+    assert limits["volatility"]["violation"] == pytest.approx(annual - 0.08)
     assert limits["volatility"]["violation"] > 0.005
     assert [name for name, row in limits.items() if row["relaxed"]] == ["volatility"]
     assert said["terms"] == pytest.approx(objective_terms(asked, w))
     assert said["controls"] == {
         "risk_aversion": 8.0,
         "turnover_cap": 0.6,
-        "volatility_target_annual": pytest.approx(0.12),
-        "volatility_penalty": 0.05,
+        "volatility_target_annual": pytest.approx(0.08),
+        "volatility_penalty": 0.001,
         "turnover_penalty": 5e-4,
         "impact_multiple": 1.0,
     }
