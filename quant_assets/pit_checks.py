@@ -6,8 +6,9 @@ once more inside a range whose inputs after a random session are scrambled: the 
 
 import contextlib
 import datetime as dt
+import inspect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,18 +86,27 @@ class Judge:
         return verdicts
 
     def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
-        """The asset's own checks of each session: over its rows, its bars and the rows of the session before."""
-        verdicts = []
-        for partition in partitions if asset.checks else []:
-            s = partition.session
-            rows = self._runner.store.read(asset.dataset, s, first=s, last=s)
-            bars = self._runner.store.read("market/bars", s, first=s, last=s)
-            earlier = sessions.shift(s, -1)
-            before = self._runner.store.read(asset.dataset, earlier, first=earlier, last=earlier)
-            for name, check in asset.checks.items():
-                wrong = check(rows, bars, self._runner.calculation.clock, before)
-                verdicts.append(Verdict(s, name, wrong is None, wrong or ""))
-        return verdicts
+        """The asset's own checks of each session: over its rows and what else each asks for by name."""
+        return [
+            Verdict(partition.session, name, wrong is None, wrong or "")
+            for partition in (partitions if asset.checks else [])
+            for name, wrong in self._judged(asset, partition.session).items()
+        ]
+
+    def _judged(self, asset: SessionAsset, session: dt.date) -> dict[str, str | None]:
+        """What is wrong with the session by check, each called with `bars`, `clock` or `before` if it names them."""
+        earlier = sessions.shift(session, -1)
+        read = self._runner.store.read
+        offered: dict[str, Callable[[], object]] = {
+            "bars": lambda: read("market/bars", session, first=session, last=session),
+            "clock": lambda: self._runner.calculation.clock,
+            "before": lambda: read(asset.dataset, earlier, first=earlier, last=earlier),
+        }
+        rows = read(asset.dataset, session, first=session, last=session)
+        return {
+            name: check(rows, **{n: offered[n]() for n in inspect.signature(check).parameters if n in offered})
+            for name, check in asset.checks.items()
+        }
 
     def recompute(self, asset: SessionAsset, session: dt.date) -> Verdict | None:
         """Compute one stored session alone, from what was known at it; None where it is stale and cannot be judged."""

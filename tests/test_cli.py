@@ -297,9 +297,9 @@ def test_certify_finds_a_function_that_no_longer_gives_what_is_stored(
 
         return replace(asset, function=other)
 
-    (asset,) = (a for a in all_assets() if a.name == "risk/covariance")
+    (asset,) = (a for a in all_assets() if a.name == "risk/cost_parameters")
     monkeypatch.setattr(certify, "all_assets", lambda: [off(asset, asset.function)])
-    answer = asof(home, "certify", "--sessions", 2, "--select", "risk/covariance")
+    answer = asof(home, "certify", "--sessions", 2, "--select", "risk/cost_parameters")
     assert answer.code == 1
     assert "computed alone" in " ".join(answer.out.split())
 

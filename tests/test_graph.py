@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.execution import BOOKS
 from quant_assets.graph import all_assets, as_text
 from quant_assets.windows import SessionAsset
 
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 # left to right; a slice reads what stands left of it or itself, and what projects the book reads the book
-SLICES = ("market", "features", "regimes", "alpha", "risk", "execution", "portfolio", "backtest")
+SLICES = ("market", "features", "regimes", "risk", "alpha", "portfolio", "execution", "backtest")
 
 # -- known values ------------------------------------------------------------------------------------------------------
 
@@ -37,13 +38,15 @@ def test_an_asset_comes_after_everything_that_it_reads(asset: SessionAsset) -> N
 
 @pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
 def test_a_slice_reads_what_stands_left_of_it(asset: SessionAsset) -> None:
-    slices = {window.dataset.slice for window in asset.inputs.values()}
+    read = {window.dataset.name for window in asset.inputs.values()}
+    slices = {name.split("/")[0] for name in read - {"execution/book"}}
     assert all(SLICES.index(name) <= SLICES.index(asset.dataset.slice) for name in slices)
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_but_the_book_carries_its_own_past() -> None:
-    assert [asset.name for asset in all_assets() if asset.kind == "path"] == ["execution/book"]
+def test_nothing_but_the_books_carries_its_own_past() -> None:
+    books = {dataset.name for dataset in BOOKS.values()}
+    assert {asset.name for asset in all_assets() if asset.kind == "path"} == books
     assert not [a.name for a in all_assets() if a.name in {w.dataset.name for w in a.inputs.values()}]

@@ -116,7 +116,10 @@ UNIVERSE = Dataset(
     columns=(
         SYMBOL,
         Column(
-            "tradable", pl.Boolean(), "flag", "has a bar on the session, above the price and liquidity floors",
+            "tradable",
+            pl.Boolean(),
+            "flag",
+            "has a bar on the session, above the price and liquidity floors",
             nullable=False,
         ),
         Column("has_bar", pl.Boolean(), "flag", "has a bar on the session", nullable=False),

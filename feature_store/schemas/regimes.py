@@ -19,13 +19,16 @@ HMM_FITS = Dataset(
     name="regimes/hmm_fits",
     key=("model", "industry", "state"),
     version=2,
-    description="Gaussian HMMs of each industry in force on the session; states ordered by the mean of the first signal.",
+    description="Gaussian HMMs of industries in force on the session; states ordered by the mean of the first signal.",
     columns=(
         key("model", "trend or volatility"),
         INDUSTRY,
         key("state", "0 is the worst trend, or the calmest", pl.Int32()),
         Column("fit_session", pl.Date(), "session", "the refit these parameters come from", nullable=False),
-        *(number(f"mean_{d}", "of the signal", "of the state; null beyond the last signal") for d in range(MAX_SIGNALS)),
+        *(
+            number(f"mean_{d}", "of the signal", "of the state; null beyond the last signal")
+            for d in range(MAX_SIGNALS)
+        ),
         *(
             number(f"variance_{d}", "of the signal, squared", "of the state; null beyond the last signal", above=0)
             for d in range(MAX_SIGNALS)
@@ -69,12 +72,8 @@ MARKET_REGIME = Dataset(
     key=(),
     description="The market's regime by thresholds on trailing figures.",
     columns=(
-        Column(
-            "trend", pl.String(), "word", "null where its figures are", one_of=TREND_STATES_IN_ORDER
-        ),
-        Column(
-            "volatility", pl.String(), "word", "null where its figures are", one_of=VOLATILITY_STATES_IN_ORDER
-        ),
+        Column("trend", pl.String(), "word", "null where its figures are", one_of=TREND_STATES_IN_ORDER),
+        Column("volatility", pl.String(), "word", "null where its figures are", one_of=VOLATILITY_STATES_IN_ORDER),
         Column("systemic", pl.Boolean(), "flag", "industries move together more than the threshold"),
     ),
 )

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 import polars as pl
@@ -12,6 +12,8 @@ from quant_assets.backtest.figures import INK
 # a figure with its sign, unit and thousands, as a table shows it
 NUMBER = re.compile(r"[+−-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?( ?(%|bp|x|USD|sessions))?")
 MISSING = "–"
+
+Part = str | pl.DataFrame | go.Figure  # a sentence, a table, a figure
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --soft: #666; --ground: #fff; --line: #ddd; --band: #f6f6f6; }
@@ -26,12 +28,12 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1.2rem;
   background: var(--band); border-radius: 6px; }
 dt { color: var(--soft); }
 dd { margin: 0; }
-.wide { overflow-x: auto; }
+section > p { margin: 0.6rem 0; color: var(--soft); }
+.wide { overflow-x: auto; margin-bottom: 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.9rem 0.25rem 0; text-align: left; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; }
 th.number, td.number { text-align: right; padding: 0.25rem 0 0.25rem 0.9rem; }
-p.nothing { color: var(--soft); }
 @media print { body { max-width: none; } section { break-inside: avoid; } }
 """
 
@@ -48,22 +50,23 @@ dark.addEventListener("change", paint);
 """
 
 
-def page(
-    title: str, header: Mapping[str, str], tables: Mapping[str, pl.DataFrame], figures: Mapping[str, go.Figure]
-) -> str:
+def page(title: str, header: Mapping[str, str], sections: Mapping[str, Sequence[Part]]) -> str:
     """The whole page as text; the same content gives the same text.
 
     Args:
         title: of the page, as plain text, like every word of the other arguments.
         header: what a reader must know first, by label.
-        tables: by heading. A column is aligned right if it is numeric, or if every text in it reads as a number
-            ("1,204", "−3.1 %"); floats are shown with four significant digits or, from 1,000 on, as whole numbers, so
-            pass text where that does not do. Missing is shown as a dash.
-        figures: by heading, below the tables.
+        sections: by heading, what stands below it. A table's column is aligned right if it is numeric, or if every text
+            in it reads as a number ("1,204", "−3.1 %"); floats are shown with four significant digits or, from 1,000
+            on, as whole numbers, so pass text where that does not do. Missing is shown as a dash.
     """
-    sections = [*(_section(name, _table(frame)) for name, frame in tables.items())]
-    for i, (name, figure) in enumerate(figures.items()):
-        sections.append(_section(name, _figure(figure, f"figure-{i}", whole=i == 0)))
+    shown, n_figures = [], 0
+    for heading, parts in sections.items():
+        body = []
+        for part in parts:
+            body.append(_shown_part(part, n_figures))
+            n_figures += isinstance(part, go.Figure)
+        shown.append(f"<section>\n<h2>{html.escape(heading)}</h2>\n{''.join(body)}\n</section>\n")
     facts = "\n".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in header.items())
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -78,18 +81,22 @@ def page(
 <dl>
 {facts}
 </dl>
-{"".join(sections)}{f"<script>{SCRIPT}</script>" if figures else ""}
+{"".join(shown)}{f"<script>{SCRIPT}</script>" if n_figures else ""}
 </body>
 </html>
 """
 
 
-def _section(heading: str, body: str) -> str:
-    return f"<section>\n<h2>{html.escape(heading)}</h2>\n{body}\n</section>\n"
+def _shown_part(part: Part, n_figures: int) -> str:
+    """A part of a section below `n_figures` figures; the first figure brings the library along."""
+    if isinstance(part, str):
+        return f"<p>{html.escape(part)}</p>"
+    if isinstance(part, pl.DataFrame):
+        return _table(part)
+    return _figure(part, f"figure-{n_figures}", whole=n_figures == 0)
 
 
 def _figure(figure: go.Figure, name: str, whole: bool) -> str:
-    """The figure's part of the page; the first brings the library along."""
     text: str = figure.to_html(
         full_html=False,
         include_plotlyjs=whole,
@@ -103,7 +110,7 @@ def _figure(figure: go.Figure, name: str, whole: bool) -> str:
 
 def _table(frame: pl.DataFrame) -> str:
     if frame.is_empty():
-        return '<p class="nothing">No rows.</p>'
+        return '<p>No rows.</p>'
     kinds = ['class="number"' if _is_number(column) else "" for column in frame]
     head = "".join(_cell("th", kind, name) for kind, name in zip(kinds, frame.columns, strict=True))
     rows = ("".join(_cell("td", k, _shown(v)) for k, v in zip(kinds, row, strict=True)) for row in frame.iter_rows())

@@ -1,20 +1,29 @@
-"""Volatility regimes of industries: weekly fits, forward filter."""
+"""Regimes of industries and of the market: weekly fits, forward filters, thresholds, and their fusion."""
 
-from feature_store.schemas.features import INDUSTRY_RETURNS
-from feature_store.schemas.regimes import HMM_FITS, VOLATILITY_STATES
-from quant_assets.regimes.hmm import hmm_fits, volatility_states
+from feature_store.schemas.features import INDUSTRY_FEATURES, MARKET_FEATURES
+from feature_store.schemas.regimes import HMM_FITS, MARKET_REGIME, STATES, TREND_STATES, VOLATILITY_STATES
+from quant_assets.regimes.checks import probabilities_sum_to_one
+from quant_assets.regimes.fusion import smoothing_sessions, states
+from quant_assets.regimes.industry_states import SIGNAL_COLUMNS, hmm_fits, trend_states, volatility_states
+from quant_assets.regimes.market_regime import market_regime
 from quant_assets.windows import SessionAsset, fit, per_session, same, trailing
 
+SIGNALS = trailing(INDUSTRY_FEATURES, lambda p: p.regimes.lookback_sessions, SIGNAL_COLUMNS)
+CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
+
 ASSETS: list[SessionAsset] = [
-    fit(
-        HMM_FITS,
-        hmm_fits,
-        {"returns": trailing(INDUSTRY_RETURNS, lambda p: p.regimes.lookback_sessions)},
-        refit="weekly",
-    ),
+    fit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly"),
+    per_session(TREND_STATES, trend_states, {"features": SIGNALS, "fits": same(HMM_FITS)}, checks=CHECKS),
+    per_session(VOLATILITY_STATES, volatility_states, {"features": SIGNALS, "fits": same(HMM_FITS)}, checks=CHECKS),
+    per_session(MARKET_REGIME, market_regime, {"features": same(MARKET_FEATURES)}),
     per_session(
-        VOLATILITY_STATES,
-        volatility_states,
-        {"returns": trailing(INDUSTRY_RETURNS, lambda p: p.regimes.lookback_sessions), "fits": same(HMM_FITS)},
+        STATES,
+        states,
+        {
+            "trend": trailing(TREND_STATES, lambda p: smoothing_sessions(p.regimes)),
+            "volatility": trailing(VOLATILITY_STATES, lambda p: smoothing_sessions(p.regimes)),
+            "market": trailing(MARKET_REGIME, lambda p: smoothing_sessions(p.regimes)),
+        },
+        checks=CHECKS,
     ),
 ]

@@ -1,36 +1,32 @@
-"""Volatility regimes of industries: Gaussian hidden Markov models, fitted by hmmlearn and filtered forward by us."""
+"""Gaussian hidden Markov models: fitted by hmmlearn, filtered forward by us."""
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from hmmlearn.base import ConvergenceMonitor
 from hmmlearn.hmm import GaussianHMM
 from numba import njit
+from numpy.typing import NDArray
 
-from configs.settings import Regimes
-from feature_store.schemas.regimes import HMM_FITS, VOLATILITY_STATES
-from quant_assets.features.panel import Array, panel, window, window_sessions
+Array = NDArray[np.float64]
 
-PERCENT = 100.0  # EM on raw daily returns is swamped by its own variance prior (reference/README.md)
 PERSISTENCE = 0.95  # where EM starts: states last 20 sessions
-SMOOTHING = 5  # sessions of |return| that sort the observations into starting states
 PSEUDO_TRANSITIONS = 0.5  # per pair of states: no transition is impossible because a window did not show it
+ROUNDING = 1e-9  # a deviation of less, relative to the largest value, is noise of the arithmetic
 
 
 @dataclass(frozen=True)
 class HmmFit:
-    """A one-dimensional Gaussian hidden Markov model of K states, calmest first.
+    """A Gaussian hidden Markov model of K states and D signals; states ordered by the mean of the first signal.
 
     Attributes:
-        mean, variance: (K,) percent, percent squared, per session.
+        mean, variance: (K, D), units of the signals, and squared.
         initial: (K,) stationary probabilities of `transition`, since a window begins anywhere in a state's life.
         transition: (K, K), rows sum to 1; [i, j] is P(j at t+1 | i at t).
-        log_likelihood: nats, of the returns it was fitted to.
+        log_likelihood: nats, of the signals it was fitted to, under exactly these parameters.
         converged: False where EM reached its last iteration first.
-        n_iterations: of EM.
+        n_iterations: of EM, from the start that won.
     """
 
     mean: Array
@@ -40,6 +36,9 @@ class HmmFit:
     log_likelihood: float
     converged: bool
     n_iterations: int
+
+
+# -- the filter --------------------------------------------------------------------------------------------------------
 
 
 def filter_states(log_likelihood: Array, transition: Array, initial: Array) -> Array:
@@ -66,10 +65,29 @@ def log_likelihood(log_density: Array, transition: Array, initial: Array) -> flo
     return float(_checked_filter(log_density, transition, initial)[1].sum())
 
 
-def log_density(returns: Array, mean: Array, variance: Array) -> Array:
-    """(T, K) Gaussian log density of (T,) returns under K states; zeros where a return is NaN."""
-    density = -0.5 * (np.log(2 * np.pi * variance) + (returns[:, None] - mean) ** 2 / variance)
-    return np.where(np.isnan(returns)[:, None], 0.0, density)
+def log_density(signals: Array, mean: Array, variance: Array) -> Array:
+    """(T, K) log density of (T, D) signals under K states with diagonal covariance; zeros where any signal is NaN."""
+    density: Array = _log_density(*(np.ascontiguousarray(x, dtype=np.float64) for x in (signals, mean, variance)))
+    return density
+
+
+def last_states(signals: Array, mean: Array, variance: Array, transition: Array, initial: Array) -> Array:
+    """Filtered probabilities after the last observation of N series, each under its own model.
+
+    Args:
+        signals: (N, T, D); a session with a NaN moves the probabilities by the transition alone.
+        mean, variance: (N, K, D).
+        transition: (N, K, K).
+        initial: (N, K).
+
+    Returns:
+        (N, K); a series' row depends on nothing of the others.
+    """
+    _require_stochastic(transition)
+    probabilities: Array = _last_states(
+        *(np.ascontiguousarray(x, dtype=np.float64) for x in (signals, mean, variance, transition, initial))
+    )
+    return probabilities
 
 
 def _checked_filter(log_likelihood: Array, transition: Array, initial: Array) -> tuple[Array, Array]:
@@ -115,40 +133,85 @@ def _filter(log_likelihood: Array, transition: Array, initial: Array) -> tuple[A
     return filtered, evidence
 
 
-def fit(
-    returns: Array, n_states: int, max_iterations: int = 200, tolerance: float = 1e-3, variance_floor: float = 0.01
-) -> HmmFit:
-    """Gaussian hidden Markov model of one series by EM, from a start that the data fixes.
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _log_density(signals: Array, mean: Array, variance: Array) -> Array:
+    (n, d), k = signals.shape, len(mean)
+    density = np.zeros((n, k))
+    for t in range(n):
+        if np.isnan(signals[t]).any():
+            continue
+        for j in range(k):
+            for i in range(d):
+                gap = signals[t, i] - mean[j, i]
+                density[t, j] -= 0.5 * (np.log(2 * np.pi * variance[j, i]) + gap * gap / variance[j, i])
+    return density
 
-    The observations are sorted by their trailing mean |return| into `n_states` groups of equal size, whose moments
-    start the states. The variance of each state is shrunk by one pseudo-observation of the sample variance, so that no
-    state can collapse on a single return.
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _last_states(signals: Array, mean: Array, variance: Array, transition: Array, initial: Array) -> Array:
+    last = np.empty(initial.shape)
+    for i in range(len(signals)):
+        density = _log_density(signals[i], mean[i], variance[i])
+        last[i] = _filter(density, transition[i], initial[i])[0][-1]
+    return last
+
+
+# -- the fit -----------------------------------------------------------------------------------------------------------
+
+
+def fit(
+    signals: Array,
+    n_states: int,
+    max_iterations: int = 100,
+    tolerance: float = 1e-2,
+    variance_floor: float = 1e-3,
+    random_starts: int = 0,
+    rng: np.random.Generator | None = None,
+) -> HmmFit:
+    """Gaussian hidden Markov model with diagonal covariances by EM: the best of several starts.
+
+    The first start is fixed by the data: the observations, sorted by the first signal, fall into `n_states` groups of
+    equal size, whose moments start the states. Every other start takes as many observations drawn by `rng` for its
+    means and the variance of the whole. The highest log likelihood wins; starts that end within `tolerance` of each
+    other have found the same, and the first of them is kept.
+
+    No state can collapse on a few observations: each variance is shrunk by one pseudo-observation of the signal's own
+    variance, and raised to the floor.
 
     Args:
-        returns: (T,) percent per session, without NaN.
+        signals: (T, D), or (T,) for one signal, without NaN.
         n_states: K.
         max_iterations: of EM; reaching it is reported in `converged`.
         tolerance: EM ends when the log likelihood moves by less, nats.
-        variance_floor: percent squared; smaller variances are raised to it.
+        variance_floor: share of each signal's variance; smaller variances of a state are raised to it.
+        random_starts: starts beside the first.
+        rng: draws them.
 
     Returns:
-        Parameters with states ordered by variance, and the log likelihood under exactly these parameters.
+        Parameters in the units of the signals, and the log likelihood under exactly these parameters.
 
     Raises:
-        ValueError: NaN or infinite returns, or fewer than 10 a state.
+        ValueError: NaN or infinite signals, a signal that never moves, fewer than 10 observations a state, or random
+            starts without `rng`.
     """
-    _require_returns(returns, n_states)
-    model = _starting_model(returns, n_states, max_iterations, variance_floor)
-    monitor = _Monitor(tolerance, max_iterations, verbose=False)
-    model.monitor_ = monitor
-    model.fit(returns[:, None])
-    variance = np.maximum(model.covars_.reshape(n_states), variance_floor)
-    calm_first = np.argsort(variance, kind="stable")
-    mean, variance = model.means_[calm_first, 0], variance[calm_first]
-    transition = model.transmat_[np.ix_(calm_first, calm_first)]
-    initial = stationary(transition)
-    evidence = log_likelihood(log_density(returns, mean, variance), transition, initial)
-    return HmmFit(mean, variance, initial, transition, evidence, monitor.settled, monitor.iter)
+    signals = np.reshape(np.asarray(signals, dtype=np.float64), (len(signals), -1))
+    _require_observations(signals, n_states)
+    if random_starts and rng is None:
+        raise ValueError(f"{random_starts} random starts need an rng; pass np.random.default_rng(seed)")
+    # EM on raw returns is swamped by hmmlearn's own variance prior; in units of the deviation, the prior is the data's.
+    centre, scale = signals.mean(axis=0), signals.std(axis=0)
+    standardized = (signals - centre) / scale
+    starts = [_sorted_groups(standardized, n_states, variance_floor)]
+    if rng is not None:
+        starts += [_drawn(standardized, n_states, rng) for _ in range(random_starts)]
+    ended = [
+        _in_order(*_em(standardized, *start, max_iterations, tolerance), signals, centre, scale, variance_floor)
+        for start in starts
+    ]
+    best = ended[0]
+    for other in ended[1:]:
+        best = other if other.log_likelihood > best.log_likelihood + tolerance else best
+    return best
 
 
 class _Monitor(ConvergenceMonitor):  # type: ignore[misc]
@@ -171,31 +234,66 @@ class _Monitor(ConvergenceMonitor):  # type: ignore[misc]
         return self.settled
 
 
-def _starting_model(returns: Array, n_states: int, max_iterations: int, variance_floor: float) -> GaussianHMM:
-    scale = max(float(returns.var()), variance_floor)
+def _em(
+    standardized: Array, mean: Array, variance: Array, max_iterations: int, tolerance: float
+) -> tuple[GaussianHMM, _Monitor]:
+    """EM from one start; with scaled probabilities, which are three times faster, unless they underflow."""
+    try:
+        return _run(standardized, mean, variance, max_iterations, tolerance, "scaling")
+    except ValueError:  # an observation so far out that its density is 0 under every state: logarithms can tell
+        return _run(standardized, mean, variance, max_iterations, tolerance, "log")
+
+
+def _run(
+    standardized: Array, mean: Array, variance: Array, max_iterations: int, tolerance: float, implementation: str
+) -> tuple[GaussianHMM, _Monitor]:
+    n_states = len(mean)
     model = GaussianHMM(
         n_states,
         covariance_type="diag",
         n_iter=max_iterations,
         params="tmc",
         init_params="",
-        covars_prior=scale,  # with covars_weight 2: (sum of squares + scale) / (weight of the state + 1)
+        covars_prior=1.0,  # with covars_weight 2: (sum of squares + 1) / (weight of the state + 1)
         covars_weight=2.0,
         transmat_prior=1.0 + PSEUDO_TRANSITIONS,
+        implementation=implementation,
     )
-    groups = _groups(returns, n_states)
     model.startprob_ = np.full(n_states, 1.0 / n_states)
     model.transmat_ = _sticky(n_states)
-    model.means_ = np.array([[returns[group].mean()] for group in groups])
-    model.covars_ = np.array([[max(float(returns[group].var()), variance_floor)] for group in groups])
-    return model
+    model.means_ = mean.copy()
+    model.covars_ = variance
+    monitor = _Monitor(tolerance, max_iterations, verbose=False)
+    model.monitor_ = monitor
+    model.fit(standardized)
+    return model, monitor
 
 
-def _groups(returns: Array, n_states: int) -> list[Array]:
-    """Indices of the observations in groups of equal size, by trailing mean |return|, calmest first."""
-    size = np.abs(returns)
-    trailing = np.array([size[max(0, t - SMOOTHING + 1) : t + 1].mean() for t in range(len(size))])
-    return np.array_split(np.argsort(trailing, kind="stable"), n_states)
+def _in_order(
+    model: GaussianHMM, monitor: _Monitor, signals: Array, centre: Array, scale: Array, variance_floor: float
+) -> HmmFit:
+    """The fitted model in the signals' units, states by the mean of the first signal."""
+    order = np.argsort(model.means_[:, 0], kind="stable")
+    mean = centre + scale * model.means_[order]
+    variance = scale**2 * np.maximum(model._covars_[order], variance_floor)
+    transition = model.transmat_[np.ix_(order, order)]
+    initial = stationary(transition)
+    evidence = log_likelihood(log_density(signals, mean, variance), transition, initial)
+    return HmmFit(mean, variance, initial, transition, evidence, monitor.settled, monitor.iter)
+
+
+def _sorted_groups(standardized: Array, n_states: int, variance_floor: float) -> tuple[Array, Array]:
+    """(K, D) means and variances of groups of equal size, sorted by the first signal."""
+    groups = [standardized[g] for g in np.array_split(np.argsort(standardized[:, 0], kind="stable"), n_states)]
+    mean = np.array([group.mean(axis=0) for group in groups])
+    variance = np.array([np.maximum(group.var(axis=0), variance_floor) for group in groups])
+    return mean, variance
+
+
+def _drawn(standardized: Array, n_states: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """(K, D) means from different observations, and the variances of the whole."""
+    mean: Array = standardized[rng.choice(len(standardized), n_states, replace=False)]
+    return mean, np.ones_like(mean)
 
 
 def _sticky(n_states: int) -> Array:
@@ -213,91 +311,12 @@ def stationary(transition: Array) -> Array:
     return probabilities
 
 
-def hmm_fits(returns: pl.DataFrame, session: dt.date, settings: Regimes, seed: int) -> pl.DataFrame:
-    """Parameters in force from the refit `session` on, an independent fit for each industry.
-
-    Args:
-        returns: rows of INDUSTRY_RETURNS; the last `lookback_sessions` up to the session are used. Sessions on which an
-            industry has no return are left out of its series.
-        session: the refit.
-        settings: states, window and EM's limits.
-        seed: not used; the start is a function of the data.
-
-    Returns:
-        Rows of HMM_FITS, sorted by industry and state; none for an industry with fewer than `min_observations` returns.
-        A fit that stopped at EM's last iteration keeps its parameters and says `converged` = false.
-    """
-    del seed
-    seen = window(returns, session, settings.lookback_sessions).drop_nulls("log_return").sort("industry", "event_date")
-    rows: list[dict[str, object]] = []
-    for (industry,), series in seen.group_by(["industry"], maintain_order=True):
-        if len(series) >= settings.min_observations:
-            rows += _fit_rows(str(industry), series["log_return"].to_numpy() * PERCENT, session, settings)
-    return pl.DataFrame(rows, schema=_stored(HMM_FITS.schema))
+# -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def _fit_rows(industry: str, returns: Array, session: dt.date, settings: Regimes) -> list[dict[str, object]]:
-    model = fit(returns, settings.n_states, settings.max_iterations, settings.tolerance, settings.variance_floor)
-    return [
-        {
-            "event_date": session,
-            "industry": industry,
-            "state": k,
-            "fit_session": session,
-            "mean": float(model.mean[k]),
-            "variance": float(model.variance[k]),
-            "initial": float(model.initial[k]),
-            **{f"to_{j}": float(model.transition[k, j]) for j in range(settings.n_states)},
-            "log_likelihood": model.log_likelihood,
-            "converged": model.converged,
-            "n_observations": len(returns),
-        }
-        for k in range(settings.n_states)
-    ]
-
-
-def volatility_states(returns: pl.DataFrame, fits: pl.DataFrame, session: dt.date, settings: Regimes) -> pl.DataFrame:
-    """Filtered state probabilities of the session, under the parameters in force on it.
-
-    The filter starts at the stationary probabilities and walks the trailing window; a session without a return moves
-    the probabilities by the transition alone.
-
-    Args:
-        returns: rows of INDUSTRY_RETURNS; the last `lookback_sessions` up to the session are used.
-        fits: rows of HMM_FITS in force on the session.
-        session: the partition.
-        settings: `lookback_sessions`.
-
-    Returns:
-        Rows of VOLATILITY_STATES, sorted by industry, for every industry with a fit and a return in the window.
-    """
-    seen = window(returns, session, settings.lookback_sessions).drop_nulls("log_return")
-    in_force = fits.filter(pl.col("event_date") == session, pl.col("industry").is_in(seen["industry"].implode()))
-    rows: list[dict[str, object]] = []
-    if len(in_force):
-        where = panel(seen, window_sessions(session, settings.lookback_sessions), key="industry")
-        series = dict(zip(where.symbols, where.dense(seen["log_return"]).T * PERCENT, strict=True))
-        states = in_force.sort("industry", "state").partition_by("industry", maintain_order=True)
-        rows = [_state_row(series[model["industry"][0]], model, session) for model in states]
-    return pl.DataFrame(rows, schema=_stored(VOLATILITY_STATES.schema))
-
-
-def _state_row(returns: Array, model: pl.DataFrame, session: dt.date) -> dict[str, object]:
-    columns = model.to_dict(as_series=False)
-    transition = np.array([columns[f"to_{j}"] for j in range(len(model))], dtype=np.float64).T
-    density = log_density(returns, np.array(columns["mean"]), np.array(columns["variance"]))
-    today = filter_states(density, transition, np.array(columns["initial"]))[-1]
-    return {
-        "event_date": session,
-        "industry": columns["industry"][0],
-        **{f"p_{k}": float(p) for k, p in enumerate(today)},
-        "fit_session": columns["fit_session"][0],
-    }
-
-
-def _stored(schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
-    """The columns a function returns: all but the stamp."""
-    return {name: dtype for name, dtype in schema.items() if name != "known_at"}
+def moves(signals: Array) -> bool:
+    """Whether every signal of (T, D) has a spread beyond rounding."""
+    return bool((signals.std(axis=0) > ROUNDING * np.abs(signals).max(axis=0)).all())
 
 
 def _require_shapes(log_likelihood: Array, transition: Array, initial: Array) -> None:
@@ -310,7 +329,7 @@ def _require_shapes(log_likelihood: Array, transition: Array, initial: Array) ->
 
 
 def _require_stochastic(transition: Array) -> None:
-    sums = transition.sum(axis=1)
+    sums = transition.sum(axis=-1)
     if not np.allclose(sums, 1.0):
         raise ValueError(f"transition rows sum to {sums}, not 1; pass P[i, j] = P(j | i), not its transpose")
     if (transition < 0).any():
@@ -328,8 +347,11 @@ def _require_no_nan(log_likelihood: Array) -> None:
         raise ValueError(f"log_likelihood row {rows[0]} holds NaN; pass zeros where nothing was observed")
 
 
-def _require_returns(returns: Sequence[float] | Array, n_states: int) -> None:
-    if not np.isfinite(returns).all():
-        raise ValueError("returns hold NaN or infinities; drop sessions without a return before fitting")
-    if len(returns) < 10 * n_states:
-        raise ValueError(f"{len(returns)} returns cannot carry {n_states} states; pass at least {10 * n_states}")
+def _require_observations(signals: Sequence[float] | Array, n_states: int) -> None:
+    signals = np.asarray(signals)
+    if not np.isfinite(signals).all():
+        raise ValueError("signals hold NaN or infinities; drop sessions without a signal before fitting")
+    if len(signals) < 10 * n_states:
+        raise ValueError(f"{len(signals)} observations cannot carry {n_states} states; pass at least {10 * n_states}")
+    if not moves(signals):
+        raise ValueError("a signal never moves and has no states; leave it out")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from configs.settings import Alpha, Execution, Portfolio
+from configs.settings import Execution, Macro, Portfolio
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.schemas.execution import BOOK, CASH
@@ -288,17 +288,22 @@ def filling_at_the_close(
         state: pl.DataFrame | None,
         bars: pl.DataFrame,
         actions: pl.DataFrame,
-        predictions: pl.DataFrame,
-        covariance: pl.DataFrame,
-        states: pl.DataFrame,
+        combined: pl.DataFrame,
+        exposures: pl.DataFrame,
+        factor_covariance: pl.DataFrame,
+        specific_risk: pl.DataFrame,
+        cost_parameters: pl.DataFrame,
+        views: pl.DataFrame,
         universe: pl.DataFrame,
+        macro: pl.DataFrame,
         session: dt.date,
         portfolio: Portfolio,
         execution: Execution,
-        alpha: Alpha,
+        series: Macro,
     ) -> pl.DataFrame:
-        inputs = (bars, actions, predictions, covariance, states, universe)
-        rows = step(state, *inputs, session, portfolio, execution, alpha)
+        risk = (exposures, factor_covariance, specific_risk, cost_parameters)
+        inputs = (bars, actions, combined, *risk, views, universe, macro)
+        rows = step(state, *inputs, session, portfolio, execution, series)
         ordered = pl.col("order_shares").is_not_null()
         if price == "open":
             rows = rows.join(bars.filter(event_date=session).select("symbol", "open"), on="symbol", how="left")

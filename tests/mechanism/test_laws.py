@@ -20,7 +20,7 @@ from feature_store import sessions
 from feature_store.errors import MissingSessionsError
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS
 from feature_store.writers import STEPS
-from quant_assets.calculation import Calculation
+from quant_assets.calculation import Calculation, settings_of
 from quant_assets.graph import all_assets
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.pit_checks import Judge
@@ -332,28 +332,32 @@ def test_a_changed_setting_makes_stale_what_depends_on_it_and_nothing_else(
     whole: Path, tmp_path: Path, chosen: Profile
 ) -> None:
     folder = copy_store(whole, tmp_path / "changed")
-    other = make_runner(folder, profile(risk__min_observations="15"))
-    covariance, book = BY_NAME["risk/covariance"], BY_NAME["execution/book"]
+    other = make_runner(folder, profile(risk__specific_shrinkage="0.9"))
+    specific, book = BY_NAME["risk/specific_risk"], BY_NAME["execution/book"]
     derived = [asset for asset in GRAPH if asset.kind != "source"]
-    assert {a.name for a in derived if stale(other, a)} == {covariance.name}
-    before = contents(other.store, [covariance])
-    old = {s: other.store.read(covariance.dataset, s, first=s, last=s) for s in SESSIONS}
+    told = [asset for asset in derived if "Risk" in settings_of(asset, chosen)]
+    assert {a.name for a in derived if stale(other, a)} == {a.name for a in told} >= {specific.name}
+    before = contents(other.store, told)
+    old = {s: other.store.read(specific.dataset, s, first=s, last=s) for s in SESSIONS}
 
-    assert not any(o.skipped for o in run(other, covariance, SESSIONS))
-    changed = [s for _, s in differing(contents(other.store, [covariance]), before)]
+    for asset in told:
+        assert not any(o.skipped for o in run(other, asset, SESSIONS))
+    moved = differing(contents(other.store, told), before)
+    assert {name for name, _ in moved} == {specific.name}  # the others do not look at this setting
+    changed = sorted(s for _, s in moved)
     assert 0 < len(changed) < len(SESSIONS)
-    # the book rests on its whole path: stale from the first change on
+    # the books rest on their whole path: stale from the first change on
     assert stale(other, book) == [s for s in SESSIONS if s >= changed[0]]
-    assert {a.name for a in derived if stale(other, a)} == {book.name}
+    assert {a.name for a in derived if stale(other, a)} == {book.name, "execution/shuffled_book"}
     assert all(o.skipped == (o.session < changed[0]) for o in run(other, book, SESSIONS))
 
     for s in changed:
-        first, second = other.store.history(covariance.dataset, s)
+        first, second = other.store.history(specific.dataset, s)
         assert (first.generation, second.generation) == (1, 2)
         assert first.parts != second.parts
         moment = second.written_at
-        assert other.store.read(covariance.dataset, s, first=s, last=s, written_before=moment).equals(old[s])
-        assert not other.store.read(covariance.dataset, s, first=s, last=s).equals(old[s])
+        assert other.store.read(specific.dataset, s, first=s, last=s, written_before=moment).equals(old[s])
+        assert not other.store.read(specific.dataset, s, first=s, last=s).equals(old[s])
 
 
 def test_another_function_or_window_of_the_same_module_makes_an_asset_stale(again: Runner) -> None:

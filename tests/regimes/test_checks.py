@@ -1,0 +1,69 @@
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from feature_store.schemas.regimes import TREND_STATES
+from quant_assets.pit_checks import Judge, Verdict
+from quant_assets.regimes.checks import probabilities_sum_to_one
+from quant_assets.windows import per_session
+
+DAY = dt.date(2015, 8, 25)
+
+
+def rows(*triple: float | None, **other: float | None) -> pl.DataFrame:
+    names = ("p_bear", "p_sideways", "p_bull")
+    values = dict(zip(names, triple, strict=True)) | other
+    return pl.DataFrame({"event_date": [DAY], "industry": ["Energy"], **{n: [v] for n, v in values.items()}})
+
+
+# known values
+
+
+def test_probabilities_that_sum_to_one_pass():
+    assert probabilities_sum_to_one(rows(0.1, 0.2, 0.7)) is None
+    assert probabilities_sum_to_one(rows(0.1, 0.2, 0.7, p_calm=1.0, p_turbulent=0.0, p_crisis=0.0)) is None
+    assert probabilities_sum_to_one(rows(0.1, 0.2, 0.7).clear()) is None
+
+
+def test_a_check_is_given_the_rows_and_what_it_names_and_nothing_else_is_read():
+    read: list[object] = []
+
+    def stored(dataset: object, *_: object, **__: object) -> pl.DataFrame:
+        read.append(dataset)
+        return rows(0.1, 0.2, 0.8)
+
+    def with_bars(own: pl.DataFrame, bars: pl.DataFrame, clock: str) -> str | None:
+        return None if clock == "clock" and own.equals(bars) else "given something else"
+
+    runner: Any = SimpleNamespace(store=SimpleNamespace(read=stored), calculation=SimpleNamespace(clock="clock"))
+    partition: Any = SimpleNamespace(session=DAY)
+    sums = per_session(TREND_STATES, rows, {}, checks={"sums": probabilities_sum_to_one})
+    (verdict,) = Judge(runner).subject(sums, [partition])
+    assert (verdict.session, verdict.check, verdict.passed) == (DAY, "sums", False)
+    assert "Energy" in verdict.detail
+    assert read == [TREND_STATES]
+    bars = per_session(TREND_STATES, rows, {}, checks={"bars": with_bars})
+    assert Judge(runner).subject(bars, [partition]) == [Verdict(DAY, "bars", True)]
+    assert read[1:] == [TREND_STATES, "market/bars"]
+
+
+# refusals
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        rows(0.1, 0.2, 0.8),
+        rows(0.1, 0.2, 0.7 + 1e-11),
+        rows(0.1, 0.9, None),
+        rows(float("nan"), 0.2, 0.8),
+        rows(0.1, 0.2, 0.7, p_calm=0.9, p_turbulent=0.0, p_crisis=0.0),
+    ],
+)
+def test_probabilities_that_do_not_are_named_with_their_industry(wrong: pl.DataFrame):
+    message = probabilities_sum_to_one(wrong)
+    assert message is not None
+    assert "Energy" in message
