@@ -11,7 +11,7 @@ from pathlib import Path
 from feature_store.dataset import Dataset
 from feature_store.hashing import digest_of
 
-NUMERIC_LIBRARIES = ("numpy", "polars", "numba", "scipy", "hmmlearn", "clarabel", "scikit-learn")
+NUMERIC_LIBRARIES = ("numpy", "polars", "numba", "scipy", "hmmlearn", "lightgbm", "clarabel", "scikit-learn")
 FIRST_PARTY = ("quant_assets", "quant_resources", "feature_store", "configs")
 # Their content enters the fingerprint on its own: the schema, the asset's part of the config.
 APART = ("feature_store.schemas", "feature_store.dataset", "configs.settings")

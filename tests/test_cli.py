@@ -17,6 +17,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.hashing import content_hash
 from feature_store.layout import FOOTER
 from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.execution import BOOKS
 from feature_store.store import Store
 from quant_assets import certify
 from quant_assets.calculation import Calculation
@@ -49,6 +50,11 @@ def remembered(home: Path) -> dict[str, object] | None:
     return yaml.safe_load(path.read_text()) if path.exists() else None
 
 
+def main_account(store: Store) -> pl.DataFrame:
+    """P&L of the book that orders are sent from."""
+    return store.read("backtest/pnl", LAST).filter(book="main")
+
+
 # -- known values ------------------------------------------------------------------------------------------------------
 
 
@@ -64,7 +70,7 @@ def test_it_goes_from_bars_to_orders_fills_and_money(stored_home: Path) -> None:
     fills = store.read("execution/book", LAST).filter(pl.col("fill_shares").abs() > 0)
     assert orders.height > 0
     assert fills.height > 0
-    assert store.read("backtest/pnl", LAST)["event_date"].to_list() == ALL
+    assert main_account(store)["event_date"].to_list() == ALL
 
 
 def test_the_same_sessions_through_dagster_and_without_it_are_the_same(stored_home: Path, tmp_path: Path) -> None:
@@ -85,7 +91,7 @@ def test_a_repeated_run_writes_nothing_and_the_demo_prints_what_was_earned(home:
     answer = asof(home, "demo")
     assert answer.code == 0
     assert generations(home) == before
-    nav = store_of(home).read("backtest/pnl", LAST)["nav_usd"][-1]
+    nav = main_account(store_of(home))["nav_usd"][-1]
     assert f"{nav:,.0f}" in answer.out
     assert f"orders of {LAST}" in answer.out
     assert remembered(home) == {"profile": "demo", "data": None, "overrides": SETTINGS}
@@ -158,7 +164,7 @@ def test_status_counts_what_is_stored_missing_stale_and_failed(home: Path) -> No
     assert {name for name, row in rows.items() if row["failed"]} == {"market/members"}
     assert {name for name, row in rows.items() if row["missing"]} == {"market/industries"}
     assert {name for name, row in rows.items() if row["stale"]} == {
-        "features/stock_scores", "features/industry_returns", "features/labels"
+        "features/stock_scores", "features/industry_returns", "features/labels", "risk/exposures"
     }  # fmt: skip
     assert "market/members" in asof(home, "status").out
 
@@ -170,13 +176,15 @@ def test_another_setting_makes_the_book_stale_and_a_backfill_stores_its_next_gen
     assert refused.code == 0, refused.out
     stale = {name: row["stale"] for name, row in rows_of(asof(home, "status", "--json")).items() if row["stale"]}
     # its projections are functions of what it holds: they follow once that differs
-    assert stale == {"execution/book": 34}
+    told = ["alpha/combined", "portfolio/views", *(book.name for book in BOOKS.values())]
+    assert stale == dict.fromkeys(told, 34)
 
     selected = [word for name in ("execution", "portfolio", "backtest") for word in ("--select", name)]
     assert asof(home, "backfill", *selected).code == 0
     after = generations(home)
     assert {name for name in DATASETS if after[name] != before[name]} == {
-        "execution/book", "execution/orders", "portfolio/target_weights", "backtest/pnl"
+        *told, "execution/orders", "portfolio/target_weights", "portfolio/diagnostics", "backtest/attribution",
+        "backtest/pnl",
     }  # fmt: skip
     assert {generation for _, generation, _ in after["execution/book"]} == {2}
     assert all(row["stale"] == 0 for row in rows_of(asof(home, "status", "--json")).values())
@@ -185,8 +193,8 @@ def test_another_setting_makes_the_book_stale_and_a_backfill_stores_its_next_gen
     assert store.read("portfolio/target_weights", LAST, written_before=written).equals(old)
     assert not store.read("portfolio/target_weights", LAST).equals(old)
     assert [p.generation for p in store.history("execution/book", LAST)] == [1, 2]
-    stocks = store.read("portfolio/target_weights", LAST).filter(pl.col("symbol") != "USD")
-    assert stocks["target_weight"].max() == pytest.approx(0.05, abs=1e-6)
+    decided = store.read("execution/book", LAST, first=LAST).filter(pl.col("alpha").is_not_null())
+    assert decided["target_weight"].max() == pytest.approx(0.05, abs=1e-6)
     assert old.filter(pl.col("symbol") != "USD")["target_weight"].max() > 0.06
 
 
@@ -413,7 +421,7 @@ def test_five_symbols_from_a_csv_become_orders_and_money(own_prices: Path) -> No
     store = store_of(own_prices / "home")
     assert store.read("market/universe", LAST, first=LAST)["symbol"].to_list() == list(SYMBOLS)
     assert store.read("execution/orders", LAST).height > 0
-    account = store.read("backtest/pnl", LAST)
+    account = main_account(store)
     assert account["event_date"].to_list() == ALL
     assert account["n_positions"][-1] > 0
     assert account["status"][-1] == "optimal"
