@@ -65,7 +65,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store all of the events or, on an error, none."""
         rows = [self._event_to_row(event) for event in events]
-        mirrored = [i for i, event in enumerate(events) if _is_any(event, MIRRORED)]
+        mirrored = [i for i, event in enumerate(events) if is_any(event, MIRRORED)]
         with ExitStack() as transactions:
             # Transactions end in reverse, so the index, opened first, is committed last. SQLite locks a database at
             # the first insert: the index, which every process writes, is locked last and for the shortest time.
@@ -81,12 +81,12 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
         )
         numbered = list(zip(index.execute(in_order, rows).scalars(), events, strict=True))
-        of_assets = [(i, event) for i, event in numbered if _is_any(event, ASSET_EVENTS)]
+        of_assets = [(i, event) for i, event in numbered if is_any(event, ASSET_EVENTS)]
         self._store_asset_event_tags(index, [event for _, event in of_assets], [i for i, _ in of_assets])
-        for event_id, event in _last_of_each_kind(of_assets):
+        for event_id, event in last_of_each_kind(of_assets):
             self._store_asset_event(index, event, event_id)
         for event_id, event in numbered:
-            if _is_any(event, ASSET_CHECK_EVENTS):
+            if is_any(event, ASSET_CHECK_EVENTS):
                 self.store_asset_check_event(event, event_id)
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
@@ -95,7 +95,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         The stock storage adds a row for every partition, each with the whole event (25 kB where the partitions
         exclude holidays), and completes none: the verdict of a range carries no partition and becomes another row.
         """
-        super()._store_asset_check_evaluation_planned(_as_one_execution(event), event_id)
+        super()._store_asset_check_evaluation_planned(as_one_execution(event), event_id)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -112,11 +112,11 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                     del self._open[shard]
 
 
-def _is_any(event: EventLogEntry, kinds: set[DagsterEventType]) -> bool:
+def is_any(event: EventLogEntry, kinds: set[DagsterEventType]) -> bool:
     return event.is_dagster_event and event.dagster_event_type in kinds
 
 
-def _last_of_each_kind(events: Sequence[Numbered]) -> Iterator[Numbered]:
+def last_of_each_kind(events: Sequence[Numbered]) -> Iterator[Numbered]:
     """The events that decide the assets' records: each overwrites what earlier ones of its kind wrote.
 
     Assets come in the order of their first event, which is the order of their rows.
@@ -129,7 +129,7 @@ def _last_of_each_kind(events: Sequence[Numbered]) -> Iterator[Numbered]:
         yield from sorted(kinds.values(), key=itemgetter(0))
 
 
-def _as_one_execution(event: EventLogEntry) -> EventLogEntry:
+def as_one_execution(event: EventLogEntry) -> EventLogEntry:
     dagster_event = event.get_dagster_event()
     planned = dagster_event.event_specific_data
     if not isinstance(planned, AssetCheckEvaluationPlanned) or len(planned.partitions_subset or ()) <= 1:
