@@ -1,10 +1,13 @@
-"""The repository's own habits: pins, contracts on imports, documents that point somewhere."""
+"""The repository's own habits: pins, contracts on imports, documents that lead somewhere and say what the code does."""
 
+import itertools
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
+from datetime import date
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -13,8 +16,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from configs.settings import History, Profile, SimulatedVendor
 from feature_store.schemas.catalogue import DATASETS
 from quant_assets.cli import app
+from quant_assets.graph import all_assets
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("configs", "feature_store", "quant_resources", "quant_assets")
@@ -43,6 +48,34 @@ def requirements(text: list[str], extra: str = "") -> list[Requirement]:
     """Those that hold on this machine."""
     parsed = [Requirement(line) for line in text]
     return [r for r in parsed if r.marker is None or r.marker.evaluate({"extra": extra})]
+
+
+def architecture() -> str:
+    return (ROOT / "docs" / "architecture.md").read_text()
+
+
+def table_of_the_graph() -> dict[str, tuple[bool, str, dict[str, int]]]:
+    """Of each dataset: whether it may speak of earlier dates, its kind, and how many sessions of what it reads."""
+    rows = re.findall(r"^\| `(\w+/\w+)`( L)? \| ([^|]+?) \| ([^|]*)\|$", architecture(), flags=re.MULTILINE)
+    return {
+        name: (bool(late), kind, {of: int(n or 1) for of, n in re.findall(r"(\w+)(?: \((\d+)\))?", reads)})
+        for name, late, kind, reads in rows
+    }
+
+
+def arrows_of_the_picture() -> tuple[set[tuple[str, str]], dict[tuple[str, str], set[str]]]:
+    """Arrows between datasets of a slice, and what is read from slice to slice, in the Mermaid graph."""
+    (picture,) = re.findall(r"```mermaid\n(.+?)```", architecture(), flags=re.DOTALL)
+    within: set[tuple[str, str]] = set()
+    between = {}
+    for line in picture.splitlines():
+        if labelled := re.fullmatch(r'  (\w+) -- "(.+)" --> (\w+)', line):
+            source, read, reader = labelled.groups()
+            between[source, reader] = set(read.split(", "))
+        elif "-->" in line:
+            stops = [[re.match(r"\w+", node.strip())[0] for node in part.split("&")] for part in line.split("-->")]
+            within |= {arrow for a, b in itertools.pairwise(stops) for arrow in itertools.product(a, b)}
+    return within, between
 
 
 def lint_imports(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -91,6 +124,30 @@ def test_the_changelog_of_this_version_has_a_heading_for_numbers() -> None:
     section = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1]
     assert section.startswith(version)
     assert "\n### Numerics\n" in section
+
+
+def test_the_table_of_the_graph_says_what_each_asset_reads() -> None:
+    profile = Profile(name="default", history=History(start=date(2015, 1, 2)), vendor=SimulatedVendor(kind="simulated"))
+    assert table_of_the_graph() == {
+        asset.name: (
+            asset.dataset.restates,
+            asset.kind.replace("_", " ") + (f", {asset.refit}" if asset.kind == "fit" else ""),
+            {window.dataset.name.split("/")[1]: window.sessions(profile) for window in asset.inputs.values()},
+        )
+        for asset in all_assets()
+    }
+
+
+def test_the_picture_of_the_graph_has_every_arrow_and_no_other() -> None:
+    within, between = set(), defaultdict(set)
+    for asset in all_assets():
+        for window in asset.inputs.values():
+            (source, read), (reader, made) = window.dataset.name.split("/"), asset.name.split("/")
+            if source == reader:
+                within.add((read, made))
+            else:
+                between[source, reader].add(read)
+    assert arrows_of_the_picture() == (within, between)
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
@@ -151,14 +208,13 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_the_picture_of_the_graph_shows_every_dataset(name: str) -> None:
-    assert f"`{name}`" in (ROOT / "docs" / "architecture.md").read_text()
+    assert f"`{name}`" in architecture()
 
 
 def test_decisions_are_numbered_without_gaps_and_listed() -> None:
     pages = sorted(path.name for path in (ROOT / "docs" / "adr").glob("*.md"))
     assert [int(name[:4]) for name in pages] == list(range(1, len(pages) + 1))
-    shown = (ROOT / "docs" / "architecture.md").read_text()
-    assert all(f"adr/{name}" in shown for name in pages)
+    assert all(f"adr/{name}" in architecture() for name in pages)
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
