@@ -80,20 +80,20 @@ def two_workers(folder, profile, targets):
 
 
 def killed(folder, arguments, times, seconds):
-    """The range in a process of its own, killed at random moments, then repeated to its end."""
+    """The range in a process of its own, killed at random moments of its work, then repeated to its end."""
     rng = random.Random(5)
     command = [sys.executable, "-m", "benchmarks.laws", *arguments, "--child", str(folder)]
     kills = 0
     while kills < times:
-        child = subprocess.Popen(command)
-        try:
-            child.wait(rng.uniform(2, max(4.0, seconds / 3)))
-            break
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
-            child.wait()
-            kills += 1
-    subprocess.run(command, check=True)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            child.stdout.readline()  # it has imported everything and begins
+            try:
+                child.wait(rng.uniform(0.05, 1.5 * seconds / times))
+                break
+            except subprocess.TimeoutExpired:
+                child.send_signal(signal.SIGKILL)
+                kills += 1
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return kills
 
 
@@ -111,6 +111,7 @@ def main():
     profile = load(options.profile, None, dict(text.split("=", 1) for text in options.set))
     targets = sessions.between(dt.date.fromisoformat(options.first), dt.date.fromisoformat(options.last))
     if options.child:
+        print("begins", flush=True)
         run(Path(options.child), profile, targets)
         return 0
     root = Path(options.folder)
