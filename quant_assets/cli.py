@@ -20,6 +20,7 @@ from feature_store.errors import StoreError
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_resources.home import Choice, Home
+from quant_resources.trials import TrialLedgerError
 from quant_resources.vendors.errors import VendorError
 
 app = typer.Typer(
@@ -41,7 +42,7 @@ def main() -> None:
     """Entry point: errors that name the thing and the mend, without a traceback."""
     try:
         app()
-    except (StoreError, ConfigError, VendorError, UsageError) as error:
+    except (StoreError, ConfigError, VendorError, TrialLedgerError, UsageError) as error:
         print(f"asof: {error}", file=sys.stderr)  # noqa: T201 -- for people, on stderr
         raise SystemExit(2) from None
 
@@ -77,7 +78,7 @@ def backfill(
 
 @app.command(epilog="Example: asof demo")
 def demo(workers: Annotated[int, typer.Option(min=1)] = 1) -> None:
-    """The main job on the simulated market: from bars to orders and a table of profit and loss."""
+    """The main job on the simulated market: from bars to orders, a table of profit and loss, and a report."""
     from quant_assets.backfill import run_backfill
     from quant_assets.demo import show
 
@@ -87,7 +88,7 @@ def demo(workers: Annotated[int, typer.Option(min=1)] = 1) -> None:
     home.remember(choice)
     ok = run_backfill(home, start, end, [], workers, _say)
     if ok:
-        show(home.open_store(), out)
+        show(home, out)
     raise typer.Exit(0 if ok else 1)
 
 
@@ -158,6 +159,50 @@ def diff(a: Path, b: Path, first: From = None, last: To = None, select: Select =
     raise typer.Exit(0 if found and same else 1)
 
 
+@app.command(epilog="Example: asof report --from 2008-01-02 --to 2015-12-31 --against ../other/.asof")
+def report(
+    first: From = None,
+    last: To = None,
+    final: Annotated[bool, typer.Option("--final", help="show the hold-out too; the trial ledger counts it")] = False,
+    against: Annotated[Path | None, typer.Option(help="another home to stand beside")] = None,
+    output: Annotated[Path | None, typer.Option(help="the page; default reports/report.html of the home")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the report page, print what was earned, and count the evaluation in the trial ledger."""
+    first_day, last_day = _day(first), _day(last)
+    home = _stored_home()
+    other = _with_store(Home(against.absolute())) if against else None
+    from quant_assets.evaluation import ReportError
+    from quant_assets.report import make_report, show
+
+    try:
+        found = make_report(home, first_day, last_day, final=final, against=other, output=output)
+    except ReportError as error:
+        raise UsageError(str(error)) from None
+    if as_json:
+        print(json.dumps(found.as_json(), default=str))  # noqa: T201 -- for programs
+        return
+    show(found, out)
+
+
+@app.command(epilog="Example: asof explain 2016-06-30-S0004")
+def explain(order: Annotated[str, typer.Argument(help="SESSION-SYMBOL")], as_json: Json = False) -> None:
+    """Where an order came from: alpha, regime, risk, limits, costs, fill, and what was known when."""
+    home = _stored_home()
+    from quant_assets.explain import UnknownOrderError
+    from quant_assets.explain import explain as explanation
+    from quant_assets.explain_shown import show
+
+    try:
+        found = explanation(home, order)
+    except UnknownOrderError as error:
+        raise UsageError(str(error)) from None
+    if as_json:
+        print(json.dumps(found, default=str))  # noqa: T201 -- for programs
+        return
+    show(found, out)
+
+
 @app.command(epilog="Example: asof verify")
 def verify() -> None:
     """Re-read every stored file; broken ones are set aside, so that a backfill stores them again. 1 if any was."""
@@ -182,7 +227,10 @@ def ui(context: typer.Context) -> None:
 
 
 def _stored_home() -> Home:
-    home = Home.of_environment()
+    return _with_store(Home.of_environment())
+
+
+def _with_store(home: Home) -> Home:
     if not (home.store_folder / "store.json").exists():
         raise UsageError(f"{home.folder} holds no store yet; run `asof demo` or `asof backfill`, or set ASOF_HOME")
     return home

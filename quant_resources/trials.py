@@ -72,11 +72,13 @@ class RecordedTrial:
 
     Attributes:
         latest: its last evaluation.
+        fullest: the one of the most returns, the last of equals: a look at a few sessions says little of a trial.
         first_seen, last_seen: UTC.
         evaluations, final_evaluations: how often it was looked at, and how often with the hold-out shown.
     """
 
     latest: Trial
+    fullest: Trial
     first_seen: dt.datetime
     last_seen: dt.datetime
     evaluations: int
@@ -116,6 +118,7 @@ def trials(path: Path) -> list[RecordedTrial]:
     return [
         RecordedTrial(
             latest=seen[-1][0],
+            fullest=max(reversed([trial for trial, _ in seen]), key=lambda trial: trial.n_observations),
             first_seen=min(at for _, at in seen),
             last_seen=max(at for _, at in seen),
             evaluations=len(seen),

@@ -124,7 +124,7 @@ def relative(returns: Array, benchmark: Array, risk_free: Array) -> Relative:
     """All figures of a series beside a benchmark's, over the sessions on which both have a return."""
     mine, theirs = _excess(returns, risk_free, benchmark), _excess(benchmark, risk_free, returns)
     active = mine - theirs
-    tracking_error = annual_volatility(active)
+    tracking_error = _annual_deviation(active)  # a difference of returns may lie below -1
     return Relative(
         n_sessions=len(active),
         active_return=float(active.mean()) * SESSIONS_PER_YEAR if len(active) >= FEWEST else None,
@@ -187,8 +187,7 @@ def annual_return(returns: Array) -> float | None:
 
 def annual_volatility(returns: Array) -> float | None:
     """Deviation, with divisor T − 1."""
-    known = _known(returns)
-    return float(known.std(ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(known) >= FEWEST else None
+    return _annual_deviation(_known(returns))
 
 
 def sharpe_ratio(returns: Array, risk_free: Array) -> float | None:
@@ -253,6 +252,10 @@ def standardized_moment(values: Array, order: int) -> float | None:
     if len(known) < FEWEST or not known.std() > NO_SPREAD:
         return None
     return float((((known - known.mean()) / known.std()) ** order).mean())
+
+
+def _annual_deviation(known: Array) -> float | None:
+    return float(known.std(ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(known) >= FEWEST else None
 
 
 def _beta(mine: Array, theirs: Array) -> float | None:

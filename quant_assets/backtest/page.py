@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import plotly.graph_objects as go
 import polars as pl
@@ -13,7 +14,7 @@ from quant_assets.backtest.figures import INK
 NUMBER = re.compile(r"[+−-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?( ?(%|bp|x|USD|sessions))?")
 MISSING = "–"
 
-Part = str | pl.DataFrame | go.Figure  # a sentence, a table, a figure
+Part: TypeAlias = str | pl.DataFrame | go.Figure  # a sentence, a table, a figure
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --soft: #666; --ground: #fff; --line: #ddd; --band: #f6f6f6; }
@@ -33,7 +34,7 @@ section > p { margin: 0.6rem 0; color: var(--soft); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.9rem 0.25rem 0; text-align: left; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; }
-th.number, td.number { text-align: right; padding: 0.25rem 0 0.25rem 0.9rem; }
+th.number, td.number { text-align: right; }
 @media print { body { max-width: none; } section { break-inside: avoid; } }
 """
 
@@ -110,7 +111,7 @@ def _figure(figure: go.Figure, name: str, whole: bool) -> str:
 
 def _table(frame: pl.DataFrame) -> str:
     if frame.is_empty():
-        return '<p>No rows.</p>'
+        return "<p>No rows.</p>"
     kinds = ['class="number"' if _is_number(column) else "" for column in frame]
     head = "".join(_cell("th", kind, name) for kind, name in zip(kinds, frame.columns, strict=True))
     rows = ("".join(_cell("td", k, _shown(v)) for k, v in zip(kinds, row, strict=True)) for row in frame.iter_rows())

@@ -11,10 +11,12 @@ from quant_assets.alpha.significance import hac_t
 from quant_assets.backtest import metrics
 from quant_assets.backtest.metrics import Array
 from quant_assets.backtest.page import MISSING
+from quant_assets.portfolio.problem import TOLERANCE
 
 SHARE, RATIO, BP, COUNT = "share", "ratio", "bp", "count"
 BINDING = 1e-9  # a smaller dual is what an interior point method leaves where it means none
 MARKET_NAME = "Market"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def performance(
@@ -73,7 +75,9 @@ def trading(pnl: pl.DataFrame) -> pl.DataFrame:
         column: {name: float(_columns(rows, column)[0][1:].mean()) for name, rows in books.items() if rows.height > 1}
         for column in ("gross_weight", "cash_weight", "n_positions")
     }
+    at_end = {name: float(rows["nav_usd"][-1]) for name, rows in books.items()}
     rows = [
+        _row("NAV at the end, USD", COUNT, at_end),
         _row("turnover a year", SHARE, {name: found.turnover for name, found in of.items()}),
         _row("costs a year", BP, {name: found.cost_bp for name, found in of.items()}),
         _row("borrow fees a year", BP, {name: found.borrow_bp for name, found in of.items()}),
@@ -101,8 +105,8 @@ def drawdowns(returns: Mapping[str, Array], sessions: Sequence[dt.date]) -> pl.D
         for name, series in returns.items()
         if (found := metrics.maximum_drawdown(series, sessions))
     ]
-    dates = dict.fromkeys(("peak", "trough", "recovered"), pl.Date)
-    return pl.DataFrame(rows, schema={"series": pl.String, "depth": pl.Float64} | dates)
+    schema = pl.Schema({"series": pl.String, "depth": pl.Float64, "peak": pl.Date, "trough": pl.Date})
+    return pl.DataFrame(rows, schema={**schema, "recovered": pl.Date})
 
 
 def information(coefficients: pl.DataFrame) -> pl.DataFrame:
@@ -133,6 +137,9 @@ def limits(diagnostics: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         diagnostics: rows of DIAGNOSTICS.
+
+    Returns:
+        limit, sessions, binding, relaxed, worst_violation, on: null where the worst is what a solver leaves of none.
     """
     binding = (pl.col("dual").abs() > BINDING).fill_null(value=False)
     violation = pl.col("violation").fill_null(0.0)
@@ -144,7 +151,7 @@ def limits(diagnostics: pl.DataFrame) -> pl.DataFrame:
             binding=binding.sum(),
             relaxed=pl.col("relaxed").sum(),
             worst_violation=violation.max(),
-            on=pl.when(violation.max() > 0).then(pl.col("event_date").get(violation.arg_max())),
+            on=pl.when(violation.max() > TOLERANCE).then(pl.col("event_date").get(violation.arg_max())),
         )
     )
 
@@ -212,6 +219,29 @@ def market_states(market_regime: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def states_by_month(states: pl.DataFrame, industry: str) -> pl.DataFrame:
+    """The state that was most probable on most sessions of each month: year, `of` (trend or volatility), Jan to Dec.
+
+    Words are cut to four letters; of equals the one that stands first in the schema's order counts, and a month whose
+    sessions have no states is null.
+
+    Args:
+        states: rows of STATES, or those of `market_states`.
+    """
+    own = states.filter(industry=industry)
+    rows: dict[tuple[int, str], dict[str, object]] = {}
+    for of, words in {"trend": TREND_STATES_IN_ORDER, "volatility": VOLATILITY_STATES_IN_ORDER}.items():
+        known = own.drop_nulls([f"p_{word}" for word in words])
+        most = known.select(f"p_{word}" for word in words).to_numpy().argmax(axis=1)
+        months = known["event_date"].dt.truncate("1mo").to_list()
+        for month in sorted(set(months)):
+            counts = np.bincount(most[[m == month for m in months]], minlength=len(words))
+            row = rows.setdefault((month.year, of), {"year": month.year, "of": of})
+            row[MONTHS[month.month - 1]] = words[int(counts.argmax())][:4]
+    schema = {"year": pl.Int32, "of": pl.String} | dict.fromkeys(MONTHS, pl.String)
+    return pl.DataFrame([rows[key] for key in sorted(rows)], schema=schema)
+
+
 def coverage(members: pl.DataFrame, universe: pl.DataFrame) -> pl.DataFrame:
     """event_date, n_members, share: of the session's members, linked to a price series or not, those with a bar.
 
@@ -241,8 +271,9 @@ def text(value: float | None, unit: str) -> str:
     """A number as people read it; a dash where there is none."""
     if value is None:
         return MISSING
-    written = {SHARE: f"{value * 100:,.1f} %", RATIO: f"{value:.2f}", BP: f"{value:,.1f} bp", COUNT: f"{value:,.0f}"}
-    return written[unit].replace("-", "−")
+    scale, digits, sign = {SHARE: (100, 1, " %"), RATIO: (1, 2, ""), BP: (1, 1, " bp"), COUNT: (1, 0, "")}[unit]
+    rounded = round(value * scale, digits) + 0.0  # no minus before a zero
+    return f"{rounded:,.{digits}f}{sign}".replace("-", "−")
 
 
 def _row(figure: str, unit: str, values: Mapping[str, float | None]) -> dict[str, object]:

@@ -175,6 +175,12 @@ def test_leverage_leaves_the_sharpe_ratio_of_excess_returns(returns: np.ndarray,
         assert other == pytest.approx(one, rel=1e-6, abs=1e-9)
 
 
+def test_a_benchmark_may_gain_more_than_all_that_could_be_lost() -> None:
+    benchmark = np.where(T[:24] == 7, 1.5, BENCHMARK[:24])
+    found = metrics.relative(SWINGS, benchmark, NOTHING)
+    assert found.tracking_error == pytest.approx((SWINGS - benchmark).std(ddof=1) * math.sqrt(252))
+
+
 @pytest.mark.parametrize("n", [0, 1, FEWEST - 1])
 def test_a_short_sample_has_no_annual_figure(n: int) -> None:
     few = SWINGS[:n]

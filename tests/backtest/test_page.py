@@ -54,7 +54,8 @@ class Parsed(HTMLParser):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    shown = page("Report", {"Profile": "demo"}, {"Performance": TABLE}, all_figures(1, DAYS[:80]))
+    drawn = {heading: [figure] for heading, figure in all_figures(1, DAYS[:80]).items()}
+    shown = page("Report", {"Profile": "demo"}, {"Performance": ["Net of costs.", TABLE]} | drawn)
     path.write_text(shown, encoding="utf-8")
     return path
 
@@ -67,8 +68,9 @@ def parsed(written: Path) -> Parsed:
 # --- known values ----------------------------------------------------------------------------------------------------
 
 
-def test_header_tables_and_figures_stand_in_their_order(parsed: Parsed) -> None:
+def test_header_sections_and_figures_stand_in_their_order(parsed: Parsed) -> None:
     assert (parsed.texts["dt"], parsed.texts["dd"]) == (["Profile"], ["demo"])
+    assert parsed.texts["p"] == ["Net of costs."]
     assert parsed.texts["h2"] == ["Performance", *all_figures(1, DAYS[:80])]
     assert [a["id"] for tag, a in parsed.tags if a.get("class") == "plotly-graph-div"] == [
         f"figure-{i}" for i in range(7)
@@ -85,7 +87,7 @@ def test_numbers_are_aligned_right_and_words_left(parsed: Parsed) -> None:
 
 
 def test_an_empty_table_says_so() -> None:
-    assert "No rows." in page("R", {}, {"Orders": TABLE.clear()}, {})
+    assert "No rows." in page("R", {}, {"Orders": [TABLE.clear()]})
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
@@ -106,18 +108,18 @@ def test_the_library_is_there_once(parsed: Parsed, written: Path) -> None:
 
 
 def test_a_page_without_figures_needs_no_script() -> None:
-    assert "<script" not in page("R", {}, {"T": TABLE}, {})
+    assert "<script" not in page("R", {}, {"T": [TABLE]})
 
 
 def test_the_same_content_gives_the_same_text() -> None:
     def made() -> str:
-        return page("R", {"a": "b"}, {"T": TABLE}, {"F": go.Figure(go.Scatter(x=[1], y=[2]))})
+        return page("R", {"a": "b"}, {"T": [TABLE, go.Figure(go.Scatter(x=[1], y=[2]))]})
 
     assert made() == made()
 
 
 def test_words_are_never_markup() -> None:
     nasty = '<script>alert(1)</script> & "quotes"'
-    shown = page(nasty, {nasty: nasty}, {nasty: pl.DataFrame({nasty: [nasty]})}, {})
+    shown = page(nasty, {nasty: nasty}, {nasty: [nasty, pl.DataFrame({nasty: [nasty]})]})
     assert "<script" not in shown
     assert Parsed(shown).texts["td"] == [nasty]

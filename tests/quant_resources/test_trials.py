@@ -48,6 +48,14 @@ def test_another_setting_or_other_code_is_another_trial_in_the_order_first_seen(
     assert keys == [("c1", "v1"), ("c0", "v1"), ("c1", "v2")]
 
 
+def test_a_look_at_a_few_sessions_does_not_stand_for_the_trial(ledger: Path) -> None:
+    again, short = replace(TRIAL, sharpe=0.06), replace(TRIAL, sharpe=None, n_observations=3)
+    for trial in (TRIAL, again, short):
+        record(ledger, trial)
+    (found,) = trials(ledger)
+    assert (found.latest, found.fullest) == (short, again)
+
+
 def test_too_few_returns_for_a_sharpe_ratio_still_count_as_a_trial(ledger: Path) -> None:
     short = replace(TRIAL, sharpe=None, skewness=None, kurtosis=None, n_observations=3)
     record(ledger, short)
