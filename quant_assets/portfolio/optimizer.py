@@ -114,7 +114,7 @@ def _excuse_returns_to_bounds(problem: Problem) -> tuple[Problem, list[str]]:
 def _has(problem: Problem, rung: Rung) -> bool:
     present = {
         "turnover": problem.turnover_cap is not None,
-        "cash_floor": np.isfinite(problem.cash_bounds[0]),
+        "cash_floor": problem.cash_bounds[0] > _least_cash(problem),
         "exposures": problem.bands is not None,
         "net": problem.net_bounds is not None,
         "gross": problem.gross_cap is not None,
@@ -153,11 +153,17 @@ def _widened(problem: Problem, rung: Elastic, by: Array) -> Problem:
     if rung == "gross":
         return replace(problem, gross_cap=float((values + by)[0]))
     if rung == "cash_floor":
-        return replace(problem, cash_bounds=(float((values - by)[0]), problem.cash_bounds[1]))
+        low = max(float((values - by)[0]), _least_cash(problem))
+        return replace(problem, cash_bounds=(low, problem.cash_bounds[1]))
     (lower, upper), (down, up) = np.split(values, 2), np.split(by, 2)
     if rung == "net":
         return replace(problem, net_bounds=(float((lower - down)[0]), float((upper + up)[0])))
     return replace(problem, band_lower=lower - down, band_upper=upper + up)
+
+
+def _least_cash(problem: Problem) -> float:
+    """Where the floor on cash ends: no step of the ladder borrows, whatever else that would make feasible."""
+    return float(min(problem.cash_bounds[0], 0.0, 1.0 - problem.previous.sum()))
 
 
 def _least_relaxation(problem: Problem, rung: Elastic, free: Sequence[Elastic]) -> Array | None:
@@ -166,7 +172,12 @@ def _least_relaxation(problem: Problem, rung: Elastic, free: Sequence[Elastic]) 
         problem = _widened(problem, freed, np.full(len(_limits(problem, freed)), np.inf))
     form = ConicForm(problem, elastic=rung)
     raw, tolerance = form.run()
-    return None if tolerance is None else form.widening(np.asarray(raw.x))
+    if tolerance is None:
+        return None
+    least = form.widening(np.asarray(raw.x))
+    if rung == "cash_floor" and least[0] > problem.cash_bounds[0] - _least_cash(problem) + MARGIN_ABSOLUTE:
+        return None
+    return least
 
 
 def _is_feasible(problem: Problem) -> bool:

@@ -84,7 +84,7 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
 
     Long only, a stock is expected to earn cash, its premium (the returns at which the benchmark is optimal, or
     `market_premium_annual`), its alpha and its tilt; an industry's weight keeps to a band around the benchmark's share
-    of what is invested. Dollar neutral
+    of what is invested, both of names that can be traded. Dollar neutral
     there is no premium, and the bands lie around 0. A short costs its fee and the interest that its proceeds, which lie
     with the lender, do not earn.
     """
@@ -102,10 +102,13 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
     else:
         premium = settings.market_premium_annual * years
     industries = sorted(set(names.industry))
-    bands = _membership(names.industry, industries)
+    # What must be kept or sold is no bet that this session can make: it would force bets on what can be traded
+    free = ~(names.stays | names.leaves)
+    bands = _membership(names.industry, industries) @ sparse.diags_array(free.astype(np.float64))
     if not neutral:
         # of what is invested, so that holding cash is no bet against every industry
-        bands = sparse.csr_array(bands.toarray() - (bands @ names.benchmark)[:, None])
+        share = bands @ names.benchmark
+        bands = sparse.csr_array(bands.toarray() - np.outer(share, free))
     width = np.array([outlook.bands.get(industry, settings.industry_band) for industry in industries])
     least = -settings.short_cap if neutral else 0.0
     return Problem(

@@ -219,6 +219,29 @@ def test_forced_trades_do_not_count_as_turnover() -> None:
     assert solution.weights == pytest.approx([0.0], abs=1e-9)
 
 
+def test_no_step_of_the_ladder_borrows_to_dilute_what_cannot_be_sold() -> None:
+    # a frozen holding of 0.3 may be a tenth of what is held at most: three times NAV would do, on borrowed money
+    frozen, share = 0.3, 0.1
+    problem = Problem(
+        alpha=np.zeros(3),
+        exposures=np.zeros((3, 1)),
+        factor_covariance=np.eye(1),
+        specific_variance=np.full(3, 0.01),
+        risk_aversion=1.0,
+        previous=np.array([frozen, 0.0, 0.0]),
+        lower=np.array([frozen, 0.0, 0.0]),
+        upper=np.array([frozen, 5.0, 5.0]),
+        turnover_cap=0.5,
+        bands=np.array([[1.0 - share, -share, -share]]),
+        band_lower=np.array([-1.0]),
+        band_upper=np.array([0.0]),
+    )
+    solution = solve(problem)
+    assert solution.status == "relaxed"
+    assert solution.cash >= -1e-6
+    assert [step.split(":")[0] for step in solution.relaxations] == ["exposures", "turnover"]
+
+
 def test_a_cash_floor_that_frozen_names_do_not_leave_is_lowered() -> None:
     frozen = one_name(previous=np.array([0.99]), lower=np.array([0.99]), upper=np.array([0.99]), turnover_cap=0.1)
     solution = solve(replace(frozen, cash_bounds=(0.05, np.inf)))

@@ -96,15 +96,21 @@ def test_a_premium_of_the_settings_takes_the_place_of_the_implied_returns() -> N
 def test_bands_lie_around_the_benchmark_and_are_those_of_the_views_where_there_are_any() -> None:
     problem = programme(NAMES, OUTLOOK, Portfolio(industry_band=0.05))
     assert problem.band_names == ("industry:Energy", "industry:Materials", "industry:Utilities")
-    # half of the benchmark is Energy: half of whatever is invested is no bet
+    # half of the benchmark is Energy: half of what is invested is no bet; the two in the middle cannot be traded
     assert problem.bands.toarray().tolist() == [
-        [0.5, 0.5, -0.5, -0.5, -0.5],
-        [-0.25, -0.25, 0.75, 0.75, -0.25],
-        [-0.25, -0.25, -0.25, -0.25, 0.75],
+        [0.5, 0.5, 0, 0, -0.5],
+        [0, 0, 0, 0, 0],
+        [-0.25, -0.25, 0, 0, 0.75],
     ]
-    assert problem.bands @ (0.3 * NAMES.benchmark) == pytest.approx(np.zeros(3))
     assert problem.band_upper == pytest.approx(np.array([0.02, 0.05, 0.05]))
     assert problem.band_lower == pytest.approx(-problem.band_upper)
+
+
+def test_the_benchmark_of_what_can_be_traded_is_no_bet_at_any_size() -> None:
+    every = replace(NAMES, stays=np.zeros(5, dtype=bool), leaves=np.zeros(5, dtype=bool))
+    problem = programme(every, OUTLOOK, Portfolio(industry_band=0.05))
+    for invested in (0.0, 0.3, 1.0):
+        assert problem.bands @ (invested * NAMES.benchmark) == pytest.approx(np.zeros(3))
 
 
 def test_the_target_is_a_cap_over_the_horizon_that_may_be_exceeded_at_a_price() -> None:
@@ -165,7 +171,7 @@ def test_what_the_programme_said_is_told_limit_by_limit() -> None:
     assert (limits["cash_floor"]["lower"], limits["cash_floor"]["upper"]) == (0.02, None)
     assert limits["gross"]["value"] == pytest.approx(w.sum())
     assert (limits["net"]["lower"], limits["net"]["upper"], limits["net"]["violation"]) == (None, None, 0.0)
-    assert limits["industry:Energy"]["value"] == pytest.approx(w[0] + w[1] - 0.5 * w.sum())
+    assert limits["industry:Energy"]["value"] == pytest.approx(w[0] + w[1] - 0.5 * w[[0, 1, 4]].sum())
     assert limits["industry:Energy"]["upper"] == pytest.approx(0.02)
     annual = np.sqrt(w @ spelled_out() @ w / YEARS)
     assert limits["volatility"]["value"] == pytest.approx(annual)
