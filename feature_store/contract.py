@@ -122,4 +122,4 @@ def _keyed(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> pl.DataFr
 
 def _rises(values: pl.Series) -> bool:
     """Strictly ascending."""
-    return bool((values.shift(-1).slice(0, max(len(values) - 1, 0)) > values.slice(0, max(len(values) - 1, 0))).all())
+    return bool((values[1:] > values[:-1]).all())

@@ -319,12 +319,16 @@ class Writer:
 
 
 def _make_folder(folder: Path) -> set[Path]:
-    """The folders whose entries change when a file is put into this one, which is made where there is none."""
-    changed = {folder}
-    while not folder.exists():
-        folder = folder.parent
-        changed.add(folder)
-    max(changed).mkdir(parents=True, exist_ok=True)
+    """Make the folder, with those above it; returns all whose entries may not be on disk yet.
+
+    The one above is among them even where the folder was there: a writer killed before it synced may have made it.
+    """
+    changed = {folder, folder.parent}
+    missing = folder
+    while not missing.exists():
+        missing = missing.parent
+        changed.add(missing)
+    folder.mkdir(parents=True, exist_ok=True)
     return changed
 
 

@@ -39,7 +39,9 @@ def test_an_asset_comes_after_everything_that_it_reads(asset: SessionAsset) -> N
 @pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
 def test_a_slice_reads_what_stands_left_of_it(asset: SessionAsset) -> None:
     read = {window.dataset.name for window in asset.inputs.values()}
-    slices = {name.split("/")[0] for name in read - {"execution/book"}}
+    if read == {"execution/book"}:
+        return  # a projection, which decides nothing, whatever its slice
+    slices = {name.split("/")[0] for name in read}
     assert all(SLICES.index(name) <= SLICES.index(asset.dataset.slice) for name in slices)
 
 
