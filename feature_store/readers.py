@@ -153,8 +153,8 @@ def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataF
     """Of each (event_date, key), the row known last, sorted by (event_date, key).
 
     `frame` lies in session order, rows of one session in stored order. Few rows have a rival: those whose key appears
-    in a late or repeated row. The winner takes the place of the row that came on time, so that one pass over the
-    columns does; where a key came late only, the frame is sorted.
+    in a late or repeated row. The rows that came on time are copied once and the few that lost are patched in place;
+    where a key came late only, the frame is sorted.
     """
     key = dataset.sort_key[:-1]
     rivals = pl.col("event_date") != pl.col("session")
@@ -164,18 +164,22 @@ def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataF
     late = narrow.filter("late")
     if not late.height:
         return frame
-    if late.height * 4 > frame.height:
+    if late.height * 4 > frame.height or any(dtype.is_nested() for dtype in frame.dtypes):
         return last_of_each(frame, dataset)
-    contested = narrow.join(late.select(key).unique(), on=key, how="semi").sort([*key, "known_at", "session"])
-    winners = _last_of_sorted(contested, key).select(*key, winner="row")
-    places = contested.filter(~pl.col("late")).select(*key, place="row").join(winners, on=key, how="inner")
+    winners = _last_of_sorted(late.sort([*key, "known_at", "session"]), key)
+    places = narrow.filter(~pl.col("late")).with_row_index("place").join(winners, on=key, how="inner", suffix="_late")
     if places.height < winners.height:
         return last_of_each(frame, dataset)
-    rows = np.arange(frame.height)
-    rows[places.get_column("place").to_numpy()] = places.get_column("winner").to_numpy()
-    # a file is a chunk, and rows are gathered from one chunk six times as fast
-    kept: pl.DataFrame = frame.rechunk()[rows[~narrow.get_column("late").to_numpy()]]
-    return kept
+    # a row that spoke ahead of its date (an announced action) may have been restated on time
+    later = (pl.col("known_at_late") > pl.col("known_at")) | (
+        (pl.col("known_at_late") == pl.col("known_at")) & (pl.col("session_late") > pl.col("session"))
+    )
+    places = places.filter(later).sort("row_late")
+    is_late = narrow.get_column("late")
+    replacing = frame.filter(np.isin(narrow.get_column("row").to_numpy(), places.get_column("row_late").to_numpy()))
+    columns = frame.filter(~is_late).rechunk().get_columns()  # a copy of our own: `scatter` writes into it
+    place = places.get_column("place")
+    return pl.DataFrame([column.scatter(place, replacing.get_column(column.name)) for column in columns])
 
 
 def last_of_each(frame: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
