@@ -10,12 +10,23 @@ from typing import Any, get_args
 import yaml
 from pydantic import ValidationError
 
-from configs.settings import FilesVendor, Profile, Settings, SimulatedVendor, Table
+from configs.settings import FilesVendor, HttpVendor, Profile, Settings, SimulatedVendor, Table
 
 CONFIGS = Path(__file__).parent
-SLICES = ("market", "macro", "features", "regimes", "alpha", "risk", "portfolio", "execution", "backtest")
-VENDORS: dict[str, type[Settings]] = {"files": FilesVendor, "simulated": SimulatedVendor}
-TABLES = ("bars", "corporate_actions", "members", "industries", "benchmarks", "macro")
+SLICES = ("market", "quality", "macro", "features", "regimes", "alpha", "risk", "portfolio", "execution", "backtest")
+VENDORS: dict[str, type[Settings]] = {"files": FilesVendor, "http": HttpVendor, "simulated": SimulatedVendor}
+COMPANIES = ("fundamentals", "estimates", "earnings_dates", "short_interest", "borrow")
+TABLES = (
+    "bars",
+    "corporate_actions",
+    "members",
+    "industries",
+    "benchmarks",
+    "macro",
+    "compared_bars",
+    "tickers",
+    *COMPANIES,
+)
 
 Tree = dict[str, Any]
 Location = tuple[str | int, ...]
@@ -236,7 +247,8 @@ def _did_you_mean(word: str, known: list[str]) -> str:
 
 def used_columns(table: Table) -> set[str]:
     """File columns that a table's mapping, filters and date of knowledge name."""
-    named = {*table.columns.values(), *table.where, *table.drop, *table.unlinked}
+    named = {*table.columns.values(), *table.where, *table.drop, *table.unlinked, *table.items}
+    named |= {by for item in table.items.values() if isinstance(item.months, dict) for by in item.months}
     return named | ({table.known_at.column} if table.known_at.column else set())
 
 

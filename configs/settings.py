@@ -45,6 +45,23 @@ class KnownAt(Settings):
         return self
 
 
+class Item(Settings):
+    """A column of a wide file of reports, which has one row a company and period.
+
+    `months` is the length of the period: 0 for what stands at its end, or by the values of another column, for example
+    {period_focus: {Q1: 3, Q2: 6, Q3: 9, FY: 12}} for figures of the year to date.
+    """
+
+    item: str
+    months: int | dict[str, dict[str, int]] = 0
+
+    @model_validator(mode="after")
+    def _one_column(self) -> "Item":
+        if isinstance(self.months, dict) and len(self.months) != 1:
+            raise ValueError(f"months of {self.item} go by one column, not by {', '.join(self.months) or 'none'}")
+        return self
+
+
 class Table(Settings):
     """One file of a drop.
 
@@ -52,6 +69,11 @@ class Table(Settings):
     such rows out, `unlinked` (members) counts them as without a price series. `replace` gives, by our column name,
     values of the file and what they stand for; null means missing. `hindsight` lists file columns that nobody knew
     at the time; using one is refused unless the profile names an exception.
+
+    Of what companies report: `items` maps columns of a wide file to items, one row of ours for each that is not empty;
+    `max_lag_days` leaves out what became known later than that after its date; `without_symbol` says what becomes of
+    rows that name no security. `coverage: hindsight` says that who is in the file was chosen by what came later, as in
+    a file of survivors: none of it is served unless the profile names an exception.
     """
 
     file: str
@@ -64,6 +86,20 @@ class Table(Settings):
     off_calendar: Literal["refuse", "drop"] = "refuse"
     hindsight: list[str] = []
     carry_back: bool = Field(False, description="industries: the first snapshot also serves earlier sessions")
+    items: dict[str, Item] = {}
+    max_lag_days: int | None = Field(None, ge=1)
+    without_symbol: Literal["refuse", "drop"] = "refuse"
+    coverage: Literal["as_known", "hindsight"] = "as_known"
+    by: Literal["symbol", "ticker"] = Field("symbol", description="ticker: mapped to the security by the tickers table")
+    snapshots: bool = Field(False, description="members: each date lists all of them; no interval is given")
+
+
+class Drop(Settings):
+    """When the sensor on the folder calls the files of a session complete."""
+
+    tables: tuple[str, ...] = Field(("bars",), description="datasets whose files must be there, as the vendor has them")
+    share: float = Field(0.9, gt=0, le=1, description="of the symbols of the session before that must have a bar")
+    marker: bool = Field(False, description="a file <name>.done, written after <name>, says that it is complete")
 
 
 class FilesVendor(Settings):
@@ -71,12 +107,62 @@ class FilesVendor(Settings):
 
     kind: Literal["files"]
     folder: Path | None = Field(None, description="relative to the repository; --data puts another in its place")
+    live: bool = Field(False, description="keep what the files held before: a row that changes becomes a late row")
     bars: list[Table] = [Table(file="bars")]
     corporate_actions: list[Table] = [Table(file="corporate_actions", known_at=KnownAt(rule="morning_of_ex_date"))]
     members: list[Table] = [Table(file="members")]
     industries: list[Table] = [Table(file="industries")]
     benchmarks: list[Table] = [Table(file="benchmarks")]
     macro: list[Table] = [Table(file="macro")]
+    tickers: list[Table] = [Table(file="tickers")]
+    fundamentals: list[Table] = [Table(file="fundamentals")]
+    estimates: list[Table] = [Table(file="estimates")]
+    earnings_dates: list[Table] = [Table(file="earnings_dates")]
+    short_interest: list[Table] = [Table(file="short_interest")]
+    borrow: list[Table] = [Table(file="borrow")]
+    compared_bars: list[Table] = [Table(file="compared_bars")]  # of a second vendor
+    drop: Drop = Drop()
+
+    @model_validator(mode="after")
+    def _known_kinds(self) -> "FilesVendor":
+        if any(table.by == "ticker" for table in (*self.macro, *self.tickers)):
+            raise ValueError("`by: ticker` is for files that name securities; macro and tickers have none to look up")
+        files = {name: value for name, value in self if isinstance(value, list) and name != "members"}
+        if any(table.snapshots for tables in files.values() for table in tables):
+            raise ValueError("`snapshots` is for members: each date lists all of them")
+        return self
+
+
+class PlantedAlpha(Settings):
+    """An alpha that the simulated truth knows, and that a column of the data tells of unless it is hidden."""
+
+    name: str
+    ic: float = Field(ge=-0.5, le=0.5, description="correlation with the idiosyncratic return of the next 21 sessions")
+    half_life: float = Field(gt=0.5, description="sessions")
+    shown_by: Literal["nothing", "volume", "short_interest"] = "nothing"
+
+
+class Happenings(Settings):
+    """How often what happens to companies happens; a handful of symbols have a planned story besides."""
+
+    listed_later: float = Field(0.1, ge=0, le=1, description="share of symbols that are not listed at the start")
+    failures: float = Field(0.008, ge=0, le=1, description="a year and symbol, as are those below")
+    mergers: float = Field(0.02, ge=0, le=1)
+    spin_offs: float = Field(0.006, ge=0, le=1)
+    ticker_changes: float = Field(0.015, ge=0, le=1)
+    reclassifications: float = Field(0.01, ge=0, le=1)
+    special_dividends: float = Field(0.02, ge=0, le=1)
+    restatements: float = Field(0.01, ge=0, le=1, description="share of filings that are amended later")
+    moved_announcements: float = Field(0.05, ge=0, le=1, description="share of earnings dates that are moved")
+
+
+class Faults(Settings):
+    """What goes wrong on the way from the exchange to the user, on request."""
+
+    halts: float = Field(0.0, ge=0, le=0.2, description="chance a session that a name stops trading for some sessions")
+    missing_days: float = Field(0.0, ge=0, le=0.5, description="share of sessions of which no bar ever comes")
+    late_files: float = Field(0.0, ge=0, le=0.5, description="share of sessions whose bars all come a session late")
+    duplicates: float = Field(0.0, ge=0, le=0.2, description="share of bars that come twice; half of them contradict")
 
 
 class SimulatedVendor(Settings):
@@ -84,18 +170,107 @@ class SimulatedVendor(Settings):
 
     kind: Literal["simulated"]
     n_symbols: int = Field(40, ge=4, le=5000)
+    n_sectors: int = Field(11, ge=1, le=11)
     start: dt.date = dt.date(2015, 1, 2)
     end: dt.date = dt.date(2018, 12, 31)
     momentum_ic: float = Field(0.03, ge=0, le=0.5, description="planted strength of 12-1 momentum")
+    alphas: tuple[PlantedAlpha, ...] = ()
     volatility_calm: float = Field(0.009, gt=0, description="market, per session")
     volatility_turbulent: float = Field(0.025, gt=0, description="market, per session")
     turbulent_share: float = Field(0.2, gt=0, lt=1)
-    regime_half_life: float = Field(60, gt=1, description="sessions a regime lasts on average")
+    regime_half_life: float = Field(60, gt=1, description="sessions a regime of volatility lasts on average")
+    drift_rising: float = Field(0.12, description="market, simple, a year")
+    drift_falling: float = Field(-0.12, description="market, simple, a year")
+    falling_share: float = Field(0.25, gt=0, lt=1)
+    trend_sessions: float = Field(120, gt=1, description="a trend lasts on average")
+    coupled_variance: float = Field(0.5, gt=0, le=1, description="of what is not the market's, left when coupled")
+    coupled_share: float = Field(0.3, gt=0, lt=1)
+    coupled_sessions: float = Field(90, gt=1, description="a regime of correlation lasts on average")
+    idiosyncratic_volatility: float = Field(0.013, gt=0, description="of a typical stock, per session, when calm")
+    tail_degrees: float = Field(5.0, gt=4, description="of freedom, of idiosyncratic returns")
+    sector_volatility: float = Field(0.0045, ge=0, description="per session, when calm")
+    style_volatility: float = Field(0.0025, ge=0, description="of each style's return, per session, when calm")
+    beta_wander: float = Field(0.1, ge=0, le=0.5, description="deviation of a beta about its level over the years")
+    overnight_share: float = Field(0.3, gt=0, lt=1, description="of variance and drift")
+    half_spread: float = Field(0.0003, ge=0, le=0.05, description="of a typical stock, of the price")
+    earnings_move: float = Field(0.02, ge=0, description="log return on a surprise of one deviation")
+    index_share: float = Field(1.0, gt=0, le=1, description="of listed symbols, by capitalisation, that are members")
+    fund_weights: Literal["equal", "capitalisation"] = "equal"
     correction_rate: float = Field(0.002, ge=0, le=0.2, description="share of bars corrected later")
     late_rate: float = Field(0.001, ge=0, le=0.2, description="share of bars that arrive a session or more late")
+    happenings: Happenings = Happenings()
+    faults: Faults = Faults()
 
 
-Vendor = Annotated[FilesVendor | SimulatedVendor, Field(discriminator="kind")]
+class Transport(Settings):
+    """How a vendor is asked; no value depends on it, so neither a fingerprint nor the config hash does."""
+
+    requests_per_minute: float = Field(60.0, gt=0)
+    burst: int = Field(1, ge=1, le=100, description="requests that may go out at once")
+    timeout_seconds: float = Field(30.0, gt=0, description="to connect, and between two pieces of an answer")
+    tries: int = Field(6, ge=1, le=20)
+    longest_wait_seconds: float = Field(60.0, gt=0, description="between two tries, unless the vendor asks for more")
+    total_seconds: float = Field(600.0, gt=0, description="of all tries of one request")
+    max_megabytes: int = Field(256, ge=1, description="of one answer")
+
+
+class PolygonSource(Settings):
+    """Bars, corporate actions and tickers in the format of Polygon's stocks API; the key is POLYGON_API_KEY."""
+
+    base_url: str = Field("https://api.polygon.io", exclude=True)
+    transport: Transport = Field(Transport(requests_per_minute=5), exclude=True)
+    tickers: tuple[str, ...] | None = Field(None, description="null: the whole market, one request a session")
+    types: tuple[str, ...] = Field(("CS", "ADRC"), description="of securities in bars: common shares and their ADRs")
+    benchmarks: tuple[str, ...] = Field((), description="tickers served as market/benchmarks instead")
+    recheck_sessions: int = Field(2, ge=0, le=21, description="asked for once more so many sessions later")
+    ahead_months: int = Field(2, ge=0, le=12, description="actions are looked for so far ahead of their ex-date")
+    gap_sessions: int = Field(10, ge=1, le=63, description="a ticker unseen for longer may name another security")
+
+
+class EdgarSource(Settings):
+    """What companies report to the SEC, from data.sec.gov, which needs no key but wants to know who asks."""
+
+    base_url: str = Field("https://data.sec.gov", exclude=True)
+    transport: Transport = Field(Transport(requests_per_minute=300), exclude=True)
+    user_agent: str = Field(exclude=True, min_length=8, description="who asks, with an address: Name name@example.com")
+    companies: dict[str, Annotated[str, Field(pattern=r"^\d{1,10}$")]] = Field(
+        {}, description="symbol to CIK, in quotes; empty: those of the tickers that Polygon gave"
+    )
+
+
+class FredSource(Settings):
+    """Macro series with their vintages, from the FRED API; the key is FRED_API_KEY."""
+
+    base_url: str = Field("https://api.stlouisfed.org", exclude=True)
+    transport: Transport = Field(Transport(requests_per_minute=60), exclude=True)
+    series: dict[str, str] = Field(
+        {"VIX_CLOSE": "VIXCLS", "DGS10": "DGS10", "DGS2": "DGS2", "BAA10Y": "BAA10Y", "DFF": "DFF"},
+        description="our name to FRED's",
+    )
+    first_vintage_lag_days: dict[str, int] = Field(
+        {}, description="our name to the days after which its values were known before its vintages begin: a rule"
+    )
+
+
+class HttpVendor(Settings):
+    """Vendors over HTTP, each for its datasets; docs/vendors.md. What none of them serves is empty."""
+
+    kind: Literal["http"]
+    live: bool = Field(False, exclude=True, description="what is fetched from now on is known when it arrives")
+    polygon: PolygonSource | None = None
+    edgar: EdgarSource | None = None
+    fred: FredSource | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "HttpVendor":
+        if not (self.polygon or self.edgar or self.fred):
+            raise ValueError("name at least one of polygon, edgar, fred")
+        if self.edgar and not self.edgar.companies and not self.polygon:
+            raise ValueError("edgar needs `companies` (symbol to CIK), or polygon beside it for the tickers")
+        return self
+
+
+Vendor = Annotated[FilesVendor | HttpVendor | SimulatedVendor, Field(discriminator="kind")]
 
 
 class Market(Settings):
@@ -105,6 +280,39 @@ class Market(Settings):
     adv_sessions: int = Field(21, ge=1, le=252, description="of the mean daily dollar volume")
     max_gap_sessions: int = Field(21, ge=1, le=63, description="a longer gap between bars yields no return")
     restate_sessions: int = Field(63, ge=1, le=252, description="how far back a correction restates returns")
+    suspected_actions: Literal["exclude", "keep"] = Field(
+        "exclude", description="returns over what looks like a split that nobody recorded: null, or as they are"
+    )
+    suspect_ratio: float = Field(1.45, ge=1.2, le=10, description="a smaller overnight move, up or down, is none")
+    suspect_tolerance: float = Field(0.04, gt=0, le=0.1, description="log; how near it is to a simple split")
+    suspect_range: float = Field(0.09, gt=0, le=1, description="of the day, high over low less 1; more is news")
+    suspect_volume: float = Field(3.0, gt=0, le=100, description="times the dollar volume before; more is news")
+    fundamentals_max_age_days: int = Field(
+        460, ge=91, le=1000, description="since the end of the period: a year, and the next report's three months"
+    )
+    membership_max_age_sessions: int = Field(
+        300, ge=1, le=2520, description="an older list of members counts for nothing: nobody is one by it"
+    )
+    grouping: Literal["published", "ff49", "ff12"] = Field(
+        "published", description="industries as published, or Fama and French's 49 or 12 by SIC code"
+    )
+
+
+class Quality(Settings):
+    """What is strange in the data that come in: nothing of it is dropped, but for what breaks a rule of the door."""
+
+    quarantine_tolerance: int = Field(0, ge=0, description="rows a session kept out at the door; more fail the check")
+    missing_tolerance: float = Field(0.5, ge=0, le=1, description="share of names without a bar; more fails the check")
+    missing_sessions: int = Field(5, ge=1, le=21, description="a name with a bar in the last so many should have one")
+    large_move: float = Field(0.4, gt=0, description="log; a larger one without an action is a finding")
+    split_missed: float = Field(0.75, ge=0.5, le=1, description="share of a split's log: missed by more")
+    large_distribution: float = Field(0.2, gt=0, description="of the previous close; more paid in cash is a finding")
+    stale_sessions: int = Field(3, ge=1, le=21, description="unchanged bars in a row that are a finding")
+    volume_sessions: int = Field(21, ge=5, le=252, description="of the median dollar volume")
+    volume_multiple: float = Field(20.0, gt=1, description="of that median; more is a finding")
+    range_limit: float = Field(0.5, gt=0, description="log of high over low; a wider one is a finding")
+    close_tolerance: float = Field(0.005, gt=0, description="log of one vendor's close over another's")
+    volume_tolerance: float = Field(0.7, gt=0, description="log of one vendor's volume over another's")
 
 
 class Macro(Settings):
@@ -157,6 +365,16 @@ class Regimes(Settings):
         return self
 
 
+class EarningsBlackout(Settings):
+    before: int = Field(0, ge=0, le=21, description="sessions before an announcement that is known to come")
+    after: int = Field(0, ge=0, le=21, description="sessions from an announcement on, its own included")
+
+    @property
+    def sessions(self) -> int:
+        """How many it spans; 0 where it is off."""
+        return self.before + self.after
+
+
 class Alpha(Settings):
     models: tuple[Literal["ridge", "lightgbm"], ...] = ("ridge", "lightgbm")
     lookback_sessions: int = Field(504, ge=63, le=2520)
@@ -170,6 +388,7 @@ class Alpha(Settings):
     calibration_share: float = Field(0.3, gt=0, lt=1, description="latest part of the window, purged, held out")
     calibration_cap: float = Field(1.5, gt=0, description="largest slope from log score to simple return")
     neutralize: bool = Field(True, description="against the risk model's factors")
+    earnings_blackout: EarningsBlackout = Field(EarningsBlackout(), description="no alpha near an announcement; 0: off")
 
 
 class Risk(Settings):
@@ -185,7 +404,12 @@ class Risk(Settings):
 
 class Portfolio(Settings):
     mode: Literal["long_only", "dollar_neutral"] = Field("long_only")
-    benchmark: Literal["equal", "dollar_volume"] = Field("equal", description="weights of the tradable universe")
+    benchmark: Literal["equal", "dollar_volume", "capitalisation"] = Field(
+        "equal", description="weights of the tradable universe"
+    )
+    benchmark_coverage: float = Field(
+        0.9, ge=0, le=1, description="share of dollar volume with a capitalisation; with less, dollar volume weights"
+    )
     horizon_sessions: int = Field(21, ge=1, description="of alpha, covariance and borrow in the programme")
     risk_aversion: float = Field(8.0, gt=0, description="gamma, per unit of variance over the horizon")
     turnover_penalty: float = Field(5e-4, ge=0, description="lambda 1: per unit traded, beside the estimated costs")
@@ -217,7 +441,8 @@ class Execution(Settings):
     write_off_sessions: int = Field(21, ge=1, description="without a bar, then the delisting return applies")
     delisting_return: float = Field(-0.30, ge=-1, description="where none is recorded")
     cash_rate_annual: float = Field(0.0, ge=0, le=0.2, description="where no macro series says better")
-    borrow_rate_annual: float = Field(0.005, ge=0, le=1, description="fee on the value of shorts")
+    borrow_rate_annual: float = Field(0.005, ge=0, le=1, description="fee on the value of shorts, where none is quoted")
+    borrow_max_age_sessions: int = Field(5, ge=1, le=63, description="an older quote of market/borrow counts as none")
 
 
 class Backtest(Settings):
@@ -234,6 +459,7 @@ class Profile(Settings):
     vendor: Vendor
     exceptions: dict[str, str] = Field({}, description="dataset name to why hindsight may enter it")
     market: Market = Market()
+    quality: Quality = Quality()
     macro: Macro = Macro()
     features: Features = Features()
     regimes: Regimes = Regimes()

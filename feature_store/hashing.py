@@ -59,11 +59,7 @@ def _canonical_floats(plain: pl.DataFrame) -> dict[str, NDArray[np.floating]]:
 
 def digest_of(parts: Sequence[str]) -> str:
     """One hash of an ordered list of texts."""
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    for part in parts:
-        digest.update(part.encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
+    return hashlib.blake2b("\0".join([*parts, ""]).encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _hashes_as_it_is(dtype: pl.DataType) -> bool:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS partitions (
     dataset TEXT, version INTEGER, session TEXT, generation INTEGER, state TEXT, is_current INTEGER,
     content_hash TEXT, fingerprint TEXT, parts TEXT, rows INTEGER, nulls INTEGER, late_rows INTEGER,
     repeated_rows INTEGER, first_event TEXT, last_event TEXT, latest_known_at TEXT, grade INTEGER, run_id TEXT,
-    git_commit TEXT, seeds TEXT, written_at TEXT,
+    git_commit TEXT, seeds TEXT, written_at TEXT, lineage TEXT NOT NULL DEFAULT '{}',
     PRIMARY KEY (dataset, version, session, generation)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS current ON partitions (dataset, version, session) WHERE is_current = 1;
@@ -51,13 +51,14 @@ class StoredPartition:
     git_commit: str
     seeds: dict[str, int]
     written_at: dt.datetime
+    lineage: dict[str, str | None] = field(default_factory=dict)
 
     def to_footer(self) -> str:
         return json.dumps(asdict(self), default=lambda value: value.isoformat(), sort_keys=True)
 
     @staticmethod
     def from_footer(text: str) -> "StoredPartition":
-        raw: dict[str, Any] = json.loads(text)
+        raw: dict[str, Any] = {"lineage": {}} | json.loads(text)  # early footers had none
         return StoredPartition(**{f.name: _revive(f.name, raw[f.name]) for f in fields(StoredPartition)})
 
     def numbered(self, generation: int) -> "StoredPartition":
@@ -96,7 +97,15 @@ def _from_row(row: Sequence[Any]) -> StoredPartition:
     raw = dict(zip(_COLUMNS, row, strict=True))
     raw["parts"] = json.loads(raw["parts"])
     raw["seeds"] = json.loads(raw["seeds"])
+    raw["lineage"] = json.loads(raw["lineage"])
     return StoredPartition(**{name: _revive(name, value) for name, value in raw.items()})
+
+
+def _add_lineage(connection: sqlite3.Connection) -> None:
+    """An index that was made before partitions had a lineage gets the column."""
+    if "lineage" not in [name for _, name, *_ in connection.execute("PRAGMA table_info(partitions)")]:
+        with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
+            connection.execute("ALTER TABLE partitions ADD COLUMN lineage TEXT NOT NULL DEFAULT '{}'")
 
 
 class Index:
@@ -114,6 +123,7 @@ class Index:
             # What was announced as stored survives a power cut; 2 to 6 ms a group.
             found.execute("PRAGMA synchronous=FULL")
             found.executescript(SCHEMA)
+            _add_lineage(found)
             self._local.connection, self._local.pid = found, os.getpid()
         return found
 
@@ -226,6 +236,15 @@ class Index:
             (dataset, version),
         )
         return [dt.date.fromisoformat(session) for (session,) in rows]
+
+    def content_hashes(self, dataset: str, version: int, last: dt.date) -> list[tuple[dt.date, str]]:
+        """Of the latest generation of each session up to `last`, by session."""
+        rows = self.connection().execute(
+            "SELECT session, content_hash FROM partitions WHERE dataset=? AND version=? AND is_current=1 "
+            "AND session<=? ORDER BY session",
+            (dataset, version, last.isoformat()),
+        )
+        return [(dt.date.fromisoformat(session), content) for session, content in rows]
 
     def datasets(self) -> list[tuple[str, int]]:
         return self.connection().execute("SELECT DISTINCT dataset, version FROM partitions ORDER BY 1, 2").fetchall()

@@ -93,6 +93,11 @@ class Store:
         found = self.dataset(dataset)
         return self.index.sessions(found.name, found.version)
 
+    def content_hashes(self, dataset: str | Dataset, last: dt.date) -> list[tuple[dt.date, str]]:
+        """Of each stored session up to `last`, ascending."""
+        found = self.dataset(dataset)
+        return self.index.content_hashes(found.name, found.version, last)
+
     def history(self, dataset: str | Dataset, session: dt.date) -> list[StoredPartition]:
         """All generations of a session, oldest first."""
         found = self.dataset(dataset)

@@ -41,6 +41,7 @@ class Provenance:
         fingerprint: hash of schema, code version, config and input digests; equal means skip.
         parts: the fingerprint's parts by name.
         grade: weakest knowledge grade among the inputs.
+        lineage: what it rests on however far back, by name; no part of the fingerprint.
     """
 
     fingerprint: str
@@ -49,6 +50,7 @@ class Provenance:
     run_id: str = ""
     git_commit: str = ""
     seeds: dict[str, int] = field(default_factory=dict)
+    lineage: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ class Writer:
             git_commit=new.provenance.git_commit,
             seeds=new.provenance.seeds,
             written_at=now,
+            lineage=new.provenance.lineage,
         )
 
     def _resolved(self, new: StoredPartition) -> tuple[StoredPartition, bool]:

@@ -6,8 +6,9 @@ not know is dropped here, once, for all assets.
 
 import datetime as dt
 import inspect
+import itertools
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
@@ -124,18 +125,26 @@ class Calculation:
     # -- one step from the stored state --------------------------------------------------------------------------------
 
     def _path(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+        return dict(self.walk(asset, targets, data))
+
+    def walk(
+        self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions, state: pl.DataFrame | None = None
+    ) -> Iterator[tuple[dt.date, pl.DataFrame]]:
+        """The targets of a path one after the other, for a caller who may stop on the way.
+
+        Args:
+            state: the rows of the session before, without `known_at`; None takes them from `data`.
+        """
         views = self._views(asset, targets[0], targets[-1], data)
-        start = sessions.at_or_after(self.profile.history.start)
-        state = None if targets[0] == start else data.state(asset.dataset, sessions.shift(targets[0], -1))
-        walked: dict[dt.date, pl.DataFrame] = {}
+        if state is None and targets[0] != sessions.at_or_after(self.profile.history.start):
+            state = data.state(asset.dataset, sessions.shift(targets[0], -1))
         for t in targets:
             frames = {name: view.at(t) for name, view in views.items()}
             # Through the stored form, so that continuing equals restarting from disk.
             state = self.call(asset, frames, session=t, state=state).select(
                 [name for name in asset.dataset.schema if name != "known_at"]
             ).sort(asset.dataset.sort_key[:-1])  # fmt: skip
-            walked[t] = state
-        return walked
+            yield t, state
 
     # -- along time, per entity --------------------------------------------------------------------------------------
 
@@ -281,29 +290,44 @@ class View:
     def __init__(self, window: Window, profile: Profile, versions: pl.DataFrame) -> None:
         self._window = window
         self._profile = profile
-        self._rows = versions
         self._columns = ["event_date", *window.dataset.key, *window.values()]
-        counts = versions.get_column("session").rle()
-        lengths = counts.struct.field("len").to_list()
-        values = counts.struct.field("value").to_list()
-        self._sessions = values
-        self._offsets = [0]
-        for length in lengths:
-            self._offsets.append(self._offsets[-1] + length)
+        self._succession = succession(versions, window.dataset) if window.dataset.restates else None
+        self._rows = versions if self._succession is None else self._succession
+        # rows of a succession lie by event_date, others by session
+        counts = self._rows.get_column("event_date" if self._succession is not None else "session").rle()
+        self._days = counts.struct.field("value").to_list()
+        self._offsets = [0, *itertools.accumulate(counts.struct.field("len").to_list())]
 
     def at(self, target: dt.date) -> pl.DataFrame:
         """Rows with event_date in the target's window, as known at the target, sorted by (event_date, key)."""
         first = self._window.first(target, self._profile)
-        begin = _position(self._sessions, first)
-        end = _position(self._sessions, target + dt.timedelta(days=1))
-        rows = self._rows.slice(self._offsets[begin], self._offsets[end] - self._offsets[begin])
+        if self._succession is not None:
+            rows = self._succession.slice(self._offsets[_position(self._days, first)])
+            in_force = pl.col("session").is_between(first, target) & (pl.col("until") > target).fill_null(value=True)
+            return rows.filter(in_force).select(self._columns)
+        end = self._offsets[_position(self._days, target + dt.timedelta(days=1))]
+        begin = self._offsets[_position(self._days, first)]
+        rows = self._rows.slice(begin, end - begin)
         if self._window.dataset.restates:
             rows = rows.filter(pl.col("event_date") >= first)
             rows = last_word(rows, self._window.dataset, repeated=True).sort(self._window.dataset.sort_key[:-1])
         return rows.select(self._columns)
 
 
-def parameters(function: Callable[..., pl.DataFrame] | None) -> Iterable[tuple[str, object]]:
+def succession(versions: pl.DataFrame, dataset: Dataset) -> pl.DataFrame | None:
+    """All versions sorted by (event_date, key), each with `until`, the session whose word took its place; null if none.
+
+    One sort then serves every target. None where some word known later stands in an earlier session than the word it
+    outdoes: which of them counts depends on where the window begins.
+    """
+    key = dataset.sort_key[:-1]
+    rows = versions.sort([*key, "known_at", "session"])
+    same_key = pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in key)
+    rows = rows.with_columns(until=pl.when(same_key).then(pl.col("session").shift(-1)))
+    return None if (rows.get_column("until") < rows.get_column("session")).any() else rows
+
+
+def parameters(function: Callable[..., object] | None) -> Iterable[tuple[str, object]]:
     """Name and annotation of each parameter."""
     if function is None:
         return []
@@ -312,10 +336,12 @@ def parameters(function: Callable[..., pl.DataFrame] | None) -> Iterable[tuple[s
 
 def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
     """The asset's own part of the config, as JSON by slice."""
-    kinds = [a for _, a in parameters(asset.function) if isinstance(a, type) and issubclass(a, Settings)]
+    told = [parameters(function) for function in (asset.function, *asset.checks.values())]
+    kinds = [a for _, a in itertools.chain(*told) if isinstance(a, type) and issubclass(a, Settings)]
     own = {kind.__name__: profile.part(kind).model_dump_json() for kind in kinds}
     if asset.kind == "source":
-        own["vendor"] = profile.vendor.model_dump_json(exclude={"folder", "end"})
+        own["vendor"] = profile.vendor.model_dump_json(exclude={"folder", "end", "drop"})
+        own |= {name: str(getattr(profile.market, name)) for name in asset.market_settings}
     if any(name == "seed" for name, _ in parameters(asset.function)):
         own["seed"] = str(profile.seed)
     own["windows"] = str({

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
@@ -86,7 +87,7 @@ def _windows(asset: SessionAsset, profile: Profile) -> dict[str, int]:
 def make_runner(platform: Platform, run_id: str = "", pool: Executor | None = None) -> Runner:
     """A runner on the platform's store."""
     store, profile = platform.store(), platform.profile()
-    calculation = Calculation(profile, store.clock, make_vendor(profile), pool)
+    calculation = Calculation(profile, store.clock, make_vendor(profile, Path(platform.home)), pool)
     return Runner(store, calculation, run_id, git_commit())
 
 

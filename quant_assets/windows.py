@@ -56,6 +56,9 @@ class SessionAsset:
         restate_sessions: along_time with a restating dataset: how far back a late input row restates.
         refit: fit only: first session of each ISO week or month.
         chained: fit only: the function also takes `previous`, the fit before, from the year's first refit on.
+        each: per_session and fit: the key column whose values are independent of one another, where there is one; a
+            recomputation then takes only those whose inputs have changed.
+        market_settings: source only: settings of the market that its rows rest on, beside the vendor's own.
         figures: one or two numbers per session that the UI plots.
     """
 
@@ -68,12 +71,19 @@ class SessionAsset:
     restate_sessions: Length = 0
     refit: Literal["weekly", "monthly"] = "weekly"
     chained: bool = False
+    each: str | None = None
+    market_settings: tuple[str, ...] = ()
     figures: Callable[[pl.DataFrame], Mapping[str, float]] | None = None
     checks: Mapping[str, Callable[..., str | None]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.dataset.name
+
+    @property
+    def independent(self) -> str | None:
+        """The key column whose values may be computed apart."""
+        return self.entity if self.kind == "along_time" else self.each
 
     def first_needed(self, target: dt.date, window: Window, profile: Profile) -> dt.date:
         """First session of an input that the target's value may depend on."""

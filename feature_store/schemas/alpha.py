@@ -46,6 +46,7 @@ PREDICTIONS = Dataset(
 COMBINED = Dataset(
     name="alpha/combined",
     key=("symbol",),
+    version=2,
     description="One expected relative return a stock: models and horizons merged by inverse variance, neutralized.",
     columns=(
         SYMBOL,
@@ -53,5 +54,6 @@ COMBINED = Dataset(
         number("raw_alpha", "simple, over the programme's horizon", "before neutralization"),
         number("variance", "simple squared, over the programme's horizon", "of the merged error", above=0),
         Column("n_predictions", pl.Int32(), "count", "models and horizons merged", nullable=False, at_least=0),
+        Column("in_blackout", pl.Boolean(), "flag", "near an earnings announcement: no alpha; null where not asked"),
     ),
 )

@@ -18,7 +18,7 @@ BOOK_COLUMNS = (
     Column("decided_on", pl.Date(), "session", "that decided the fill"),
     Column("filled_at", KNOWN_AT, "UTC", "the open it was filled at"),
     number("cost_usd", "USD", "commission, spread and impact of the fill", at_least=0),
-    number("dividend_usd", "USD", "received this session, paid where short; null where none"),
+    number("dividend_usd", "USD", "received, spin-offs paid in cash included; paid where short; null where none"),
     number("borrow_usd", "USD", "fee on a short over the days since the session before; null where none", at_least=0),
     number("interest_usd", "USD", "on cash, this session"),
     number("pnl_usd", "USD", "of this row over the session, before costs and fees", nullable=False),
@@ -38,8 +38,10 @@ BOOK_COLUMNS = (
         pl.String(),
         "word",
         "cash row: of the programme (optimal, relaxed, infeasible, unsolved, or what was missing); "
-        "others: lapsed, scaled, adjusted (for a split learned after the order), delisted, written_off, cut (by a "
-        "pre-trade check); null in the ordinary case",
+        "others: lapsed, scaled, adjusted (for a split learned after the order), delisted, written_off, merged, "
+        "merged_at_last_price (its terms unknown, or the acquirer without a bar), spin_off_unknown (neither shares nor "
+        "a published worth: nothing was received), received (shares of an event), cut (by a pre-trade check); null in "
+        "the ordinary case",
     ),
     Column("detail", pl.String(), "text", "steps of the relaxation ladder, what the solver said (cash row)"),
     Column("programme", pl.String(), "JSON", "limits, duals, objective terms and controls (cash row)"),

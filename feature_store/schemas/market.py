@@ -1,4 +1,4 @@
-"""Prices, corporate actions and who is traded."""
+"""Prices, corporate actions, names and who is traded."""
 
 import polars as pl
 
@@ -13,12 +13,15 @@ BAR_COLUMNS = (
     number("low", "USD", "lowest trade", above=0, nullable=False),
     number("close", "USD", "last trade", above=0, nullable=False),
     Column("volume", pl.Int64(), "shares", "traded; null where the vendor had none", at_least=0),
+    number("vwap", "USD", "volume-weighted mean price of the session, as traded; null where not known", above=0),
+    Column("transactions", pl.Int64(), "trades", "number of trades; null where not known", at_least=0),
 )
 
 BARS = Dataset(
     name="market/bars",
     key=("symbol",),
     restates=True,
+    version=2,
     description="Daily bars as traded, unadjusted; a corrected bar is a later row about the same event_date.",
     columns=BAR_COLUMNS,
 )
@@ -27,6 +30,7 @@ BENCHMARKS = Dataset(
     name="market/benchmarks",
     key=("symbol",),
     restates=True,
+    version=2,
     description="Daily bars of ETFs and indices to compare with, as traded; never part of the universe.",
     columns=BAR_COLUMNS,
 )
@@ -39,27 +43,59 @@ MACRO = Dataset(
     columns=(key("series", "name of the series"), number("value", "as the series has it", "observation")),
 )
 
+ACTIONS = (
+    "split",
+    "cash_dividend",
+    "special_dividend",
+    "spin_off",
+    "symbol_change",
+    "merger",
+    "delisting",
+)
+
 CORPORATE_ACTIONS = Dataset(
     name="market/corporate_actions",
     key=("symbol", "action"),
     restates=True,
-    description="Splits, dividends and delistings by ex-date (event_date), in the session that first knew them.",
+    version=2,
+    description="What happens to a share by ex-date (event_date), in the session that first knew it.",
     columns=(
         SYMBOL,
-        Column(
-            "action",
-            pl.String(),
-            "kind",
-            "split, cash_dividend or delisting",
-            nullable=False,
-            one_of=("split", "cash_dividend", "delisting"),
-        ),
+        Column("action", pl.String(), "kind", "what happens on the ex-date", nullable=False, one_of=ACTIONS),
         number(
             "value",
-            "new per old share | USD per share | delisting return (simple)",
+            "split: new per old share | dividends: USD per share | spin_off: shares of the other per share | "
+            "symbol_change: 1 | merger: shares of the other per share, 0 where paid in cash | delisting: simple return",
             "null withdraws the action",
             at_least=-1,
         ),
+        number(
+            "cash_usd",
+            "USD per share",
+            "merger: paid beside the shares; spin_off: worth of what is distributed, where it was published",
+            at_least=0,
+        ),
+        Column(
+            "other_symbol",
+            pl.String(),
+            "identifier",
+            "spin_off: the new company; merger: the acquirer; symbol_change: the new ticker",
+        ),
+    ),
+)
+
+TICKERS = Dataset(
+    name="market/tickers",
+    key=("symbol",),
+    description="Ticker and name of each security on the session, as recorded by then.",
+    columns=(
+        SYMBOL,
+        Column(
+            "ticker", pl.String(), "identifier", "traded under; another security may carry it later", nullable=False
+        ),
+        Column("company", pl.String(), "identifier", "of the issuer, for example its CIK; null where not recorded"),
+        Column("name", pl.String(), "name", "of the issuer as recorded; null where not recorded"),
+        Column("sic", pl.Int32(), "code", "standard industrial classification as recorded; null where not recorded"),
     ),
 )
 
@@ -111,7 +147,7 @@ ADJUSTED_BENCHMARKS = Dataset(
 UNIVERSE = Dataset(
     name="market/universe",
     key=("symbol",),
-    version=2,
+    version=3,
     description="Securities that cross-sections and trades may use on the session.",
     columns=(
         SYMBOL,
@@ -125,5 +161,6 @@ UNIVERSE = Dataset(
         Column("has_bar", pl.Boolean(), "flag", "has a bar on the session", nullable=False),
         number("close_usd", "USD", "as traded on the session; null without a bar", above=0),
         number("adv_usd", "USD", "mean daily dollar volume of the last sessions with a volume", at_least=0),
+        number("market_cap_usd", "USD", "shares outstanding times the close; null where they are not known", above=0),
     ),
 )

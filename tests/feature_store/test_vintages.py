@@ -31,7 +31,12 @@ def captured() -> pl.DataFrame:
         .filter(pl.col("date").is_in(days))
         .sort("symbol", "date", "knowledge_time", "version")
         .unique(["symbol", "date", "knowledge_time"], keep="last", maintain_order=True)
-        .with_columns(known_at=pl.col("knowledge_time").dt.replace_time_zone("UTC").cast(KNOWN_AT), event_date="date")
+        .with_columns(
+            known_at=pl.col("knowledge_time").dt.replace_time_zone("UTC").cast(KNOWN_AT),
+            event_date="date",
+            vwap=pl.lit(None, pl.Float64),
+            transactions=pl.lit(None, pl.Int64),
+        )
     )
 
 

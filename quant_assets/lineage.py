@@ -1,0 +1,70 @@
+"""What a partition rests on however far back: whose word says who is in the universe, and which corporate actions."""
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from configs.settings import Profile
+from feature_store.hashing import digest_of
+from feature_store.index import StoredPartition
+from feature_store.schemas.market import CORPORATE_ACTIONS, MEMBERS, UNIVERSE
+from feature_store.store import Store
+from quant_assets.windows import SessionAsset
+
+CONSTITUENCY, ACTIONS = "constituency", "actions"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """
+    Attributes:
+        constituency: who says who is in the universe; None where nothing that it rests on asks.
+        actions_until: the last session of corporate actions that it may rest on; None where it rests on none.
+    """
+
+    constituency: str | None
+    actions_until: dt.date | None
+
+
+class ActionsKnown:
+    """Digests of all corporate actions that a store knew by a session."""
+
+    def __init__(self, store: Store, last: dt.date) -> None:
+        self._sessions: list[dt.date] = []
+        self._digests: list[str] = []
+        digest = ""
+        for session, content in store.content_hashes(CORPORATE_ACTIONS, last):
+            digest = digest_of([digest, content])
+            self._sessions.append(session)
+            self._digests.append(digest)
+
+    def by(self, session: dt.date | None) -> str | None:
+        """Of the partitions up to the session, each with all before it; None without a session, or without any."""
+        i = bisect_right(self._sessions, session) if session else 0
+        return self._digests[i - 1] if i else None
+
+
+def lineage_of(asset: SessionAsset, last: dt.date, inputs: Sequence[StoredPartition], profile: Profile) -> Lineage:
+    """
+    Args:
+        last: session up to which the asset reads its inputs.
+        inputs: of each input a partition that it reads; one is enough, since all of a dataset rest on the same.
+    """
+    told = sorted({name for p in inputs if (name := p.lineage.get(CONSTITUENCY))})
+    if asset.name in (MEMBERS.name, UNIVERSE.name):
+        told = [constituency(profile, profile.market.universe_source if asset.name == UNIVERSE.name else "members")]
+    direct = any(window.dataset.name == CORPORATE_ACTIONS.name for window in asset.inputs.values())
+    rests_on_actions = direct or any(p.lineage.get(ACTIONS) for p in inputs)
+    return Lineage("; ".join(told) or None, last if rests_on_actions else None)
+
+
+def constituency(profile: Profile, source: str) -> str:
+    """The source of constituents, the vendor and its files: "members: files, sp500_membership"."""
+    tables = getattr(profile.vendor, source, [])
+    return ", ".join([f"{source}: {profile.vendor.kind}", *(table.file for table in tables)])
+
+
+def as_written(lineage: Lineage, actions: ActionsKnown) -> dict[str, str | None]:
+    """As it stands in the footer."""
+    return {CONSTITUENCY: lineage.constituency, ACTIONS: actions.by(lineage.actions_until)}
