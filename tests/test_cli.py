@@ -445,13 +445,6 @@ FUTURE = sessions.shift(BAD, 5)
 @pytest.mark.parametrize(("spoil", "said"), [
     pytest.param(corrupt, ["bars.parquet", "cannot be read as Parquet", "export it again"], id="corrupt Parquet"),
     pytest.param(changed(lambda f: f.drop("close")), ["bars.csv", "no column 'close'", "Rename"], id="missing column"),
-    pytest.param(changed(lambda f: f.with_columns(low=pl.when(ACME).then(-1.0).otherwise("low"))),
-                 ["bars.csv", f"ACME {BAD}", "low -1.0", "mend it"], id="negative price"),
-    pytest.param(changed(lambda f: pl.concat([f, f.filter(ACME)])),
-                 ["bars.csv", f"ACME {BAD}", "stands 2 times", "Keep one"], id="duplicate row"),
-    pytest.param(changed(lambda f: f.with_columns(known_at=pl.col("date")).with_columns(
-                     date=pl.when(ACME).then(FUTURE).otherwise("date"))),
-                 ["bars.csv", f"ACME {FUTURE}", "a future date", "mend the date"], id="future date"),
     pytest.param(changed(lambda f: f.cast({"date": pl.String}).with_columns(
                      date=pl.when(pl.col("date") == str(BAD)).then(pl.lit("24/01/2017")).otherwise("date"))),
                  ["bars.csv", "24/01/2017", "YYYY-MM-DD"], id="date of another form"),
@@ -468,12 +461,64 @@ def test_a_bad_drop_is_refused_and_what_was_stored_stays(
     finally:
         (data / "bars.parquet").unlink(missing_ok=True)
         drop(GOOD_UNTIL).write_csv(data / "bars.csv")
-    (line,) = (text for text in answer.out.splitlines() if text.startswith("failed: "))
+    lines = [text for text in answer.out.splitlines() if text.startswith("failed: ")]
     assert answer.code == 1
-    assert line.startswith("failed: market/bars: ")
-    assert all(part in line for part in said), line
+    assert {line.split(": ")[1] for line in lines} == {"market/bars", "market/quarantine"}
+    assert all(part in line for part in said for line in lines), lines
     assert generations(home) == before
     assert asof(home, "read", "market/bars", "--as-of", LAST).code == 0
+
+
+@pytest.mark.parametrize(("change", "said", "stored"), [
+    pytest.param(lambda f: f.with_columns(low=pl.when(ACME).then(-1.0).otherwise("low")),
+                 [f"ACME {BAD}", "low -1.0", "mend it"], SYMBOLS[1:], id="negative price"),
+    pytest.param(lambda f: pl.concat([f, f.filter(ACME)]),
+                 [f"ACME {BAD}", "stands more than once", "keep one"], SYMBOLS, id="duplicate row"),
+    pytest.param(lambda f: pl.concat([f, f.filter(ACME).with_columns(pl.col("close") * 0.999)]),
+                 [f"ACME {BAD}", "contradicts another row", "keep one"], SYMBOLS[1:], id="conflicting rows"),
+    pytest.param(lambda f: f.with_columns(known_at=pl.col("date")).with_columns(
+                     date=pl.when(ACME).then(FUTURE).otherwise("date")),
+                 [f"ACME {FUTURE}", "a future date", "mend the date"], SYMBOLS[1:], id="future date"),
+])  # fmt: skip
+def test_a_bad_row_is_kept_out_by_name_the_good_ones_are_stored_and_a_mended_drop_makes_all_well(
+    own_prices: Path, tmp_path: Path, change: Callable[[pl.DataFrame], pl.DataFrame], said: list[str],
+    stored: tuple[str, ...],
+) -> None:  # fmt: skip
+    home, data = copy_of(own_prices / "home", tmp_path), own_prices / "my_prices"
+    before = generations(home)
+    words = ("backfill", "--select", "market/bars", "--from", BAD, "--to", BAD)
+    try:
+        changed(change)(data)
+        answer = asof(home, *words)
+        after = generations(home)
+        again = asof(home, *words)
+        drop(BAD).write_csv(data / "bars.csv")
+        mended = asof(home, *words)
+    finally:
+        drop(GOOD_UNTIL).write_csv(data / "bars.csv")
+    (line,) = (text for text in answer.out.splitlines() if text.startswith("check "))
+    assert answer.code == again.code == 1  # a repeated run does not make it good
+    assert line.startswith("check within_tolerance of market/quarantine fails: ")
+    assert all(part in line for part in ["bars.csv", *said]), line
+    assert {name: rows for name, rows in after.items() if rows != before[name]}.keys() == {
+        "market/bars", "market/quarantine"
+    }  # fmt: skip
+    assert after["market/bars"][:-1] == before["market/bars"]
+    assert mended.code == 0, mended.out
+    assert store_of(home).read("market/bars", BAD, first=BAD)["symbol"].to_list() == list(SYMBOLS)
+    first = store_of(home).history("market/bars", BAD)[0]
+    assert first.rows == len(stored)
+
+
+def test_more_tolerance_makes_a_failed_session_pass(own_prices: Path, tmp_path: Path) -> None:
+    home, data = copy_of(own_prices / "home", tmp_path), own_prices / "my_prices"
+    words = ("backfill", "--select", "market/quarantine", "--from", BAD, "--to", BAD)
+    try:
+        changed(lambda f: pl.concat([f, f.filter(ACME)]))(data)
+        assert asof(home, *words).code == 1
+        assert asof(home, *words, "--set", "quality.quarantine_tolerance=1").code == 0
+    finally:
+        drop(GOOD_UNTIL).write_csv(data / "bars.csv")
 
 
 def test_the_next_good_drop_is_stored_as_if_nothing_had_happened(own_prices: Path, tmp_path: Path) -> None:

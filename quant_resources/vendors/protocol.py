@@ -1,14 +1,18 @@
 """The door that every vendor of data keeps: fetch apart from parse."""
 
 import datetime as dt
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
-from configs.settings import FilesVendor, Profile
+from configs.settings import FilesVendor, HttpVendor, Profile
 from feature_store.dataset import Dataset
 from quant_resources.vendors.files import FileDrop
+from quant_resources.vendors.http.market import RemoteMarket
+from quant_resources.vendors.raw_payloads import RawStore
 from quant_resources.vendors.simulated import SimulatedMarket
 
 
@@ -29,6 +33,15 @@ class Vendor(Protocol):
         """Rows of the payload that `parse` leaves out by a declared rule, counted by its name."""
 
 
-def make_vendor(profile: Profile) -> Vendor:
-    """The vendor that the profile names."""
-    return FileDrop(profile) if isinstance(profile.vendor, FilesVendor) else SimulatedMarket(profile)
+def make_vendor(profile: Profile, home: Path | None = None) -> Vendor:
+    """The vendor that the profile names.
+
+    Args:
+        home: folder whose `raw` keeps what arrives; ASOF_HOME unless given.
+    """
+    raw = RawStore((home or Path(os.environ.get("ASOF_HOME", ".asof"))).absolute() / "raw")
+    if isinstance(profile.vendor, FilesVendor):
+        return FileDrop(profile, raw)
+    if isinstance(profile.vendor, HttpVendor):
+        return RemoteMarket(profile, raw)
+    return SimulatedMarket(profile)

@@ -1,0 +1,261 @@
+"""One way to ask a vendor: slowly enough, again where that can help, with bounds, and without ever telling the key."""
+
+import datetime as dt
+import json
+import random
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import tenacity
+import urllib3
+
+from configs.settings import Transport
+from quant_resources.vendors.errors import VendorError
+from quant_resources.vendors.http.clock import Clock, TokenBucket
+from quant_resources.vendors.http.keys import Key, guard_logs
+
+AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+# A request is written down without these, whoever put them there.
+SECRET_PARAMETERS = frozenset({"apikey", "api_key", "token", "access_token", "key"})
+CHUNK = 65_536
+SAID = 300  # characters of a refusal that are repeated
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    Attributes:
+        request: canonical: path and sorted parameters, without any key.
+        body: the object that the content holds.
+    """
+
+    request: str
+    status: int
+    content: bytes
+    body: dict[str, Any]
+
+
+class RefusedError(VendorError):
+    """The vendor does not answer this request, however often it is asked."""
+
+
+class _TransientError(Exception):
+    """What may go well the next time; its text holds no key.
+
+    Attributes:
+        wait: seconds that the vendor asks for.
+    """
+
+    def __init__(self, text: str, wait: float = 0.0) -> None:
+        super().__init__(text)
+        self.wait = wait
+
+
+class HttpClient:
+    """Asks one vendor.
+
+    Args:
+        name: of the vendor, for messages.
+        key: sent as the header `Authorization: Bearer`, or as `key_parameter` where the vendor knows no header.
+        jitter: of the waits, so that several askers do not come back together.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        transport: Transport,
+        clock: Clock,
+        key: Key | None = None,
+        key_parameter: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        jitter: random.Random | None = None,
+    ) -> None:
+        self._name, self._base, self._transport, self._clock = name, base_url.rstrip("/"), transport, clock
+        self._key, self._key_parameter = key, key_parameter
+        self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
+        self._jitter = jitter or random.Random()
+        self._bucket = TokenBucket(transport.requests_per_minute, transport.burst, clock)
+        self._pool = _pool(self._base)
+        self.sent = 0
+        guard_logs()
+
+    def get(
+        self,
+        request: str,
+        wrong: Callable[[Mapping[str, Any]], str | None] = lambda body: None,
+        absent: Callable[[int, Mapping[str, Any]], bool] = lambda status, body: False,
+    ) -> Answer:
+        """The answer to a canonical request, a JSON object.
+
+        Args:
+            wrong: what is wrong with an object that cannot be whole, so that it is asked for again; else None.
+            absent: tells from the status and object of a refusal that the vendor has nothing: an answer too.
+
+        Raises:
+            RefusedError: the vendor will not have it; says the status, and names the request without its key.
+            VendorError: no whole answer after all tries.
+        """
+        started = self._clock.monotonic()
+        bound = self._transport
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            late = self._clock.monotonic() - started + state.upcoming_sleep > bound.total_seconds
+            return late or state.attempt_number >= bound.tries
+
+        tries = tenacity.Retrying(
+            sleep=self._clock.sleep,
+            stop=stop,
+            wait=self._wait,
+            retry=tenacity.retry_if_exception_type(_TransientError),
+            retry_error_callback=lambda state: (state.attempt_number, state.outcome and state.outcome.exception()),
+        )
+        got = tries(self._once, request, wrong, absent, started + bound.total_seconds)
+        if isinstance(got, Answer):
+            return got
+        count, last = got
+        raise VendorError(
+            f"{self._name}: {self._shown(request)} gave no whole answer in {count} tries: {last}; "
+            "ask again later (what has arrived is kept, and the rest goes on from there)"
+        )
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        """Doubling, half of it by chance, and never less than the vendor asks for."""
+        longest = min(self._transport.longest_wait_seconds, 2.0 ** (state.attempt_number - 1))
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.wait if isinstance(error, _TransientError) else 0.0
+        return max(asked, longest * (0.5 + 0.5 * self._jitter.random()))
+
+    def _once(
+        self,
+        request: str,
+        wrong: Callable[[Mapping[str, Any]], str | None],
+        absent: Callable[[int, Mapping[str, Any]], bool],
+        deadline: float,
+    ) -> Answer:
+        self._bucket.take()
+        self.sent += 1
+        problem, status, content = "", 0, b""
+        headers: Mapping[str, str] = {}
+        try:
+            status, headers, content = self._exchange(request, deadline)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        # raised here, outside of the handler, so that no error that knows the key is its context
+        if problem:
+            raise _TransientError(self._scrubbed(problem))
+        if status in AGAIN:
+            raise _TransientError(f"status {status}{self._said(content)}", _asked_wait(headers, self._clock.now()))
+        body, problem = _object(content)
+        if status != 200:
+            if absent(status, body):
+                return Answer(request, status, content, body)
+            raise RefusedError(
+                f"{self._name}: {self._shown(request)} is refused with status {status}{self._said(content)}"
+                f"{self._mend(status)}"
+            )
+        if found := problem or wrong(body):
+            raise _TransientError(f"{found}, in {len(content)} bytes")
+        return Answer(request, status, content, body)
+
+    def _exchange(self, request: str, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
+        headers, address = dict(self._headers), self._base + request
+        if self._key and self._key_parameter:
+            address += f"{'&' if '?' in request else '?'}{urlencode({self._key_parameter: self._key.reveal()})}"
+        elif self._key:
+            headers["Authorization"] = f"Bearer {self._key.reveal()}"
+        timeout = urllib3.Timeout(connect=self._transport.timeout_seconds, read=self._transport.timeout_seconds)
+        response = self._pool.request(
+            "GET", address, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+        )
+        try:
+            content = bytearray()
+            for chunk in response.stream(CHUNK):
+                content += chunk
+                if len(content) > self._transport.max_megabytes * 2**20:
+                    raise RefusedError(
+                        f"{self._name}: {self._shown(request)} answers with more than "
+                        f"{self._transport.max_megabytes} MB; raise `max_megabytes` of its transport"
+                    )
+                if self._clock.monotonic() > deadline:
+                    raise TimeoutError("the body comes too slowly")
+        except BaseException:
+            response.close()  # what is left of the body must not answer the next request
+            raise
+        response.release_conn()
+        clean = self._key.scrubbed_content(bytes(content)) if self._key else bytes(content)
+        return response.status, response.headers, clean
+
+    def _said(self, content: bytes) -> str:
+        text = " ".join(self._scrubbed(content[:SAID].decode("utf-8", "replace")).split())
+        return f" ({text})" if text else ""
+
+    def _mend(self, status: int) -> str:
+        if status in (401, 403) and self._key:
+            return f"; check the key in {self._key.variable}, and what its plan allows"
+        if status == 403:
+            return "; SEC answers so where `user_agent` does not name you, or more than 10 requests a second came"
+        return "; check the profile's vendor settings"
+
+    def _shown(self, request: str) -> str:
+        return self._scrubbed(self._base + request)
+
+    def _scrubbed(self, text: str) -> str:
+        return self._key.scrubbed(text) if self._key else text
+
+
+def canonical(path: str, parameters: Mapping[str, str] | None = None) -> str:
+    """A request as it is noted: path and sorted parameters.
+
+    >>> canonical("/v2/x", {"to": "2018-06-29", "adjusted": "false"})
+    '/v2/x?adjusted=false&to=2018-06-29'
+    """
+    return path + (f"?{urlencode(sorted((parameters or {}).items()))}" if parameters else "")
+
+
+def canonical_of(address: str) -> str:
+    """The canonical request of an address that a vendor gave for the next page, without any key, whatever its host.
+
+    >>> canonical_of("https://elsewhere.example/v3/reference/splits?cursor=YQ&apiKey=secret")
+    '/v3/reference/splits?cursor=YQ'
+    """
+    parts = urlsplit(address)
+    kept = {name: value for name, value in parse_qsl(parts.query) if name.lower() not in SECRET_PARAMETERS}
+    return canonical(parts.path, kept)
+
+
+def _object(content: bytes) -> tuple[dict[str, Any], str]:
+    """The object that the content holds, and what is wrong where it holds none."""
+    try:
+        body = json.loads(content, parse_constant=_refuse_constant)
+    except ValueError as error:
+        return {}, f"no JSON ({error})"
+    return (body, "") if isinstance(body, dict) else ({}, f"JSON holds a {type(body).__name__}, not an object")
+
+
+def _pool(base: str) -> urllib3.PoolManager:
+    """Connections, through the proxy that the environment names for this host."""
+    parts = urlsplit(base)
+    proxy = None if urllib.request.proxy_bypass(parts.hostname or "") else urllib.request.getproxies().get(parts.scheme)
+    return urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
+
+
+def _asked_wait(headers: Mapping[str, str], now: dt.datetime) -> float:
+    """Seconds of a Retry-After header, which gives seconds or a date (RFC 9110, 10.2.3); 0 without one."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
