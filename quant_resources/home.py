@@ -21,7 +21,22 @@ from feature_store.store import Store
 
 REPOSITORY = Path(__file__).parent.parent
 SOURCES = tuple(
-    f"market/{name}" for name in ("bars", "corporate_actions", "members", "industries", "benchmarks", "macro")
+    f"market/{name}"
+    for name in (
+        "bars",
+        "corporate_actions",
+        "members",
+        "industries",
+        "benchmarks",
+        "macro",
+        "fundamentals",
+        "estimates",
+        "earnings_dates",
+        "short_interest",
+        "borrow",
+        "compared_bars",
+        "tickers",
+    )
 )
 
 

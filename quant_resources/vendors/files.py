@@ -1,20 +1,23 @@
 """A drop of Parquet or CSV files; docs/bring_your_own_prices.md gives the schema."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 
 import polars as pl
 
 from configs.load import used_columns
-from configs.settings import FilesVendor, Profile
+from configs.settings import FilesVendor, Profile, Table
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import HindsightError
-from feature_store.schemas.market import BARS, INDUSTRIES, MACRO, MEMBERS
-from quant_resources.vendors import moments, tables
+from feature_store.hashing import digest_of
+from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
+from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, TICKERS
+from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
+from quant_resources.vendors import company_files, member_files, moments, tables
 from quant_resources.vendors.canonical import (
     EVENTS,
     PRICED,
@@ -25,57 +28,99 @@ from quant_resources.vendors.canonical import (
     refuse_later_than,
 )
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.snapshots import (
-    BEFORE_ALL,
-    INDUSTRY_SCHEMA,
-    MEMBER_SCHEMA,
-    parse_industries,
-    parse_members,
-)
+from quant_resources.vendors.http.clock import Clock, SystemClock
+from quant_resources.vendors.identities import NOT_NAMED, TICKER_SCHEMA, named, parse_states, payload_of
+from quant_resources.vendors.quarantine import fetch_quarantine, parse_quarantine
+from quant_resources.vendors.raw_payloads import RawStore
+from quant_resources.vendors.readings import Readings
+from quant_resources.vendors.rules import UNREADABLE
+from quant_resources.vendors.snapshots import BEFORE_ALL, INDUSTRY_SCHEMA, MEMBER_SCHEMA, parse_members
 from quant_resources.vendors.tables import File
 
-MEMBER_COLUMNS: Mapping[str, pl.DataType] = {"symbol": pl.String(), "from": pl.Date(), "until": pl.Date()}
+# Columns that a file of events may lack; they are null then.
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    BARS.name: ("vwap", "transactions"),
+    BENCHMARKS.name: ("vwap", "transactions"),
+    COMPARED_BARS.name: ("vwap", "transactions"),
+    CORPORATE_ACTIONS.name: ("cash_usd", "other_symbol"),
+    FUNDAMENTALS.name: ("form",),
+    ESTIMATES.name: ("deviation", "analysts"),
+    EARNINGS_DATES.name: ("time_of_day",),
+    SHORT_INTEREST.name: ("days_to_cover",),
+    BORROW.name: ("shares_available",),
+}
 INDUSTRY_COLUMNS: Mapping[str, pl.DataType] = {"industry": pl.String()}
 
 
 class FileDrop:
-    """The files vendor of a profile. Nothing is kept between calls: every fetch reads the files again."""
+    """The files vendor of a profile. Every fetch reads the files again; with `live` what they held before is kept.
 
-    def __init__(self, profile: Profile) -> None:
+    Args:
+        raw: where readings of the drop are kept; needed with `vendor.live` only.
+        wall: of their arrival.
+    """
+
+    def __init__(self, profile: Profile, raw: RawStore | None = None, wall: Clock | None = None) -> None:
         if not isinstance(profile.vendor, FilesVendor) or profile.vendor.folder is None:
             raise VendorError(f"profile {profile.name} names no folder of files; load it with `data`")
         self._profile = profile
         self._vendor = profile.vendor
         self._folder: Path = profile.vendor.folder
         self._clock = DecisionClock(profile.decision_minutes_before_open)
+        self._readings: Readings | None = None
+        if self._vendor.live:
+            if raw is None:
+                raise VendorError("vendor.live keeps what the drop held before; it needs the folder of a home")
+            settings = {"vendor": self._vendor.model_dump_json(exclude={"folder"}), **profile.exceptions}
+            self._readings = Readings(raw, wall or SystemClock(), digest_of([str(settings)]))
 
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
         """See `protocol.Vendor`. Snapshots need every fact known by the last session, so they fetch the whole file."""
+        if dataset.name == QUARANTINE.name:
+            return fetch_quarantine(self.fetch, EVENTS, sessions, until)
         last = min(until, self._clock.decision_time(max(sessions)))
         if dataset.name in EVENTS:
             after = self._clock.decision_time(calendar.shift(min(sessions), -1))
-            return refuse_later_than(self._events(dataset, after, last), until)
+            rows = self._lived(dataset, after, last) if self._readings else self._events(dataset, after, last)
+            return refuse_later_than(rows, until)
         payloads: dict[str, Callable[[dt.datetime], pl.DataFrame]] = {
             MEMBERS.name: self._members,
             INDUSTRIES.name: self._industries,
+            TICKERS.name: self._tickers,
         }
         if dataset.name not in payloads:
             raise VendorError(f"files serve {', '.join((*EVENTS, *payloads))}, not {dataset.name}")
-        return refuse_later_than(payloads[dataset.name](last), until)
+        return refuse_later_than(payloads[payload_of(dataset, self._profile.market).name](last), until)
 
     def parse(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:
         """See `protocol.Vendor`."""
+        if dataset.name == QUARANTINE.name:
+            return parse_quarantine(raw, sessions, self._clock)
         if dataset.name in EVENTS:
             return parse_events(dataset, raw, sessions, self._clock)
-        parse = parse_members if dataset.name == MEMBERS.name else parse_industries
-        return parse(raw, sessions, self._clock)
+        rows = member_files.unexpired(raw) if dataset.name == MEMBERS.name else raw
+        return parse_states(dataset, rows, sessions, self._clock, self._profile.market)
 
     def left_out(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> dict[str, int]:
         """See `protocol.Vendor`."""
-        return events_left_out(dataset, raw, sessions, self._clock) if dataset.name in EVENTS else {}
+        if dataset.name == MEMBERS.name:
+            every = parse_members(raw.drop(member_files.EXPIRES), sessions, self._clock)
+            return {"older_than_membership_max_age": every.height - self.parse(dataset, raw, sessions).height}
+        if dataset.name not in EVENTS:
+            return {}
+        after, until = (self._clock.decision_time(day) for day in (calendar.shift(min(sessions), -1), max(sessions)))
+        counts: dict[str, int] = {}
+        for _, rows in self._rows(dataset, after, until):
+            out = self._clock.assign_sessions(rows.filter(pl.col(company_files.LEFT_OUT).is_not_null()))
+            for rule in out.filter(pl.col("session").is_in(list(sessions)))[company_files.LEFT_OUT]:
+                counts[rule] = counts.get(rule, 0) + 1
+        return counts | events_left_out(dataset, raw, sessions, self._clock)
 
     def _open(
-        self, dataset: Dataset, required: Mapping[str, pl.DataType], optional: tuple[str, ...] = ()
+        self,
+        dataset: Dataset,
+        required: Mapping[str, pl.DataType] | Callable[[Table], Mapping[str, pl.DataType]],
+        optional: tuple[str, ...] = (),
     ) -> list[File]:
         """The dataset's files that are there; one that the profile names itself must be."""
         field = dataset.name.removeprefix("market/")
@@ -83,7 +128,8 @@ class FileDrop:
         for table in getattr(self._vendor, field):
             path = tables.locate(self._folder, table)
             if path is not None:
-                files.append(tables.open_file(path, table, required, optional))
+                columns = required(table) if callable(required) else company_files.required_of(table, required)
+                files.append(tables.open_file(path, table, columns, optional))
                 self._refuse_hindsight(dataset, files[-1])
             elif dataset.name == BARS.name or field in self._vendor.model_fields_set:
                 raise VendorError(
@@ -101,81 +147,123 @@ class FileDrop:
             )
 
     def _grade(self, file: File, by_column: Grade) -> Grade:
-        if {*used_columns(file.table), *file.columns.values()} & set(file.table.hindsight):
+        used = {*used_columns(file.table), *file.columns.values()}
+        if used & set(file.table.hindsight) or file.table.coverage == "hindsight":
             return Grade.HINDSIGHT
         if file.knowledge is None or file.table.known_at.estimated:
             return Grade.RULED
         return by_column
 
-    def _events(self, dataset: Dataset, after: dt.datetime, until: dt.datetime) -> pl.DataFrame:
-        required = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
-        by_column = Grade.OBSERVED if dataset.name in PRICED else Grade.DATED
-        frames = [empty_payload(dataset)]
-        for file in self._open(dataset, required, ("version",)):
+    def _rows(
+        self, dataset: Dataset, after: dt.datetime | None, until: dt.datetime
+    ) -> Iterator[tuple[File, pl.DataFrame]]:
+        """Of each file, its typed rows known in (after, until], marked by what leaves them out."""
+        optional = OPTIONAL.get(dataset.name, ())
+        stored = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
+        required = {name: dtype for name, dtype in stored.items() if name not in optional}
+        files = self._open(dataset, required, ("version", *optional))
+        links = self._links(files, until)
+        for file in files:
+            company_files.refuse_undated(dataset, file)
             if dataset.name == MACRO.name:
                 _refuse_undated(file)
-            rows = _typed(tables.read(file, after, until), {**required, "version": pl.Int64()}, file)
+            if file.table.items:
+                wide = company_files.widened(file)
+                rows = company_files.long(tables.read(wide, after, until), wide)
+            else:
+                rows = _readable(tables.read(file, after, until), {**stored, "version": pl.Int64()}, file)
+            marked = company_files.marked(dataset, rows, file.table, dataset.name in self._profile.exceptions)
+            yield file, _named(dataset, marked, links, self._clock) if member_files.by_ticker(file) else marked
+
+    def read_drop(self, dataset: Dataset) -> bool:
+        """With `live`, keep what the dataset's files hold now; True where they hold something new."""
+        tabled = [*getattr(self._vendor, dataset.name.removeprefix("market/")), *self._vendor.tickers]
+        paths = dict.fromkeys(path for table in tabled if (path := tables.locate(self._folder, table)))
+        return self._readings is not None and self._readings.note(dataset, list(paths))
+
+    def _lived(self, dataset: Dataset, after: dt.datetime, until: dt.datetime) -> pl.DataFrame:
+        """What became known in (after, until], by what the files held each time that they were read."""
+        assert self._readings is not None
+        self.read_drop(dataset)
+        told = self._readings.told(dataset, self._clock, lambda folder: self._all_events(dataset, folder))
+        within = (pl.col("known_at") > moments.literal(after)) & (pl.col("known_at") <= moments.literal(until))
+        return told.filter(within | pl.col("known_at").is_null())
+
+    def _all_events(self, dataset: Dataset, folder: Path) -> pl.DataFrame:
+        """Every row of the files in another folder, as if they lay in the drop."""
+        there = copy(self)
+        there._folder = folder
+        last = self._clock.decision_time(calendar.all_sessions()[-2])
+        rows = there._events(dataset, None, last)
+        return rows.with_columns(pl.col("file").str.replace(str(folder), str(self._folder), literal=True))
+
+    def _events(self, dataset: Dataset, after: dt.datetime | None, until: dt.datetime) -> pl.DataFrame:
+        by_column = Grade.OBSERVED if dataset.name in PRICED else Grade.DATED
+        frames = [empty_payload(dataset)]
+        for file, marked in self._rows(dataset, after, until):
+            rows = marked.filter(pl.col(company_files.LEFT_OUT).is_null())
             frames.append(
-                _completed(
+                tables.completed(
                     rows.with_columns(
                         file=pl.lit(str(file.path)),
                         may_be_off_calendar=file.table.off_calendar == "drop",
                         grade=pl.lit(int(self._grade(file, by_column)), pl.Int8),
                     ),
-                    raw_schema(dataset),
+                    {**raw_schema(dataset), UNREADABLE: pl.String()},
                 )
             )
-        return pl.concat(frames)
+        return pl.concat(frames, how="diagonal")
 
     def _members(self, until: dt.datetime) -> pl.DataFrame:
-        """Membership rows known by `until`; an end that had not come by then is not known."""
-        files = self._open(MEMBERS, MEMBER_COLUMNS, ("ticker",))
+        files = self._open(MEMBERS, member_files.member_columns, ("ticker",))
         if not files and self._profile.market.universe_source == "members":
             raise VendorError(
                 f"{self._folder} has no members file, and market.universe_source is `members`; "
                 "add the file, or --set market.universe_source=bars"
             )
-        return pl.concat([pl.DataFrame(schema=MEMBER_SCHEMA), *(self._members_of(file, until) for file in files)])
-
-    def _members_of(self, file: File, until: dt.datetime) -> pl.DataFrame:
-        rows = tables.read(_dated_by(file, "from"), None, until)
-        rows = _typed(rows, {**MEMBER_COLUMNS, "ticker": pl.String()}, file)
-        recorded = moments.day_of(pl.col("known_at")) if file.knowledge is not None else pl.col("from")
-        unlinked = pl.col("unlinked") if "unlinked" in rows.columns else pl.lit(False)
-        ticker = pl.col("ticker") if "ticker" in rows.columns else pl.col("symbol")
-        rows = rows.with_columns(
-            pl.when(moments.end_of_day(pl.col("until")) <= moments.literal(until)).then("until").alias("until"),
-            recorded=recorded,
-            ticker=pl.coalesce(ticker, "symbol"),
-            linked=pl.col("symbol").is_not_null() & ~unlinked,
-            known_at=pl.max_horizontal("known_at", moments.end_of_day(pl.col("from"))),
-            grade=pl.lit(int(self._grade(file, Grade.DATED)), pl.Int8),
-            file=pl.lit(str(file.path)),
+        links = self._links(files, until)
+        oldest = self._profile.market.membership_max_age_sessions
+        empty = pl.DataFrame(schema={**MEMBER_SCHEMA, member_files.EXPIRES: pl.Date()})
+        grades = [self._grade(file, Grade.DATED) for file in files]
+        told = zip(files, grades, strict=True)
+        return pl.concat(
+            [empty, *(member_files.members(file, until, grade, links, self._clock, oldest) for file, grade in told)]
         )
-        return _completed(rows.filter(pl.col("known_at") <= moments.literal(until)), MEMBER_SCHEMA)
+
+    def _tickers(self, until: dt.datetime) -> pl.DataFrame:
+        files = self._open(TICKERS, member_files.TICKER, tuple(member_files.ISSUER))
+        told = [member_files.tickers(file, until, self._grade(file, Grade.DATED)) for file in files]
+        return pl.concat([pl.DataFrame(schema=TICKER_SCHEMA), *told])
+
+    def _links(self, files: Sequence[File], until: dt.datetime) -> pl.DataFrame:
+        """The drop's tickers, where one of the files is by ticker."""
+        by_ticker = next((file for file in files if member_files.by_ticker(file)), None)
+        if by_ticker is None:
+            return pl.DataFrame(schema=TICKER_SCHEMA)
+        links = self._tickers(until)
+        if not any(tables.locate(self._folder, table) for table in self._vendor.tickers):
+            raise VendorError(
+                f"{by_ticker.path} is by ticker, and {self._folder} has no tickers file that says which security a "
+                "ticker named; add it, or give stable ids and drop `by: ticker`"
+            )
+        return links
 
     def _industries(self, until: dt.datetime) -> pl.DataFrame:
         files = self._open(INDUSTRIES, INDUSTRY_COLUMNS, ("symbol", "ticker"))
         frames = [pl.DataFrame(schema=INDUSTRY_SCHEMA)]
         for file in files:
-            if file.knowledge is None:
-                raise VendorError(
-                    f"{file.path} does not say when each industry was published; add a column `recorded` "
-                    "(a sector of today, used for yesterday, is hindsight)"
-                )
             frames += self._sectors_of(file, until)
-        if any("symbol" not in file.columns for file in files):
-            links = self._members(until).with_columns(kind=pl.lit("link"))
-            frames.append(_completed(links, INDUSTRY_SCHEMA))
+        if any("symbol" not in file.columns and not member_files.by_ticker(file) for file in files):
+            frames.append(member_files.links(member_files.unexpired(self._members(until))))
+        frames.append(member_files.links(self._links(files, until)))
         return pl.concat(frames)
 
     def _sectors_of(self, file: File, until: dt.datetime) -> list[pl.DataFrame]:
         """Publications known by `until`, and the first ones once more where a named exception carries them back."""
-        if not {"symbol", "ticker"} & set(file.columns):
-            raise VendorError(f"{file.path} has neither `symbol` nor `ticker`; it has {', '.join(file.header)}")
-        known = [self._sectors(file, until).with_columns(carried_back=False)]
+        grade = self._grade(file, Grade.DATED)
+        known = [member_files.sectors(file, until, grade).with_columns(carried_back=False)]
         if file.table.carry_back and INDUSTRIES.name in self._profile.exceptions:
-            whole = self._sectors(file, self._clock.decision_time(calendar.all_sessions()[-2]))
+            whole = member_files.sectors(file, self._clock.decision_time(calendar.all_sessions()[-2]), grade)
             first = whole.filter(pl.col("recorded") == pl.col("recorded").min())
             known.append(
                 first.with_columns(
@@ -184,24 +272,7 @@ class FileDrop:
                     grade=pl.lit(int(Grade.HINDSIGHT), pl.Int8),
                 )
             )
-        return [_completed(rows, INDUSTRY_SCHEMA) for rows in known]
-
-    def _sectors(self, file: File, until: dt.datetime) -> pl.DataFrame:
-        rows = tables.read(file, None, until)
-        wanted: dict[str, pl.DataType] = {"symbol": pl.String(), "ticker": pl.String(), "industry": pl.String()}
-        stripped = [pl.col(name).cast(pl.String).str.strip_chars() for name in wanted if name in rows.columns]
-        rows = _typed(rows.with_columns(stripped), wanted, file)
-        return rows.with_columns(
-            recorded=moments.day_of(pl.col("known_at")),
-            kind=pl.lit("sector"),
-            file=pl.lit(str(file.path)),
-            grade=pl.lit(int(self._grade(file, Grade.DATED)), pl.Int8),
-        )
-
-
-def _dated_by(file: File, column: str) -> File:
-    """The file, dated by one of our columns where neither a column nor event_date says when a row was known."""
-    return replace(file, columns={**file.columns, "event_date": file.columns[column]})
+        return known
 
 
 def _refuse_undated(file: File) -> None:
@@ -213,12 +284,24 @@ def _refuse_undated(file: File) -> None:
         )
 
 
-def _typed(rows: pl.DataFrame, wanted: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:
-    present = [name for name in wanted if name in rows.columns]
-    return rows.with_columns(tables.typed(rows.get_column(name), wanted[name], file) for name in present)
+def _readable(rows: pl.DataFrame, wanted: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:
+    """`rows` typed, with a column `unreadable` that says what could not be; an unreadable date is refused."""
+    dates = {name: dtype for name, dtype in wanted.items() if dtype == pl.Date()}
+    others = {name: dtype for name, dtype in wanted.items() if name in rows.columns and name not in dates}
+    told = {name: tables.readable(rows.get_column(name), dtype, file) for name, dtype in others.items()}
+    complaints = pl.DataFrame([pl.Series(name, complaint) for name, (_, complaint) in told.items()])
+    joined = complaints.select(pl.concat_str(pl.all(), separator="; ", ignore_nulls=True).replace("", None))
+    values = [values for values, _ in told.values()]
+    return tables.typed_columns(rows, dates, file).with_columns(*values, joined.to_series().alias(UNREADABLE))
 
 
-def _completed(rows: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """`rows` with the columns of the schema in its order; those it lacks are null."""
-    lacking = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in rows.columns]
-    return rows.with_columns(lacking).select(schema.keys())
+def _named(dataset: Dataset, rows: pl.DataFrame, links: pl.DataFrame, clock: DecisionClock) -> pl.DataFrame:
+    """Rows by ticker under their security; one whose ticker names two cannot be read, one that names none stays out."""
+    found = named(dataset, rows, links, clock)
+    nobody = found["symbol"].is_null() & rows["symbol"].is_not_null()
+    return rows.with_columns(
+        found["symbol"].zip_with(~nobody, rows["symbol"]),
+        found["known_at"],
+        pl.concat_str(UNREADABLE, found["complaint"], separator="; ", ignore_nulls=True).replace("", None),
+        pl.coalesce(company_files.LEFT_OUT, pl.when(nobody).then(pl.lit(NOT_NAMED))),
+    )

@@ -43,8 +43,8 @@ def parse_members(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: Decisio
 
     A member of several rows carries the earliest `known_at` among those in force.
     """
-    _refuse_bad_members(raw)
-    return _by_chunks(MEMBERS, sessions, clock, lambda days: _members(raw, days))
+    refuse_bad_intervals(raw, "member")
+    return by_chunks(MEMBERS, sessions, clock, lambda days: _members(raw, days))
 
 
 def parse_industries(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: DecisionClock) -> pl.DataFrame:
@@ -57,18 +57,19 @@ def parse_industries(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: Deci
     """
     links = raw.filter(kind="link")
     published = raw.filter(kind="sector")
-    _refuse_bad_members(links)
+    refuse_bad_intervals(links, "member")
     _refuse_undated(published)
     pairs = pl.concat([_linked(published, links), _direct(published)])
-    return _by_chunks(INDUSTRIES, sessions, clock, lambda days: _industries(pairs, days))
+    return by_chunks(INDUSTRIES, sessions, clock, lambda days: _industries(pairs, days))
 
 
-def _by_chunks(
+def by_chunks(
     dataset: Dataset,
     sessions: Sequence[dt.date],
     clock: DecisionClock,
     state: Callable[[pl.DataFrame], pl.DataFrame],
 ) -> pl.DataFrame:
+    """The full state of each session, from `state` of a frame of sessions and their `decided_at`."""
     columns = ["session", *dataset.schema, "grade"]
     empty = pl.DataFrame(schema={"session": pl.Date(), **dataset.schema, "grade": pl.Int8()})
     frames = [state(days).with_columns(event_date=pl.col("session")).select(columns) for days in _days(sessions, clock)]
@@ -84,22 +85,32 @@ def _days(sessions: Sequence[dt.date], clock: DecisionClock) -> Iterator[pl.Data
         )
 
 
-def _members(raw: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+def in_force(raw: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """The rows recorded and in force on each session, with `session` and `decided_at`; in no order."""
     day = pl.col("session")
-    rows = days.join(raw, how="cross").filter(
+    # a lifetime of lists of thousands of names: crossing all of them with every session would fill the memory
+    near = raw.filter(pl.col("from") <= days["session"].max(), pl.col("recorded") <= days["session"].max())
+    ends = near.with_columns(end=pl.col("until").fill_null(dt.date.max)).filter(pl.col("end") > days["session"].min())
+    return days.join_where(
+        ends,
         pl.col("recorded") <= day,
         pl.col("from") <= day,
-        pl.col("until").is_null() | (pl.col("until") > day),
+        pl.col("end") > day,
         pl.col("known_at") <= pl.col("decided_at"),
     )
+
+
+def _members(raw: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     return (
-        rows.with_columns(symbol=_security())
+        in_force(raw, days)
+        .with_columns(symbol=security())
         .sort("session", "symbol", "known_at", "grade")
         .unique(["session", "symbol"], keep="first", maintain_order=True)
     )
 
 
-def _security() -> pl.Expr:
+def security() -> pl.Expr:
+    """Id of a row's security; its ticker, marked, where it has no price series."""
     return pl.when("linked").then("symbol").otherwise(pl.col("ticker") + UNLINKED)
 
 
@@ -164,20 +175,22 @@ def _refuse_undated(published: pl.DataFrame) -> None:
         )
 
 
-def _refuse_bad_members(raw: pl.DataFrame) -> None:
+def refuse_bad_intervals(raw: pl.DataFrame, kind: str) -> None:
+    """Refuse rows without a date or a name, and those that end before they begin; `kind` is what a row is called."""
     for column in ("from", "recorded", "known_at"):
         bad = raw.filter(pl.col(column).is_null())
         if bad.height:
             raise VendorError(
-                f"{bad.item(0, 'file')}: {bad.height} member rows have no {column}, first of "
+                f"{bad.item(0, 'file')}: {bad.height} {kind} rows have no {column}, first of "
                 f"{bad.item(0, 'symbol') or bad.item(0, 'ticker')}; fill it, or delete them"
             )
-    bad = raw.filter(pl.col("symbol").is_null() & pl.col("ticker").is_null())
+    bad = raw.filter(pl.col("ticker").is_null() & (pl.lit(kind == "ticker") | pl.col("symbol").is_null()))
     if bad.height:
-        raise VendorError(f"{bad.item(0, 'file')}: {bad.height} member rows name neither symbol nor ticker")
+        lacking = "no ticker" if kind == "ticker" else "neither symbol nor ticker"
+        raise VendorError(f"{bad.item(0, 'file')}: {bad.height} {kind} rows name {lacking}; fill it, or delete them")
     bad = raw.filter(pl.col("until") <= pl.col("from"))
     if bad.height:
         raise VendorError(
-            f"{bad.item(0, 'file')}: {bad.item(0, 'symbol') or bad.item(0, 'ticker')} is a member from "
+            f"{bad.item(0, 'file')}: {bad.item(0, 'symbol') or bad.item(0, 'ticker')} is a {kind} from "
             f"{bad.item(0, 'from')} until {bad.item(0, 'until')}; the first session out comes after the first one in"
         )

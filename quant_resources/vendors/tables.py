@@ -48,7 +48,7 @@ def open_file(path: Path, table: Table, required: Mapping[str, pl.DataType], opt
     """The file with its columns resolved; a missing column is refused."""
     header = _header(path)
     columns = {ours: _named(path, table, header, ours) for ours in required}
-    columns |= {ours: found for ours in optional if (found := _found(table, header, ours)) is not None}
+    columns |= {ours: found for ours in optional if (found := _offered(table, header, ours)) is not None}
     knowledge = table.known_at.column or _found(table, header, "known_at")
     for column in [knowledge, *table.where, *table.drop, *table.unlinked]:
         if column is not None and column not in header:
@@ -62,6 +62,12 @@ def _found(table: Table, header: Mapping[str, pl.DataType], ours: str) -> str | 
     # a file column that the profile maps to another name of ours does not also answer to its own
     free = set(header) - set(table.columns.values())
     return next((name for name in ALIASES.get(ours, (ours,)) if name in free), None)
+
+
+def _offered(table: Table, header: Mapping[str, pl.DataType], ours: str) -> str | None:
+    """As `_found`, but nothing that nobody knew at the time, unless the profile maps it by name."""
+    found = _found(table, header, ours)
+    return found if ours in table.columns or found not in table.hindsight else None
 
 
 def _named(path: Path, table: Table, header: Mapping[str, pl.DataType], ours: str) -> str:
@@ -104,25 +110,51 @@ def read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataFr
 
 def typed(series: pl.Series, dtype: pl.DataType, file: File) -> pl.Series:
     """`series` as `dtype`, with the table's replacements; a value that cannot be one is refused."""
+    converted, complaint = readable(series, dtype, file)
+    bad = complaint.drop_nulls()
+    if len(bad):
+        raise VendorError(
+            f"{file.path}: column {bad[0]} ({len(bad)} such rows); mend it, or leave it empty where nothing is known"
+        )
+    return converted
+
+
+def typed_columns(rows: pl.DataFrame, wanted: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:
+    """`rows` with those of the wanted columns that it has typed as wanted."""
+    present = [name for name in wanted if name in rows.columns]
+    return rows.with_columns(typed(rows.get_column(name), wanted[name], file) for name in present)
+
+
+def completed(rows: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """`rows` with the columns of the schema in its order; those it lacks are null."""
+    lacking = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in rows.columns]
+    return rows.with_columns(lacking).select(schema.keys())
+
+
+def readable(series: pl.Series, dtype: pl.DataType, file: File) -> tuple[pl.Series, pl.Series]:
+    """`series` as `dtype`, with the table's replacements, and what is wrong with each value that cannot be one.
+
+    Such a value is null, and its complaint a text; the complaint is null where the value can be read.
+    """
     rules = file.table.replace.get(series.name, {})
     if rules and series.dtype == pl.String:
         series = series.replace({str(old): None if new is None else str(new) for old, new in rules.items()})
     converted = _converted(series, dtype)
-    bad = series.filter(converted.is_null() & series.is_not_null() & ~_is_nan(series))
-    if len(bad):
-        raise VendorError(
-            f"{file.path}: column {file.columns[series.name]!r} holds {bad[0]!r} where a {_kind(dtype)} belongs "
-            f"({len(bad)} such rows); mend it, or leave it empty where nothing is known"
-        )
+    bad = converted.is_null() & series.is_not_null() & ~_is_nan(series)
+    complaint = pl.repeat(None, len(series), dtype=pl.String, eager=True)
+    if bad.any():
+        name, kind = repr(file.columns[series.name]), _kind(dtype)
+        told = [f"{name} holds {value!r} where a {kind} belongs" for value in series.filter(bad)]
+        complaint = complaint.scatter(bad.arg_true(), told)
     if rules and series.dtype != pl.String:
         converted = converted.replace(dict(rules))
-    return converted
+    return converted, complaint
 
 
 def _kind(dtype: pl.DataType) -> str:
-    return {pl.Date: "date as YYYY-MM-DD", pl.Int64: "whole number", pl.Float64: "number"}.get(
-        type(dtype), str(dtype).lower()
-    )
+    if dtype.is_integer():
+        return "whole number"
+    return {pl.Date: "date as YYYY-MM-DD", pl.Float64: "number"}.get(type(dtype), str(dtype).lower())
 
 
 def _is_nan(series: pl.Series) -> pl.Series:
@@ -140,8 +172,8 @@ def _converted(series: pl.Series, dtype: pl.DataType) -> pl.Series:
     if series.dtype == pl.String:
         text = series.str.strip_chars()
         return text.str.to_date("%Y-%m-%d", strict=False) if dtype == pl.Date else text.cast(dtype, strict=False)
-    if dtype == pl.Int64 and series.dtype.is_float():
-        whole = series.cast(pl.Int64, strict=False)
+    if dtype.is_integer() and series.dtype.is_float():
+        whole = series.cast(dtype, strict=False)
         return whole.set(whole.cast(series.dtype) != series, None)
     return series.cast(dtype, strict=False)
 

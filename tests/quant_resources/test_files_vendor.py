@@ -1,6 +1,8 @@
 """A drop of files becomes canonical rows of each session, or is refused with the mend."""
 
 import datetime as dt
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -22,13 +24,23 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade
 from feature_store.decision_time import DecisionClock, end_of_day, morning_of
 from feature_store.errors import HindsightError
-from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, UNIVERSE
+from feature_store.schemas.market import (
+    BARS,
+    BENCHMARKS,
+    CORPORATE_ACTIONS,
+    INDUSTRIES,
+    MACRO,
+    MEMBERS,
+    TICKERS,
+    UNIVERSE,
+)
+from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
 from quant_resources.vendors import moments
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.files import FileDrop
 from quant_resources.vendors.protocol import make_vendor
 
-SERVED = (BARS, CORPORATE_ACTIONS, MEMBERS, INDUSTRIES, BENCHMARKS, MACRO)
+SERVED = (BARS, CORPORATE_ACTIONS, MEMBERS, TICKERS, INDUSTRIES, BENCHMARKS, MACRO, COMPARED_BARS, QUARANTINE)
 CLOCK = DecisionClock()
 MON, TUE, WED, THU, FRI = calendar.between(dt.date(2017, 3, 6), dt.date(2017, 3, 10))
 HEADER = "symbol,date,open,high,low,close,volume"
@@ -45,6 +57,12 @@ def drop_of(folder: Path, source: str = "bars", exceptions: dict[str, str] | Non
 def told(vendor: FileDrop, dataset: Dataset, days: Iterable[dt.date]) -> pl.DataFrame:
     days = list(days)
     return vendor.parse(dataset, vendor.fetch(dataset, days, CLOCK.decision_time(max(days))), days)
+
+
+def kept_out(vendor: FileDrop, days: Iterable[dt.date]) -> list[tuple[str, str]]:
+    """Rule and `file: reason` of each row of the sessions that is in quarantine."""
+    rows = told(vendor, QUARANTINE, days)
+    return [(row["rule"], f"{row['file']}: {row['reason']}") for row in rows.sort("reason").iter_rows(named=True)]
 
 
 def write(folder: Path, name: str, *lines: str) -> Path:
@@ -70,8 +88,8 @@ def test_a_plain_csv_of_bars_is_known_by_rule_at_the_end_of_its_day(tmp_path: Pa
     write(tmp_path, "bars.csv", HEADER, "A,2017-03-06,10,11,9.5,10.5,1000", "B,2017-03-06,20,21,19,20,")
     rows = told(drop_of(tmp_path), BARS, [MON, TUE])
     assert rows.rows() == [
-        (MON, MON, "A", 10.0, 11.0, 9.5, 10.5, 1000, end_of_day(MON), int(Grade.RULED)),
-        (MON, MON, "B", 20.0, 21.0, 19.0, 20.0, None, end_of_day(MON), int(Grade.RULED)),
+        (MON, MON, "A", 10.0, 11.0, 9.5, 10.5, 1000, None, None, end_of_day(MON), int(Grade.RULED)),
+        (MON, MON, "B", 20.0, 21.0, 19.0, 20.0, None, None, None, end_of_day(MON), int(Grade.RULED)),
     ]
     assert rows.schema == {"session": pl.Date(), **BARS.schema, "grade": pl.Int8()}
 
@@ -119,7 +137,11 @@ def test_of_versions_captured_at_one_moment_the_last_stands(tmp_path: Path) -> N
     vendor = drop_of(tmp_path)
     raw = vendor.fetch(BARS, [MON], CLOCK.decision_time(MON))
     assert vendor.parse(BARS, raw, [MON])["close"].to_list() == [10.1]
-    assert vendor.left_out(BARS, raw, [MON]) == {"off_calendar": 0, "superseded_at_the_same_moment": 1}
+    assert vendor.left_out(BARS, raw, [MON]) == {
+        "off_calendar": 0,
+        "superseded_at_the_same_moment": 1,
+        "in_quarantine": 0,
+    }
 
 
 def test_an_action_is_known_on_the_morning_of_its_ex_date_so_the_session_before_knows_it(tmp_path: Path) -> None:
@@ -393,6 +415,28 @@ def test_a_range_is_its_days_and_a_payload_cut_earlier_tells_the_same(
 
 
 @effort(max_examples=12, deadline=None)
+@given(bars=captured_bars(), broken=st.lists(st.integers(0, 40), max_size=30), seed=st.integers(0, 9))
+def test_every_row_is_stored_or_in_quarantine_and_a_range_of_it_is_its_days(
+    tmp_path_factory: pytest.TempPathFactory, bars: pl.DataFrame, broken: list[int], seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("drop")
+    spoilt = [index % max(bars.height, 1) for index in broken]
+    copies = bars[spoilt] if bars.height else bars  # twins, some of them spoilt
+    twins = copies.with_columns(close=pl.when(pl.int_range(pl.len()) % 2 == 0).then(-1.0).otherwise("close"))
+    whole_drop = pl.concat([bars, twins])
+    whole_drop.sample(fraction=1.0, shuffle=True, seed=seed).write_parquet(folder / "bars.parquet")
+    vendor, days = drop_of(folder), calendar.between(dt.date(2017, 3, 6), dt.date(2017, 3, 24))
+    kept = told(vendor, QUARANTINE, days)
+    assert kept.select("source", "row").n_unique() + told(vendor, BARS, days).height == whole_drop.height
+    assert told(vendor, BARS, days).height == bars.height
+    raw = vendor.fetch(QUARANTINE, days, CLOCK.decision_time(days[-1]))
+    for day in days:
+        assert_frame_equal(told(vendor, QUARANTINE, [day]), kept.filter(session=day))
+        cut = raw.filter(pl.col("known_at") <= CLOCK.decision_time(day))
+        assert_frame_equal(vendor.parse(QUARANTINE, cut, [day]), kept.filter(session=day))
+
+
+@effort(max_examples=12, deadline=None)
 @given(
     days=st.lists(st.dates(dt.date(2017, 2, 25), dt.date(2017, 3, 20)), unique=True, min_size=1, max_size=12),
     lag=st.integers(0, 9),
@@ -437,16 +481,44 @@ def test_nothing_known_later_is_fetched(tmp_path: Path) -> None:
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
+GOOD = "GOOD,2017-03-06,1,1,1,1,5"
+
+
 @pytest.mark.parametrize("price", ["0", "-1", "nan", "inf", ""])
 @pytest.mark.parametrize("column", ["open", "high", "low", "close"])
-def test_a_price_that_is_none_is_refused_with_file_symbol_date_and_value(
+def test_a_price_that_is_none_is_kept_out_with_file_symbol_date_and_value(
     tmp_path: Path, column: str, price: str
 ) -> None:
     values = {"open": "1", "high": "1", "low": "1", "close": "1", column: price}
-    write(tmp_path, "bars.csv", HEADER, f"XYZ,2017-03-06,{','.join(values.values())},5")
-    shown = {"": "None", "0": "0.0", "-1": "-1.0"}.get(price, price)
-    with pytest.raises(VendorError, match=rf"bars.csv: XYZ 2017-03-06 has {column} {shown} .*mend"):
-        told(drop_of(tmp_path), BARS, [MON])
+    write(tmp_path, "bars.csv", HEADER, f"XYZ,2017-03-06,{','.join(values.values())},5", GOOD)
+    shown = {"": "None", "0": "0.0", "-1": "-1.0", "nan": "NaN"}.get(price, price)
+    ((rule, said),) = kept_out(drop_of(tmp_path), [MON])
+    assert rule == f"{column}_not_positive"
+    assert re.search(rf"bars.csv: XYZ 2017-03-06 has {column} {shown};.*mend", said)
+    assert told(drop_of(tmp_path), BARS, [MON])["symbol"].to_list() == ["GOOD"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "rule", "shown"),
+    [
+        ("1,1,2,1", "high_below_low", "high 1.0, low 2.0"),
+        ("3,2,1,1.5", "open_outside_range", "open 3.0, low 1.0, high 2.0"),
+        ("1.5,2,1,0.5", "close_outside_range", "close 0.5, low 1.0, high 2.0"),
+    ],
+)
+def test_prices_out_of_order_are_kept_out(tmp_path: Path, prices: str, rule: str, shown: str) -> None:
+    write(tmp_path, "bars.csv", HEADER, f"XYZ,2017-03-06,{prices},5", GOOD)
+    ((found, said),) = kept_out(drop_of(tmp_path), [MON])
+    assert found == rule
+    assert f"XYZ 2017-03-06 has {shown}" in said
+    assert told(drop_of(tmp_path), BARS, [MON])["symbol"].to_list() == ["GOOD"]
+
+
+def test_a_vwap_may_lie_a_little_outside_the_range_and_no_more(tmp_path: Path) -> None:
+    lines = [f"{name},2017-03-06,1,1,1,1,5,{vwap}" for name, vwap in (("A", "1.009"), ("B", "1.02"), ("C", ""))]
+    write(tmp_path, "bars.csv", f"{HEADER},vwap", *lines)
+    assert [rule for rule, _ in kept_out(drop_of(tmp_path), [MON])] == ["vwap_outside_range"]
+    assert told(drop_of(tmp_path), BARS, [MON])["vwap"].to_list() == [1.009, None]
 
 
 def test_a_bad_row_of_another_session_does_not_stop_this_one(tmp_path: Path) -> None:
@@ -454,46 +526,74 @@ def test_a_bad_row_of_another_session_does_not_stop_this_one(tmp_path: Path) -> 
     assert told(drop_of(tmp_path), BARS, [TUE]).height == 1
 
 
-def test_a_negative_or_broken_volume_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, "bars.csv", HEADER, "A,2017-03-06,1,1,1,1,-5")
-    with pytest.raises(VendorError, match="A 2017-03-06 has volume -5"):
-        told(drop_of(tmp_path), BARS, [MON])
-    write(tmp_path, "bars.csv", HEADER, "A,2017-03-06,1,1,1,1,2.5")
-    with pytest.raises(VendorError, match=r"'volume' holds '2.5' where a whole number belongs"):
-        told(drop_of(tmp_path), BARS, [MON])
+@pytest.mark.parametrize(
+    ("volume", "rule", "said"),
+    [
+        ("-5", "volume_negative", "A 2017-03-06 has volume -5"),
+        ("2.5", "unreadable", "column 'volume' holds '2.5' where a whole number belongs"),
+        ("many", "unreadable", "column 'volume' holds 'many' where a whole number belongs"),
+    ],
+)
+def test_a_negative_or_broken_volume_is_kept_out(tmp_path: Path, volume: str, rule: str, said: str) -> None:
+    write(tmp_path, "bars.csv", HEADER, f"A,2017-03-06,1,1,1,1,{volume}", GOOD)
+    ((found, reason),) = kept_out(drop_of(tmp_path), [MON])
+    assert found == rule
+    assert said in reason
+    assert told(drop_of(tmp_path), BARS, [MON])["symbol"].to_list() == ["GOOD"]
 
 
-def test_duplicates_are_refused_with_file_key_and_rows(tmp_path: Path) -> None:
-    write(tmp_path, "bars.csv", HEADER, "A,2017-03-06,1,1,1,1,5", "A,2017-03-06,1,2,1,2,5")
-    with pytest.raises(
-        VendorError, match=r"bars.csv: A 2017-03-06 stands 2 times .*'close': 1.0.*'close': 2.0.*Keep one"
-    ):
-        told(drop_of(tmp_path), BARS, [MON])
-    write(tmp_path, "bars.csv", HEADER, "A,2017-03-06,1,1,1,1,5")
+def test_rows_that_contradict_one_another_are_all_kept_out_with_what_they_say(tmp_path: Path) -> None:
+    write(tmp_path, "bars.csv", HEADER, "A,2017-03-06,1,1,1,1,5", "A,2017-03-06,1,2,1,2,5", GOOD)
+    vendor = drop_of(tmp_path)
+    found = told(vendor, QUARANTINE, [MON])
+    assert found["rule"].to_list() == ["duplicate_conflicting"] * 2
+    assert {json.loads(content)["close"] for content in found["content"]} == {"1.0", "2.0"}
+    assert all("A 2017-03-06 contradicts another row" in r and "keep one" in r for r in found["reason"])
+    assert told(vendor, BARS, [MON])["symbol"].to_list() == ["GOOD"]
+
+
+def test_of_equal_rows_one_stands_and_the_others_are_counted_one_by_one(tmp_path: Path) -> None:
+    write(tmp_path, "bars.csv", HEADER, *["A,2017-03-06,1,1,1,1,5"] * 2)
     write(tmp_path, "more.csv", HEADER, "A,2017-03-06,1,1,1,1,5")
-    with pytest.raises(VendorError, match="stands 2 times"):
-        told(drop_of(tmp_path, bars=[{"file": "bars"}, {"file": "more"}]), BARS, [MON])
+    vendor = drop_of(tmp_path, bars=[{"file": "bars"}, {"file": "more"}])
+    found = told(vendor, QUARANTINE, [MON])
+    assert found["rule"].to_list() == ["duplicate"] * 2
+    assert found["row"].n_unique() == 2
+    assert told(vendor, BARS, [MON]).height == 1
 
 
-def test_a_bar_from_the_future_is_refused(tmp_path: Path) -> None:
+def test_a_sound_row_is_not_held_against_a_broken_twin(tmp_path: Path) -> None:
+    write(tmp_path, "bars.csv", HEADER, "A,2017-03-06,1,1,1,1,5", "A,2017-03-06,1,1,1,-1,5")
+    vendor = drop_of(tmp_path)
+    assert [rule for rule, _ in kept_out(vendor, [MON])] == ["close_not_positive"]
+    assert told(vendor, BARS, [MON])["close"].to_list() == [1.0]
+
+
+def test_a_bar_from_the_future_is_kept_out_in_the_session_that_it_was_declared_in(tmp_path: Path) -> None:
     write(tmp_path, "bars.csv", f"{HEADER},known_at", "A,2017-03-08,1,1,1,1,5,2017-03-07T12:00:00")
-    with pytest.raises(VendorError, match=r"A 2017-03-08 is declared known at 2017-03-07 12:00:00.*a future date"):
-        told(drop_of(tmp_path), BARS, [MON])
+    vendor = drop_of(tmp_path)
+    ((rule, said),) = kept_out(vendor, [MON])
+    assert rule == "future_date"
+    assert "A 2017-03-08 is declared known at 2017-03-07 12:00:00" in said
+    assert "a future date" in said
+    assert kept_out(vendor, [TUE, WED]) == []
+    assert told(vendor, BARS, [MON, TUE, WED]).is_empty()
 
 
-def test_a_bar_off_the_calendar_is_refused(tmp_path: Path) -> None:
+def test_a_bar_off_the_calendar_is_kept_out(tmp_path: Path) -> None:
     write(tmp_path, "bars.csv", HEADER, "A,2017-03-05,1,1,1,1,5")
-    with pytest.raises(VendorError, match=r"A 2017-03-05 is no trading session of XNYS.*off_calendar: drop"):
-        told(drop_of(tmp_path), BARS, [calendar.shift(MON, -1), MON])
+    ((rule, said),) = kept_out(drop_of(tmp_path), [calendar.shift(MON, -1), MON])
+    assert rule == "off_calendar"
+    assert re.search(r"A 2017-03-05 is no trading session of XNYS.*off_calendar: drop", said)
 
 
-def test_benchmarks_are_refused_as_bars_are(tmp_path: Path) -> None:
-    write(tmp_path, "benchmarks.csv", HEADER, "SPY,2017-03-05,1,1,1,1,5")
-    with pytest.raises(VendorError, match=r"benchmarks.csv: SPY 2017-03-05 is no trading session"):
-        told(drop_of(tmp_path), BENCHMARKS, [calendar.shift(MON, -1), MON])
-    write(tmp_path, "benchmarks.csv", HEADER, "SPY,2017-03-06,1,1,0,1,5")
-    with pytest.raises(VendorError, match=r"SPY 2017-03-06 has low 0.0"):
-        told(drop_of(tmp_path), BENCHMARKS, [MON])
+def test_benchmarks_are_judged_as_bars_are(tmp_path: Path) -> None:
+    write(tmp_path, "bars.csv", HEADER)
+    write(tmp_path, "benchmarks.csv", HEADER, "SPY,2017-03-05,1,1,1,1,5", "SPY,2017-03-06,1,1,0,1,5")
+    found = kept_out(drop_of(tmp_path), [calendar.shift(MON, -1), MON])
+    assert [rule for rule, _ in found] == ["off_calendar", "low_not_positive"]
+    assert "benchmarks.csv: SPY 2017-03-05 is no trading session" in found[0][1]
+    assert "SPY 2017-03-06 has low 0.0" in found[1][1]
     named = drop_of(tmp_path, benchmarks=[{"file": "funds"}])
     with pytest.raises(VendorError, match=r"no funds, funds.parquet or funds.csv for market/benchmarks"):
         told(named, BENCHMARKS, [MON])
@@ -502,18 +602,22 @@ def test_benchmarks_are_refused_as_bars_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "wrong"),
     [
-        ("X,2017-03-06,nan,2017-03-06", "X 2017-03-06 has value nan .*leave it empty"),
+        ("X,2017-03-06,nan,2017-03-06", "X 2017-03-06 has value NaN; leave it empty"),
         ("X,2017-03-06,inf,2017-03-06", "X 2017-03-06 has value inf"),
         ("X,2017-03-06,.,2017-03-06", r"column 'value' holds '\.' where a number belongs"),
         ("X,2017-03-07,1,2017-03-06", "X 2017-03-07 is declared known at .* before the day it observes"),
-        (",2017-03-06,1,2017-03-06", "1 rows have no series"),
-        ("X,2017-03-06,1,2017-03-06\nX,2017-03-06,2,2017-03-06", "X 2017-03-06 stands 2 times"),
+        (",2017-03-06,1,2017-03-06", "has no series"),
+        ("X,,1,2017-03-06", "X has no event_date"),
+        ("X,2017-03-06,1,2017-03-06\nX,2017-03-06,2,2017-03-06", "X 2017-03-06 contradicts another row"),
     ],
 )
-def test_an_impossible_observation_is_refused(tmp_path: Path, written: str, wrong: str) -> None:
-    write(tmp_path, "macro.csv", "series,date,value,known_at", written)
-    with pytest.raises(VendorError, match=wrong):
-        told(drop_of(tmp_path), MACRO, [MON])
+def test_an_impossible_observation_is_kept_out(tmp_path: Path, written: str, wrong: str) -> None:
+    write(tmp_path, "bars.csv", HEADER)
+    write(tmp_path, "macro.csv", "series,date,value,known_at", written, "GOOD,2017-03-06,1,2017-03-06")
+    found = kept_out(drop_of(tmp_path), [MON])
+    assert found
+    assert all(re.search(f"macro.csv: .*{wrong}", said) for _, said in found)
+    assert told(drop_of(tmp_path), MACRO, [MON])["series"].to_list() == ["GOOD"]
 
 
 def test_macro_that_does_not_say_when_it_was_published_is_refused(tmp_path: Path) -> None:
@@ -548,10 +652,13 @@ def test_a_date_that_is_none_is_refused_wherever_it_stands(tmp_path: Path, writt
         told(drop_of(tmp_path), BARS, [FRI])
 
 
-def test_rows_without_symbol_or_date_are_refused(tmp_path: Path) -> None:
-    write(tmp_path, "bars.csv", HEADER, ",2017-03-06,1,1,1,1,5")
-    with pytest.raises(VendorError, match="1 rows have no symbol"):
-        told(drop_of(tmp_path), BARS, [MON])
+def test_rows_without_a_symbol_are_kept_out(tmp_path: Path) -> None:
+    write(tmp_path, "bars.csv", HEADER, ",2017-03-06,1,1,1,1,5", '"  ",2017-03-06,1,1,1,1,5', GOOD)
+    assert [rule for rule, _ in kept_out(drop_of(tmp_path), [MON])] == ["symbol_blank", "symbol_missing"]
+    assert told(drop_of(tmp_path), BARS, [MON])["symbol"].to_list() == ["GOOD"]
+
+
+def test_rows_that_no_session_can_claim_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "bars.csv", HEADER, "A,,1,1,1,1,5")
     with pytest.raises(VendorError, match="1 rows have no event_date"):
         told(drop_of(tmp_path), BARS, [MON])
@@ -598,14 +705,24 @@ def test_a_universe_of_members_needs_the_members_file(tmp_path: Path) -> None:
         told(drop_of(tmp_path, source="members"), MEMBERS, [MON])
 
 
-@pytest.mark.parametrize("written", ["A,2017-03-07,split,0", "A,2017-03-07,split,inf", "A,2017-03-07,delisting,-1.5"])
-def test_an_impossible_action_is_refused(tmp_path: Path, written: str) -> None:
-    write(tmp_path, "corporate_actions.csv", "symbol,ex_date,action,value", written)
-    with pytest.raises(VendorError, match=r"A has (split|delisting) .* on 2017-03-07"):
-        told(drop_of(tmp_path), CORPORATE_ACTIONS, [MON])
-    write(tmp_path, "corporate_actions.csv", "symbol,ex_date,action,value", "A,2017-03-07,spinoff,1")
-    with pytest.raises(VendorError, match="'spinoff' is none of split"):
-        told(drop_of(tmp_path), CORPORATE_ACTIONS, [MON])
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("split,0", "has split 0.0; a split is new shares per old one"),
+        ("split,inf", "has split inf"),
+        ("cash_dividend,-1", "has cash_dividend -1.0"),
+        ("delisting,-1.5", "has delisting -1.5"),
+        ("spinoff,1", "has action 'spinoff'; it is none of split"),
+    ],
+)
+def test_an_impossible_action_is_kept_out(tmp_path: Path, written: str, said: str) -> None:
+    write(tmp_path, "bars.csv", HEADER)
+    lines = (f"A,2017-03-07,{written}", "GOOD,2017-03-07,split,2")
+    write(tmp_path, "corporate_actions.csv", "symbol,ex_date,action,value", *lines)
+    ((_, reason),) = kept_out(drop_of(tmp_path), [MON])
+    assert "corporate_actions.csv: A " in reason
+    assert said in reason
+    assert told(drop_of(tmp_path), CORPORATE_ACTIONS, [MON])["symbol"].to_list() == ["GOOD"]
 
 
 def test_members_that_leave_before_they_enter_or_have_no_dates_are_refused(tmp_path: Path) -> None:
@@ -624,7 +741,7 @@ def test_undated_industries_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_column_of_hindsight_is_refused_without_a_named_exception_and_graded_with_one(tmp_path: Path) -> None:
-    write(tmp_path, "bars.csv", f"{HEADER},adjusted", "A,2017-03-06,1,1,1,1,5,0.9")
+    write(tmp_path, "bars.csv", f"{HEADER},adjusted", "A,2017-03-06,1,1,0.9,1,5,0.9")
     table = {"file": "bars", "columns": {"close": "adjusted"}, "hindsight": ["adjusted"]}
     with pytest.raises(HindsightError, match=r"adjusted holds what nobody knew.*exceptions: \{market/bars"):
         told(drop_of(tmp_path, bars=[table]), BARS, [MON])
@@ -776,8 +893,8 @@ class TestBundle:
 
 
 def cut_short(dataset: Dataset, day: dt.date) -> bool:
-    """The cut is by calendar day: actions of the next ex-date, known the morning after the last session, are gone."""
-    return dataset.name == CORPORATE_ACTIONS.name and day >= calendar.at_or_before(CUT)
+    """The cut is by calendar day: what was known the morning after the last session is gone."""
+    return dataset.name in (CORPORATE_ACTIONS.name, COMPARED_BARS.name) and day >= calendar.at_or_before(CUT)
 
 
 @pytest.fixture(scope="module")
@@ -788,9 +905,9 @@ def cut_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vendor = load(profile).vendor
         for field in TABLES:
             for table in getattr(vendor, field):
-                link = whole / f"{table.file}.parquet"
-                if not link.exists():
-                    link.symlink_to(BUNDLE / f"{table.file}.parquet")
+                link, path = whole / f"{table.file}.parquet", BUNDLE / f"{table.file}.parquet"
+                if path.exists() and not link.exists():
+                    link.symlink_to(path)
     tool = BUNDLE.parent / "tools" / "cut_bundle.py"
     subprocess.run([sys.executable, str(tool), str(whole), str(cut), str(CUT)], check=True)
     return cut
