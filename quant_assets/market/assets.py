@@ -1,6 +1,14 @@
 """Sources from the vendor, and what follows from them about prices and who is traded."""
 
 from feature_store.dataset import Dataset
+from feature_store.schemas.companies import (
+    BORROW,
+    COMPANY_FIGURES,
+    EARNINGS_DATES,
+    ESTIMATES,
+    FUNDAMENTALS,
+    SHORT_INTEREST,
+)
 from feature_store.schemas.market import (
     ADJUSTED_BARS,
     ADJUSTED_BENCHMARKS,
@@ -10,9 +18,14 @@ from feature_store.schemas.market import (
     INDUSTRIES,
     MACRO,
     MEMBERS,
+    TICKERS,
     UNIVERSE,
 )
+from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
 from quant_assets.market.adjustment import adjusted_bars
+from quant_assets.market.checks import bars_arrived, within_tolerance
+from quant_assets.market.company_figures import action_sessions, company_figures, lookback_sessions
+from quant_assets.market.data_quality import FINDINGS, data_quality, sessions_needed
 from quant_assets.market.universe import universe
 from quant_assets.windows import SessionAsset, along_time, per_session, same, source, trailing
 
@@ -35,10 +48,51 @@ def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:
 ASSETS: list[SessionAsset] = [
     source(BARS),
     source(CORPORATE_ACTIONS),
-    source(MEMBERS),
-    source(INDUSTRIES),
+    source(MEMBERS, market_settings=("membership_max_age_sessions",)),
+    source(TICKERS),
+    source(INDUSTRIES, market_settings=("grouping",)),
     source(BENCHMARKS),
     source(MACRO),
+    source(FUNDAMENTALS),
+    source(ESTIMATES),
+    source(EARNINGS_DATES),
+    source(SHORT_INTEREST),
+    source(BORROW),
+    source(COMPARED_BARS),
+    source(
+        QUARANTINE,
+        checks={"within_tolerance": within_tolerance},
+        figures=lambda rows: {"kept_out": float(rows.select("source", "row").n_unique())},
+    ),
+    along_time(
+        DATA_QUALITY,
+        data_quality,
+        {
+            "bars": trailing(BARS, lambda p: sessions_needed(p.quality, p.market)),
+            "actions": trailing(CORPORATE_ACTIONS, 273),
+            "members": same(MEMBERS),
+            "compared": same(COMPARED_BARS, columns=("close", "volume")),
+        },
+        checks={"bars_arrived": bars_arrived},
+        figures=lambda rows: {
+            "findings": float(rows.height),
+            **{name: float((rows["rule"] == name).sum()) for name in FINDINGS},
+        },
+    ),
+    per_session(
+        COMPANY_FIGURES,
+        company_figures,
+        {
+            "fundamentals": trailing(FUNDAMENTALS, lambda p: lookback_sessions(p.market), columns=("value",)),
+            "bars": same(BARS, columns=("close",)),
+            "actions": trailing(CORPORATE_ACTIONS, lambda p: action_sessions(p.market), columns=("value",)),
+        },
+        figures=lambda rows: {
+            "companies": float(rows.height),
+            "with_net_income": float(rows["net_income_ttm_usd"].count()),
+            "with_market_cap": float(rows["market_cap_usd"].count()),
+        },
+    ),
     _adjusted(ADJUSTED_BARS, BARS),
     _adjusted(ADJUSTED_BENCHMARKS, BENCHMARKS),
     per_session(
@@ -47,6 +101,7 @@ ASSETS: list[SessionAsset] = [
         {
             "members": same(MEMBERS),
             "bars": trailing(BARS, lambda p: p.market.adv_sessions, columns=("close", "volume")),
+            "figures": same(COMPANY_FIGURES, columns=("market_cap_usd",)),
         },
         figures=lambda rows: {
             "tradable": float(rows["tradable"].sum()),

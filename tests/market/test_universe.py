@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from configs.settings import Market
+from feature_store.schemas.companies import COMPANY_FIGURES
 from feature_store.schemas.market import UNIVERSE
 from quant_assets.market.universe import universe
 from tests.oracles.market import tradable
-from tests.oracles.panels import assert_stored_as, bars, members, random_market, sessions
+from tests.oracles.panels import assert_stored_as, bars, members, random_market, sessions, stored
 
 DAYS = sessions(3)
 TODAY = DAYS[2]
@@ -20,6 +21,7 @@ MEMBERS = members([(TODAY, "B", True), (TODAY, "A", True), (TODAY, "X.UNLINKED",
 BARS = bars([(DAYS[1], "A", 4.0, 2.0), (DAYS[1], "B", 1.0, 1.0), (TODAY, "A", 4.0, 4.0), (TODAY, "Z", 1.0, 1.0)])
 BARS = BARS.sort("event_date", "symbol")  # as inputs arrive
 OPEN = Market(min_price_usd=0.0, min_adv_usd=0.0)
+NO_FIGURES = pl.DataFrame(schema=stored(COMPANY_FIGURES))
 
 
 def told(frame: pl.DataFrame) -> list[tuple[object, ...]]:
@@ -30,46 +32,54 @@ def told(frame: pl.DataFrame) -> list[tuple[object, ...]]:
 
 
 def test_linked_members_of_the_session_enter_and_trade_with_a_bar_of_the_session():
-    frame = universe(MEMBERS, BARS, TODAY, OPEN)
+    frame = universe(MEMBERS, BARS, NO_FIGURES, TODAY, OPEN)
     assert told(frame) == [("A", True, True, 4.0, 3000.0), ("B", False, False, None, 1000.0)]
     assert_stored_as(frame, UNIVERSE)
 
 
 def test_by_bars_everything_with_a_bar_today_enters():
-    frame = universe(MEMBERS, BARS, TODAY, OPEN.model_copy(update={"universe_source": "bars"}))
+    frame = universe(MEMBERS, BARS, NO_FIGURES, TODAY, OPEN.model_copy(update={"universe_source": "bars"}))
     assert told(frame) == [("A", True, True, 4.0, 3000.0), ("Z", True, True, 1.0, 1000.0)]
 
 
 @pytest.mark.parametrize(("price", "adv", "good"), [(4.0, 3000.0, True), (4.01, 3000.0, False), (4.0, 3000.1, False)])
 def test_a_floor_is_the_least_that_is_tradable(price: float, adv: float, good: bool):
-    frame = universe(MEMBERS, BARS, TODAY, Market(min_price_usd=price, min_adv_usd=adv))
+    frame = universe(MEMBERS, BARS, NO_FIGURES, TODAY, Market(min_price_usd=price, min_adv_usd=adv))
     assert told(frame)[0] == ("A", good, True, 4.0, 3000.0)
 
 
 def test_unknown_liquidity_trades_only_where_none_is_asked_for():
     quiet = BARS.with_columns(volume=pl.lit(None, pl.Int64))
     for floor, good in ((0.0, True), (0.01, False)):
-        frame = universe(MEMBERS, quiet, TODAY, Market(min_price_usd=0.0, min_adv_usd=floor))
+        frame = universe(MEMBERS, quiet, NO_FIGURES, TODAY, Market(min_price_usd=0.0, min_adv_usd=floor))
         assert told(frame) == [("A", good, True, 4.0, None), ("B", False, False, None, None)]
 
 
 def test_bars_without_a_volume_are_not_days_of_no_volume():
     day_without = pl.col("event_date") == TODAY
     volume = pl.when(~day_without).then("volume")
-    assert told(universe(MEMBERS, BARS.with_columns(volume=volume), TODAY, OPEN))[0][-1] == 2000.0
+    assert told(universe(MEMBERS, BARS.with_columns(volume=volume), NO_FIGURES, TODAY, OPEN))[0][-1] == 2000.0
     volume = pl.when(day_without).then(0).otherwise("volume")
-    assert told(universe(MEMBERS, BARS.with_columns(volume=volume), TODAY, OPEN))[0][-1] == 1000.0
+    assert told(universe(MEMBERS, BARS.with_columns(volume=volume), NO_FIGURES, TODAY, OPEN))[0][-1] == 1000.0
+
+
+def test_a_capitalisation_is_that_of_the_company_and_null_where_there_is_none():
+    rows = [{"event_date": TODAY, "symbol": "A", "market_cap_usd": 7e9}, {"event_date": TODAY, "symbol": "Q"}]
+    figures = pl.DataFrame(rows, schema=stored(COMPANY_FIGURES))
+    frame = universe(MEMBERS, BARS, figures, TODAY, OPEN)
+    assert dict(frame.select("symbol", "market_cap_usd").iter_rows()) == {"A": 7e9, "B": None}
+    assert told(frame) == told(universe(MEMBERS, BARS, NO_FIGURES, TODAY, OPEN))
 
 
 def test_an_empty_market_gives_an_empty_universe():
     for source in ("members", "bars"):
-        frame = universe(members([]), bars([]), TODAY, Market(universe_source=source))
+        frame = universe(members([]), bars([]), NO_FIGURES, TODAY, Market(universe_source=source))
         assert frame.is_empty()
         assert_stored_as(frame, UNIVERSE)
 
 
 def test_members_without_any_bars_are_listed_and_not_tradable():
-    frame = universe(MEMBERS, bars([]), TODAY, OPEN)
+    frame = universe(MEMBERS, bars([]), NO_FIGURES, TODAY, OPEN)
     assert told(frame) == [("A", False, False, None, None), ("B", False, False, None, None)]
 
 
@@ -83,7 +93,7 @@ def test_every_row_is_what_a_walk_over_the_bars_says(seed: int, price: float, ad
     day = days[-1]
     listed = members([(day, f"S{i}", i != 2) for i in range(5)])  # S4 has no bars at all
     settings = Market(min_price_usd=price, min_adv_usd=adv)
-    frame = universe(listed, prices.sort("event_date", "symbol"), day, settings)
+    frame = universe(listed, prices.sort("event_date", "symbol"), NO_FIGURES, day, settings)
     assert_stored_as(frame, UNIVERSE)
     oracle = tradable(day, {"S0", "S1", "S3", "S4"}, prices, price, adv)
     assert [row[0] for row in told(frame)] == list(oracle)
@@ -96,15 +106,15 @@ def test_members_of_other_days_and_other_names_change_nothing():
     today = pl.col("event_date") == TODAY
     own = pl.col("symbol").is_in(["A", "B"])
     assert_frame_equal(
-        universe(MEMBERS.filter(today), BARS.filter(own), TODAY, OPEN),
-        universe(MEMBERS, BARS, TODAY, OPEN),
+        universe(MEMBERS.filter(today), BARS.filter(own), NO_FIGURES, TODAY, OPEN),
+        universe(MEMBERS, BARS, NO_FIGURES, TODAY, OPEN),
         check_exact=True,
     )
 
 
 def test_a_late_bar_of_yesterday_trades_nothing_today():
     late = bars([(DAYS[1], "LATE", 9.0, 9.0)])
-    frame = universe(members([(TODAY, "LATE", True)]), late, TODAY, OPEN)
+    frame = universe(members([(TODAY, "LATE", True)]), late, NO_FIGURES, TODAY, OPEN)
     assert told(frame) == [("LATE", False, False, None, 9000.0)]
 
 
@@ -115,6 +125,6 @@ def test_the_mean_is_added_in_stored_order():
     rows = [(day, f"S{i:03d}", 1.0, float(p)) for day in days for i, p in enumerate(rng.lognormal(3, 1, 200))]
     whole = bars(rows).sort("event_date", "symbol")
     every = members([(days[-1], f"S{i:03d}", True) for i in range(200)])
-    frame = universe(every, whole, days[-1], OPEN)
-    one = universe(every.filter(symbol="S117"), whole, days[-1], OPEN)
+    frame = universe(every, whole, NO_FIGURES, days[-1], OPEN)
+    one = universe(every.filter(symbol="S117"), whole, NO_FIGURES, days[-1], OPEN)
     assert_frame_equal(one, frame.filter(symbol="S117"), check_exact=True)

@@ -34,17 +34,60 @@ class Ledger:
         """What is owned: cash and positions, at their last marks."""
         return math.fsum(v for name, v in self.accounts.items() if name not in {CAPITAL, COSTS, FEES, INCOME})
 
-    def apply_actions(self, actions: list[dict], previous: dt.date, session: dt.date) -> None:
-        """Splits before dividends within a day; a position's account does not change by a split."""
+    def apply_actions(self, actions: list[dict], previous: dt.date, session: dt.date, closes: dict[str, float]) -> None:
+        """Splits first within a day, mergers last of all; a position's account does not change by a split.
+
+        What was held over night counts, whatever else of the session brings in more of it. A distribution lowers the
+        mark of a position by what it is worth, until a bar says otherwise.
+        """
         due = [a for a in actions if previous < a["event_date"] <= session and a["value"] is not None]
-        for action in sorted(due, key=lambda a: (a["event_date"], a["action"] != "split")):
-            symbol = action["symbol"]
-            if action["action"] == "split":
-                self.shares[symbol] *= action["value"]
+        paid, arrived = defaultdict(float), defaultdict(float)
+        merging = _merging(actions, previous, session, closes)
+        for action in sorted(due, key=lambda a: (a["event_date"], a["action"] != "split", a["action"])):
+            symbol, kind, value = action["symbol"], action["action"], action["value"]
+            if kind == "split":
+                self.shares[symbol] *= value
                 if symbol in self.last_price:
-                    self.last_price[symbol] /= action["value"]
-            elif action["action"] == "cash_dividend":
-                self.post(CASH, INCOME, self.shares[symbol] * action["value"])
+                    self.last_price[symbol] /= value
+            elif kind in {"cash_dividend", "special_dividend"}:
+                self.post(CASH, INCOME, self.shares[symbol] * value)
+                paid[symbol] += value * self.shares[symbol]
+            elif kind == "spin_off":
+                child = action["other_symbol"]
+                if value > 0 and child in closes and child not in merging:
+                    # by its shares of tomorrow: what is spun off before a split of this window splits with it
+                    received = self.shares[symbol] * value * _splits(due, child, action["event_date"])
+                    arrived[child] += received
+                    paid[symbol] += received * closes[child]
+                elif action["cash_usd"] is not None:
+                    self.post(CASH, INCOME, self.shares[symbol] * action["cash_usd"])
+                    paid[symbol] += self.shares[symbol] * action["cash_usd"]
+        for symbol, usd in paid.items():
+            mark = self.last_price[symbol] - usd / self.shares[symbol] if self.shares[symbol] else 0.0
+            if mark > 0 and symbol not in merging:
+                self.last_price[symbol] = mark
+        for symbol, action in merging.items():
+            self._merge(symbol, action, arrived, merging, actions, session, closes)
+        for symbol, received in arrived.items():
+            self.shares[symbol] += received
+
+    def _merge(self, symbol, action, arrived, merging, actions, session, closes) -> None:
+        """The target's shares become cash and shares, or cash at their last price; its account is closed."""
+        held, ratio, acquirer = self.shares[symbol], action["value"], action["other_symbol"]
+        if held == 0:
+            return
+        now = [a for a in actions if a["event_date"] <= session and a["value"] is not None]
+        then = held / _splits(now, symbol, action["event_date"])  # shares of the day that the terms speak of
+        delivered = ratio > 0 and acquirer in closes and acquirer not in merging
+        if delivered or (ratio == 0 and action["cash_usd"] is not None):
+            worth = then * (action["cash_usd"] or 0.0)
+        else:
+            worth = held * self.last_price[symbol]
+        if delivered:
+            arrived[acquirer] += then * ratio * _splits(now, acquirer, action["event_date"])
+        self.post(CASH, INCOME, worth)
+        self.post(INCOME, symbol, self.accounts[symbol])
+        self.shares[symbol] = 0.0
 
     def over_night(self, rate_annual: float, days: int, execution: Execution) -> tuple[float, float]:
         """Interest on the cash that no short sale brought in, and fees on shorts, at last night's marks."""
@@ -110,15 +153,37 @@ def replay(market, books: list[pl.DataFrame], days: list[dt.date], short_sales: 
         if t:
             elapsed = (session - days[t - 1]).days
             accrued, lent = ledger.over_night(_rate(market, t - 1), elapsed, execution)
-            ledger.apply_actions(actions, days[t - 1], session)
+            closes = {s: bar[1] for s, bar in bars.items()}
+            ending = _merging(actions, days[t - 1], session, closes)
+            ledger.apply_actions(actions, days[t - 1], session, closes)
             pending = _orders(books[t - 1], actions, market.known_actions(t - 1).to_dicts(), days[t - 1], session)
-            ledger.fill(pending, {s: bar[0] for s, bar in bars.items()}, execution, short_sales)
+            opens = {s: bar[0] for s, bar in bars.items() if s not in ending}
+            ledger.fill(pending, opens, execution, short_sales)
             ledger.post(CASH, INCOME, accrued)
             ledger.post(FEES, CASH, lent)
         ledger.mark({s: bar[1] for s, bar in bars.items()})
         _end_positions(ledger, actions, days[t - 1] if t else None, session, execution)
         out.append(_copy(ledger))
     return out
+
+
+def _merging(actions: list[dict], previous: dt.date, session: dt.date, closes: dict[str, float]) -> dict[str, dict]:
+    """The merger, by target, of what ends today: ex today, or ex before and without a bar."""
+    known = sorted((a for a in actions if a["action"] == "merger" and a["value"] is not None), key=_when)
+    return {
+        a["symbol"]: a
+        for a in known
+        if a["event_date"] <= session and (a["event_date"] > previous or a["symbol"] not in closes)
+    }
+
+
+def _when(action: dict) -> dt.date:
+    return action["event_date"]
+
+
+def _splits(actions: list[dict], symbol: str, after: dt.date) -> float:
+    its = [a for a in actions if a["symbol"] == symbol and a["action"] == "split" and a["event_date"] > after]
+    return math.prod(a["value"] for a in its)
 
 
 def _rate(market, t: int) -> float:
@@ -156,6 +221,8 @@ def _end_positions(
         today = previous is not None and any(a["event_date"] > previous for a in delisted)
         if delisted and (today or ledger.without_bar[symbol]):
             ledger.end(symbol, delisted[-1]["value"])
+        elif symbol in {a["symbol"] for a in actions if a["action"] == "merger" and a["value"] is not None}:
+            continue
         elif ledger.without_bar[symbol] >= execution.write_off_sessions:
             # nobody recorded that a short made money
             ledger.end(symbol, execution.delisting_return if ledger.shares[symbol] > 0 else 0.0)

@@ -1,6 +1,7 @@
 """What a holder of one share has at the next bar, and who may be traded, told day by day."""
 
 import datetime as dt
+import math
 
 import polars as pl
 
@@ -10,7 +11,7 @@ def holder(
 ) -> tuple[float, float, float]:
     """Simple total return, shares now for one then, and cash received per share now, walking every calendar day.
 
-    `actions` are those of the symbol alone.
+    `actions` are those of the symbol alone. NaN where the worth of a spin-off is not known.
     """
     shares, cash = 1.0, 0.0
     day = previous
@@ -19,8 +20,11 @@ def holder(
         today = actions.filter(pl.col("event_date") == day, pl.col("value").is_not_null())
         for value in today.filter(action="split")["value"]:
             shares *= value
-        for value in today.filter(action="cash_dividend")["value"]:
-            cash += shares * value
+        for kind in ("cash_dividend", "special_dividend"):
+            for value in today.filter(action=kind)["value"]:
+                cash += shares * value
+        for worth in today.filter(action="spin_off")["cash_usd"]:
+            cash += shares * (math.nan if worth is None else worth)
     return (shares * price + cash) / previous_close - 1, shares, cash / shares
 
 

@@ -36,12 +36,14 @@ def assert_stored_as(frame: pl.DataFrame, dataset: Dataset, also: tuple[str, ...
 
 def bars(rows: list[tuple[dt.date, str, float, float]], volume: int = 1000) -> pl.DataFrame:
     """BARS from (day, symbol, open, close)."""
-    whole = [(day, symbol, o, max(o, c), min(o, c), c, volume) for day, symbol, o, c in rows]
+    whole = [(day, symbol, o, max(o, c), min(o, c), c, volume, None, None) for day, symbol, o, c in rows]
     return pl.DataFrame(whole, schema=stored(BARS), orient="row").sort("symbol", "event_date")
 
 
-def actions(rows: list[tuple[dt.date, str, str, float | None]]) -> pl.DataFrame:
-    frame = pl.DataFrame(rows, schema=stored(CORPORATE_ACTIONS), orient="row")
+def actions(rows: list[tuple[dt.date | str | float | None, ...]]) -> pl.DataFrame:
+    """CORPORATE_ACTIONS from (ex-date, symbol, action, value) and, where there are any, cash_usd and other_symbol."""
+    whole = [(*row, None, None)[:6] for row in rows]
+    frame = pl.DataFrame(whole, schema=stored(CORPORATE_ACTIONS), orient="row")
     return frame.sort("symbol", "action", "event_date")
 
 
@@ -52,7 +54,7 @@ def members(rows: list[tuple[dt.date, str, bool]]) -> pl.DataFrame:
 def universe(rows: list[tuple[dt.date, str, bool]]) -> pl.DataFrame:
     """UNIVERSE from (day, symbol, tradable); who is not tradable had no bar."""
     whole = [
-        (day, symbol, tradable, tradable, 100.0 if tradable else None, 1e7 if tradable else None)
+        (day, symbol, tradable, tradable, 100.0 if tradable else None, 1e7 if tradable else None, None)
         for day, symbol, tradable in rows
     ]
     return pl.DataFrame(whole, schema=stored(UNIVERSE), orient="row")
@@ -95,7 +97,10 @@ def adjusted(
 
 
 def random_market(seed: int, n_sessions: int, n_symbols: int = 4) -> tuple[pl.DataFrame, pl.DataFrame, list[dt.date]]:
-    """BARS with missing bars and volumes, CORPORATE_ACTIONS also on weekends and after the end, and the sessions."""
+    """BARS with missing bars and volumes, CORPORATE_ACTIONS also on weekends and after the end, and the sessions.
+
+    Of the actions only those that a holder of the symbol alone can see, and some that do nothing for him.
+    """
     rng = np.random.default_rng(seed)
     days = sessions(n_sessions)
     rows, acts = [], []
@@ -110,12 +115,25 @@ def random_market(seed: int, n_sessions: int, n_symbols: int = 4) -> tuple[pl.Da
             acts.append(
                 (ex_date + dt.timedelta(days=int(rng.integers(0, 3))), symbol, "cash_dividend", float(rng.random()))
             )
+        acts += _events(symbol, days, np.random.default_rng([seed, len(acts)]))
     frame = bars(rows).with_columns(volume=pl.when(pl.Series(rng.random(len(rows)) > 0.1)).then("volume"))
     return (
         frame,
         actions(acts).unique(["symbol", "action", "event_date"], keep="first").sort("symbol", "action", "event_date"),
         days,
     )
+
+
+def _events(symbol: str, days: list[dt.date], rng: np.random.Generator) -> list[tuple]:
+    """What happens to a share beside splits and usual dividends."""
+    when = [days[0] + dt.timedelta(days=int(day)) for day in rng.integers(0, len(days) * 7 // 5, 5)]
+    return [
+        (when[0], symbol, "special_dividend", float(rng.random())),
+        (when[1], symbol, "spin_off", 0.5, float(rng.random()), "KID"),
+        (when[2], symbol, "spin_off", 0.5, None, "KID") if rng.random() < 0.5 else (when[2], symbol, "split", None),
+        (when[3], symbol, "symbol_change", 1.0, None, "NEW"),
+        (when[4], symbol, "merger", 0.5, 3.0, "ACQUIRER"),
+    ]
 
 
 def random_returns(
