@@ -14,7 +14,7 @@ from feature_store.schemas.alpha import COMBINED, PREDICTIONS
 from feature_store.schemas.backtest import ATTRIBUTION, PNL
 from feature_store.schemas.execution import BOOKS
 from feature_store.schemas.features import INDUSTRY_RETURNS, LABELS, MARKET_FEATURES
-from feature_store.schemas.market import ADJUSTED_BENCHMARKS, MACRO, MEMBERS, UNIVERSE
+from feature_store.schemas.market import ADJUSTED_BARS, ADJUSTED_BENCHMARKS, MACRO, MEMBERS, UNIVERSE
 from feature_store.schemas.portfolio import DIAGNOSTICS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.store import Store
@@ -151,7 +151,7 @@ def _limits(rng: np.random.Generator, day: dt.date) -> pl.DataFrame:
 
 
 def write_market(store: Store, rng: np.random.Generator, days: Sequence[dt.date], n_names: int) -> None:
-    """One member has no bars in the last tenth of the sessions; the fund INDEX; a rate of 1 % from the tenth on."""
+    """One member falls and has no bars in the last tenth; the fund INDEX; a rate of 1 % from the tenth session on."""
     names = [f"S{i:03d}" for i in range(n_names)]
     late = days[len(days) * 9 // 10]
     members = {
@@ -179,6 +179,17 @@ def write_market(store: Store, rng: np.random.Generator, days: Sequence[dt.date]
         for day in days
     }  # fmt: skip
     write(store, ADJUSTED_BENCHMARKS, index)
+    held = {day: [name for name in names if name != names[0] or day < late] for day in days}
+    bars = {
+        day: pl.DataFrame({
+            "event_date": [day] * len(listed),
+            "symbol": listed,
+            "log_return": [-0.01 if name == names[0] else 0.001 for name in listed],
+        }).with_columns(*(pl.lit(x).alias(k) for k, x in ones.items()),
+                        *(pl.lit(price).alias(k) for k in ("open", "high", "low", "close")))
+        for day, listed in held.items()
+    }  # fmt: skip
+    write(store, ADJUSTED_BARS, bars)
     write(store, MACRO, {day: frame([{"event_date": day, "series": "DFF", "value": 1.0}]) for day in days[10:]})
 
 

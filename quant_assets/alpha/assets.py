@@ -1,8 +1,10 @@
 """Models on matured labels, refitted monthly, what each says, and what they say together."""
 
 from feature_store.schemas.alpha import COMBINED, MODEL_FITS, PREDICTIONS
+from feature_store.schemas.companies import EARNINGS_DATES
 from feature_store.schemas.features import LABELS, STOCK_SCORES
 from feature_store.schemas.risk import EXPOSURES
+from quant_assets.alpha.blackout import LOOKBACK_SESSIONS
 from quant_assets.alpha.combination import combined
 from quant_assets.alpha.models import model_fits, predictions
 from quant_assets.windows import SessionAsset, fit, per_session, same, trailing
@@ -22,7 +24,16 @@ ASSETS: list[SessionAsset] = [
     per_session(
         COMBINED,
         combined,
-        {"predictions": same(PREDICTIONS), "exposures": same(EXPOSURES)},
-        figures=lambda rows: {"stocks": float(rows["alpha"].count())},
+        {
+            "predictions": same(PREDICTIONS),
+            "exposures": same(EXPOSURES),
+            "earnings_dates": trailing(
+                EARNINGS_DATES, lambda p: LOOKBACK_SESSIONS if p.alpha.earnings_blackout.sessions else 1
+            ),
+        },
+        figures=lambda rows: {
+            "stocks": float(rows["alpha"].count()),
+            "in_blackout": float((rows["in_blackout"] & rows["raw_alpha"].is_not_null()).sum()),
+        },
     ),
 ]

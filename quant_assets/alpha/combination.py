@@ -8,11 +8,17 @@ import polars as pl
 from configs.settings import Alpha, Portfolio
 from feature_store.schemas.alpha import COMBINED
 from feature_store.schemas.risk import STYLES
+from quant_assets.alpha.blackout import in_blackout
 from quant_assets.features.panel import Array
 
 
 def combined(
-    predictions: pl.DataFrame, exposures: pl.DataFrame, session: dt.date, settings: Alpha, portfolio: Portfolio
+    predictions: pl.DataFrame,
+    exposures: pl.DataFrame,
+    earnings_dates: pl.DataFrame,
+    session: dt.date,
+    settings: Alpha,
+    portfolio: Portfolio,
 ) -> pl.DataFrame:
     """Predictions merged over the programme's horizon, and what the risk model's factors leave of them.
 
@@ -20,8 +26,9 @@ def combined(
         predictions: rows of PREDICTIONS.
         exposures: rows of EXPOSURES; a session without any has no risk model, and its alpha is the raw one: research
             goes on, and orders need a risk model anyway.
+        earnings_dates: rows of EARNINGS_DATES as known at the session; without any, nobody is in a blackout.
         session: the partition.
-        settings: `neutralize`; when false, alpha is the raw one.
+        settings: `neutralize`; when false, alpha is the raw one. `earnings_blackout`; a stock in it has no alpha.
         portfolio: `horizon_sessions`.
 
     Returns:
@@ -35,7 +42,11 @@ def combined(
         merged = merged.join(neutral(merged, known), on="symbol", how="left", maintain_order="left")
     else:
         merged = merged.with_columns(alpha="raw_alpha")
-    dated = merged.with_columns(event_date=pl.lit(session, pl.Date))
+    out = in_blackout(merged["symbol"], earnings_dates, session, settings.earnings_blackout)
+    silenced = merged.with_columns(out).with_columns(
+        alpha=pl.when(pl.col("in_blackout").fill_null(value=False)).then(None).otherwise("alpha")
+    )
+    dated = silenced.with_columns(event_date=pl.lit(session, pl.Date))
     return dated.select(name for name in COMBINED.schema if name != "known_at")
 
 

@@ -1,7 +1,10 @@
 """The account over a session, from yesterday's book to the close, before anything is decided.
 
-A position is signed: a short has negative shares and value, pays dividends, and gains where a delisting returns less
-than nothing. The proceeds of short sales are part of cash.
+A position is signed: a short has negative shares and value, pays dividends and delivers what is spun off, and gains
+where a delisting returns less than nothing. The proceeds of short sales are part of cash.
+
+What is learned after the session it went ex: a split, a dividend or a spin-off does not act any more, since yesterday's
+book is not restated; a delisting or a merger ends the position on the first session that knows it and has no bar.
 """
 
 import datetime as dt
@@ -9,17 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from configs.settings import Execution
 from feature_store import sessions
 from feature_store.schemas.execution import BOOK, CASH
 from quant_assets.execution.costs import CostParameters, cost_parameters_of
 from quant_assets.execution.fills import fills_at_open
-from quant_assets.execution.interest import borrow_fees_usd, interest_usd
+from quant_assets.execution.interest import Borrow, borrow_fees_usd, interest_usd
+from quant_assets.execution.reorganizations import Reorganized, Words, reorganized
 from quant_assets.execution.tape import Array, Mask, Tape, aligned
 
-Words = NDArray[np.object_]
 SCHEMA = {name: dtype for name, dtype in BOOK.schema.items() if name != "known_at"}
 
 
@@ -54,6 +56,7 @@ class Closing:
     fees: Array
     pnl: Array
     status: Words
+    parameters: CostParameters  # last known; of what an event brought in, those of the name that it came from
     cash: float
     interest: float
 
@@ -90,34 +93,43 @@ def opening(state: pl.DataFrame | None, names: list[str], session: dt.date, exec
     )
 
 
-def close(start: Opening, market: Tape, rate_annual: float, execution: Execution, short_sales: bool) -> Closing:
+def close(
+    start: Opening, market: Tape, rate_annual: float, borrow: Borrow, execution: Execution, short_sales: bool
+) -> Closing:
     """Corporate actions, fills at the open, interest and fees, the mark at the close, and positions that end there.
 
-    Actions act on what was held over night; a dividend is there to buy with, and one on a short is paid. Interest and
-    borrow fees run on yesterday's close over the calendar days since, and are booked at the close.
+    Actions act on what was held over night, before the open: a dividend and the cash of a merger are there to buy with,
+    those on a short are paid, and shares received can be sold. The profit of a spin-off's parent and of a merger's
+    target counts what their holder received, cash and shares at the close; the row that took the shares in earns
+    nothing by them on this session. Interest and borrow fees run on yesterday's close over the calendar days since, and
+    are booked at the close.
 
     Args:
         rate_annual: of cash, over 360 days.
+        borrow: as quoted by the session before.
         short_sales: sales may go below nothing.
     """
-    held = start.shares * market.split
-    dividends = held * market.dividend
-    cash = start.cash + float(dividends.sum())
-    orders = _as_of_open(start, market.split)
-    fills, costs = fills_at_open(orders, held, market.open, cash, start.parameters, execution, short_sales)
+    over_night, last_price = start.shares * market.split, start.price / market.split
+    changed = reorganized(over_night, last_price, market)
+    held = np.where(changed.ends, 0.0, over_night) + changed.shares
+    dividends = over_night * market.dividend + changed.distributed
+    cash = start.cash + float(dividends.sum()) + float(changed.proceeds.sum())
+    orders, opens = _as_of_open(start, market.split), np.where(changed.ends, np.nan, market.open)
+    fills, costs = fills_at_open(orders, held, opens, cash, start.parameters, execution, short_sales)
     traded = np.nan_to_num(fills)
-    paid = traded * np.nan_to_num(market.open)
+    paid = traded * np.nan_to_num(opens)
     shares, has_bar = held + traded, market.has_bar
-    # where there is no bar, what was held is worth after a split what it was before
-    price = np.where(has_bar, market.close, start.price / market.split)
+    distributed = np.where(changed.ends, 0.0, dividends + changed.given)
+    price = np.where(has_bar, market.close, _without_distributions(last_price, over_night, distributed))
     without_bar = np.where(has_bar, 0.0, start.sessions_without_bar + 1)
     returned, status = _endings(market, shares, without_bar, execution)
-    _note(status, start.orders, orders, fills, has_bar)
+    _note(status, start.orders, orders, fills, ~np.isnan(opens), changed)
     ends = ~np.isnan(returned)
     worth = shares * np.nan_to_num(price) * np.where(ends, 1.0 + np.nan_to_num(returned), 1.0)
     interest = interest_usd(start.cash, start.value, rate_annual, start.days)
-    fees = borrow_fees_usd(start.value, execution.borrow_rate_annual, start.days)
+    fees = borrow_fees_usd(start.value, borrow.rate_annual, start.days)
     spent = float(paid.sum()) + float(costs.sum()) + float(fees.sum())
+    came_with = changed.shares * np.nan_to_num(market.close)
     return Closing(
         shares=np.where(ends, 0.0, shares),
         price=price,
@@ -127,11 +139,28 @@ def close(start: Opening, market: Tape, rate_annual: float, execution: Execution
         costs=costs,
         dividends=dividends,
         fees=fees,
-        pnl=worth - start.value + dividends - paid,
+        pnl=worth - start.value + dividends - paid + changed.proceeds + changed.given - came_with,
         status=status,
+        parameters=_inherited(start.parameters, changed),
         cash=cash - spent + float(worth[ends].sum()) + interest,
         interest=interest,
     )
+
+
+def _inherited(parameters: CostParameters, changed: Reorganized) -> CostParameters:
+    """What an event brought in costs what the name it came from does, until its own costs are known."""
+    own = np.arange(len(changed.source))
+    return parameters.or_else(parameters.at(np.where(changed.source < 0, own, changed.source)))
+
+
+def _without_distributions(last_price: Array, held: Array, distributed: Array) -> Array:
+    """The mark where there is no bar: after a split what it was before, less what was distributed since.
+
+    What was distributed is part of the last price. More than all of it says that one of the two is wrong: the price
+    stays then.
+    """
+    left = last_price - np.divide(distributed, held, out=np.zeros_like(held), where=held != 0)
+    return np.where(left > 0, left, last_price)
 
 
 def _as_of_open(start: Opening, split: Array) -> Array:
@@ -150,21 +179,30 @@ def _endings(market: Tape, shares: Array, without_bar: Array, execution: Executi
 
     A delisting ends a position on its ex-date or, where it was learned later, on the first session that knows it and
     has no bar. A position whose bars stop without one is written off after `write_off_sessions`; a short is bought
-    back at its last price then, since a loss that nobody recorded must not be its gain.
+    back at its last price then, since a loss that nobody recorded must not be its gain. One of a name with a known
+    merger waits for it. (What ends by a merger ended before the open, and holds nothing here.)
     """
     holds = shares != 0
     delisted = holds & ~np.isnan(market.delisting) & (market.delisted_today | (without_bar > 0))
-    written_off = holds & ~delisted & (without_bar >= execution.write_off_sessions)
+    written_off = holds & ~delisted & ~market.merging & (without_bar >= execution.write_off_sessions)
     status = np.full(len(shares), None, dtype=object)
     status[delisted], status[written_off] = "delisted", "written_off"
     presumed = np.where(shares > 0, execution.delisting_return, max(execution.delisting_return, 0.0))
     return np.where(delisted, market.delisting, np.where(written_off, presumed, np.nan)), status
 
 
-def _note(status: Words, decided: Array, orders: Array, fills: Array, has_bar: Mask) -> None:
-    """Add what became of orders that did not fill as decided, where nothing graver is said."""
+def _note(status: Words, decided: Array, orders: Array, fills: Array, could_fill: Mask, changed: Reorganized) -> None:
+    """Add what events made of a position, then what became of orders that did not fill as decided, where nothing graver
+    is said."""
+    said = np.array([word is not None for word in changed.status], dtype=bool) & _unsaid(status)
+    status[said] = changed.status[said]
+    unsaid = _unsaid(status)
     fell_short = ~np.isnan(orders) & (np.abs(np.nan_to_num(fills)) < np.abs(np.nan_to_num(orders)))
-    unsaid = np.array([word is None for word in status], dtype=bool)
-    status[unsaid & fell_short & ~has_bar] = "lapsed"
-    status[unsaid & fell_short & has_bar] = "scaled"
-    status[unsaid & ~np.isnan(orders) & (orders != decided) & has_bar] = "adjusted"
+    status[unsaid & fell_short & ~could_fill] = "lapsed"
+    status[unsaid & fell_short & could_fill] = "scaled"
+    status[unsaid & ~np.isnan(orders) & (orders != decided) & could_fill] = "adjusted"
+    status[unsaid & np.isnan(orders) & (changed.shares != 0)] = "received"
+
+
+def _unsaid(status: Words) -> Mask:
+    return np.array([word is None for word in status], dtype=bool)

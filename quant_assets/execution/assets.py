@@ -1,6 +1,7 @@
 """The books, which carry positions from session to session, and the orders of the main one."""
 
 from feature_store.schemas.alpha import COMBINED
+from feature_store.schemas.companies import BORROW
 from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, ORDERS, SHUFFLED_BOOK
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
 from feature_store.schemas.portfolio import VIEWS
@@ -18,6 +19,7 @@ OF_ACCOUNT = {
     "universe": same(UNIVERSE),
     # interest since the session before goes by what was observed up to it
     "macro": trailing(MACRO, lambda p: p.macro.max_age_sessions + 1),
+    "borrow": trailing(BORROW, lambda p: p.execution.borrow_max_age_sessions + 1),
 }
 OF_PROGRAMME = {
     "combined": same(COMBINED),

@@ -17,12 +17,13 @@ import polars as pl
 from configs.settings import Execution, Macro, Portfolio
 from feature_store import sessions
 from feature_store.schemas.execution import CASH
-from quant_assets.execution.account import SCHEMA, Closing, Opening, Words, close, opening
+from quant_assets.execution.account import SCHEMA, Closing, Opening, close, opening
 from quant_assets.execution.decision import DUST, Decision, Standing, decide, standing
 from quant_assets.execution.equal_weight import hold_equally
 from quant_assets.execution.forecast import forecast, shuffled
-from quant_assets.execution.interest import cash_rate_annual
-from quant_assets.execution.tape import Array, Mask, Tape, tape
+from quant_assets.execution.interest import borrow_quotes, cash_rate_annual
+from quant_assets.execution.reorganizations import Words
+from quant_assets.execution.tape import Array, Mask, Tape, received, tape
 
 
 def step(
@@ -37,6 +38,7 @@ def step(
     views: pl.DataFrame,
     universe: pl.DataFrame,
     macro: pl.DataFrame,
+    borrow: pl.DataFrame,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
@@ -51,6 +53,8 @@ def step(
         combined, exposures, factor_covariance, specific_risk, cost_parameters, views, universe: COMBINED, EXPOSURES,
             FACTOR_COVARIANCE, SPECIFIC_RISK, COST_PARAMETERS, VIEWS and UNIVERSE of the session.
         macro: trailing window of MACRO as known at the session, one session longer than `max_age_sessions`.
+        borrow: trailing window of BORROW as known at the session, one session longer than `borrow_max_age_sessions`.
+            Fees since the session before go by what was quoted by it; the programme by what is quoted today.
         series: which series says what cash earns. Interest since the session before goes by the last observation dated
             that session or earlier; the programme by the last one of today.
 
@@ -62,7 +66,9 @@ def step(
             with.
     """
     short_sales = portfolio.mode == "dollar_neutral"
-    today = _day(state, bars, actions, cost_parameters, universe, macro, session, short_sales, execution, series)
+    today = _day(
+        state, bars, actions, cost_parameters, universe, macro, borrow, session, short_sales, execution, series
+    )
     known = forecast(
         today.start.names,
         combined,
@@ -72,7 +78,7 @@ def step(
         views,
         today.standing.parameters,
         cash_rate_annual(macro, session, series, execution),
-        execution.borrow_rate_annual,
+        borrow_quotes(borrow, today.start.names, session, execution),
         portfolio,
     )
     return _rows(today, decide(today.end, today.standing, known, portfolio, execution), session)
@@ -90,6 +96,7 @@ def shuffled_step(
     views: pl.DataFrame,
     universe: pl.DataFrame,
     macro: pl.DataFrame,
+    borrow: pl.DataFrame,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
@@ -112,6 +119,7 @@ def shuffled_step(
         views,
         universe,
         macro,
+        borrow,
         session,
         portfolio,
         execution,
@@ -126,6 +134,7 @@ def equal_weight_step(
     cost_parameters: pl.DataFrame,
     universe: pl.DataFrame,
     macro: pl.DataFrame,
+    borrow: pl.DataFrame,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
@@ -136,7 +145,7 @@ def equal_weight_step(
     Returns:
         Rows of EQUAL_WEIGHT_BOOK, sorted by symbol.
     """
-    today = _day(state, bars, actions, cost_parameters, universe, macro, session, False, execution, series)
+    today = _day(state, bars, actions, cost_parameters, universe, macro, borrow, session, False, execution, series)
     return _rows(today, hold_equally(today.end, today.standing, session, portfolio, execution), session)
 
 
@@ -157,6 +166,7 @@ def _day(
     cost_parameters: pl.DataFrame,
     universe: pl.DataFrame,
     macro: pl.DataFrame,
+    borrow: pl.DataFrame,
     session: dt.date,
     short_sales: bool,
     execution: Execution,
@@ -164,15 +174,16 @@ def _day(
 ) -> _Day:
     _require(state, universe, session)
     held = [] if state is None else state["symbol"].to_list()
-    names = sorted({*held, *universe["symbol"].to_list()} - {CASH})
+    names = sorted({*held, *universe["symbol"].to_list(), *received(actions, bars, held, session)} - {CASH})
     start, market = opening(state, names, session, execution), tape(bars, actions, names, session)
-    earned = cash_rate_annual(macro, sessions.shift(session, -1), series, execution)
-    end = close(start, market, earned, execution, short_sales)
+    before = sessions.shift(session, -1)
+    earned = cash_rate_annual(macro, before, series, execution)
+    end = close(start, market, earned, borrow_quotes(borrow, names, before, execution), execution, short_sales)
     if not end.nav > 0:
         raise ValueError(
             f"net asset value is {end.nav} USD on {session}: the account is ruined, look at its pnl before"
         )
-    return _Day(start, market, end, standing(names, end, market, start.parameters, universe, cost_parameters))
+    return _Day(start, market, end, standing(names, end, market, universe, cost_parameters))
 
 
 def _rows(today: _Day, decision: Decision, session: dt.date) -> pl.DataFrame:
@@ -227,7 +238,7 @@ def _rows(today: _Day, decision: Decision, session: dt.date) -> pl.DataFrame:
 
 
 def _gives_way(status: Words) -> Mask:
-    return np.array([word in (None, "scaled") for word in status], dtype=bool)
+    return np.array([word in (None, "scaled", "received") for word in status], dtype=bool)
 
 
 def _unless_none(amounts: Array) -> Array:

@@ -16,7 +16,7 @@ from quant_assets.execution.orders import order_shares
 from quant_assets.execution.pretrade import Checked, pre_trade
 from quant_assets.execution.tape import Array, Mask, Tape, aligned
 from quant_assets.portfolio.optimizer import Solution, constraint_violations, solve
-from quant_assets.portfolio.weights import Names, benchmark_weights, describe, programme
+from quant_assets.portfolio.weights import Names, benchmark_kind, benchmark_weights, describe, programme
 from quant_assets.risk.impact import impact_majorant
 
 # What an interior point method leaves where it means none: a hundred-millionth of NAV
@@ -31,10 +31,12 @@ class Standing:
 
     Attributes:
         weight: fraction of NAV held at the close.
-        open_to_trade: tradable, with a bar and cost parameters of today, and not about to be delisted.
+        open_to_trade: tradable, with a bar and cost parameters of today, and not about to be delisted or
+            merged.
         leaves: held and with a bar, but not tradable any more: to be sold, or bought back, whole.
         parameters: today's, else the last known of a name in the book.
         price, shares: at the close, as of the next open's share counts.
+        market_cap_usd: NaN where it is not known.
     """
 
     weight: Array
@@ -43,6 +45,7 @@ class Standing:
     parameters: CostParameters
     price: Array
     shares: Array
+    market_cap_usd: Array
 
 
 @dataclass(frozen=True)
@@ -68,28 +71,28 @@ def standing(
     names: list[str],
     end: Closing,
     market: Tape,
-    last: CostParameters,
     universe: pl.DataFrame,
     cost_parameters: pl.DataFrame,
 ) -> Standing:
-    """From rows of UNIVERSE and COST_PARAMETERS of the session; `last` are those of the book of the session before."""
-    (tradable,) = aligned(universe, names, "tradable")
+    """From rows of UNIVERSE and COST_PARAMETERS of the session."""
+    tradable, market_cap_usd = aligned(universe, names, "tradable", "market_cap_usd")
     today = cost_parameters_of(cost_parameters, names)
     present = market.has_bar & ~market.leaving
     return Standing(
         weight=end.value / end.nav,
         open_to_trade=(tradable == 1.0) & today.known & present,
         leaves=end.held & (tradable != 1.0) & present,
-        parameters=today.or_else(last),
+        parameters=today.or_else(end.parameters),
         price=end.price / market.next_split,
         shares=end.shares * market.next_split,
+        market_cap_usd=market_cap_usd,
     )
 
 
 def decide(end: Closing, standing: Standing, known: Forecast, portfolio: Portfolio, execution: Execution) -> Decision:
     """Solve the programme over what is held and what may be traded, and turn its weights into orders.
 
-    Held names that cannot or must not be judged today (no bar, no alpha, no risk, no costs, about to be delisted) keep
+    Held names that cannot or must not be judged today (no bar, no alpha, no risk, no costs, about to end) keep
     their weight.
     """
     eligible = standing.open_to_trade & known.judged
@@ -98,10 +101,14 @@ def decide(end: Closing, standing: Standing, known: Forecast, portfolio: Portfol
         return nothing(size, reason)
     largest = _largest(eligible, standing.parameters.adv_usd, portfolio.max_names)
     chosen = np.flatnonzero(end.held | largest)
-    names = _names(end, standing, known, largest, eligible, chosen, portfolio, execution)
+    weighted_by = benchmark_kind(largest, standing.parameters.adv_usd, standing.market_cap_usd, portfolio)
+    names = _names(end, standing, known, largest, eligible, chosen, weighted_by, portfolio, execution)
     asked = programme(names, known.outlook, portfolio)
     solution = solve(asked)
-    said = "; ".join((*solution.relaxations, solution.detail))
+    fallen_back = [f"benchmark by {weighted_by}: too few capitalisations are known"] * (
+        portfolio.mode == "long_only" and weighted_by != portfolio.benchmark
+    )
+    said = "; ".join((*fallen_back, *solution.relaxations, solution.detail))
     record = json.dumps(describe(asked, solution, portfolio), sort_keys=True)
     if solution.weights is None:
         return nothing(size, solution.status, said, record)
@@ -182,6 +189,7 @@ def _names(
     largest: Mask,
     eligible: Mask,
     chosen: NDArray[np.intp],
+    weighted_by: str,
     portfolio: Portfolio,
     execution: Execution,
 ) -> Names:
@@ -202,19 +210,17 @@ def _names(
         exposures=known.exposures[chosen],
         specific_variance_annual=known.specific_variance_annual[chosen],
         weight=standing.weight[chosen],
-        benchmark=_benchmark(largest[chosen], parameters.adv_usd, portfolio),
+        # dollar neutral is measured from nothing
+        benchmark=np.zeros(len(chosen))
+        if portfolio.mode == "dollar_neutral"
+        else benchmark_weights(largest[chosen], parameters.adv_usd, weighted_by, standing.market_cap_usd[chosen]),
         leaves=leaves,
         stays=fixed & ~leaves,
         linear_cost=np.where(fixed, 0.0, spent),
         quadratic_cost=np.where(fixed, 0.0, quadratic * multiple),
+        borrow_rate_annual=known.borrow.rate_annual[chosen],
+        shortable=known.borrow.available[chosen] * end.price[chosen] / end.nav,
     )
-
-
-def _benchmark(eligible: Mask, adv_usd: Array, portfolio: Portfolio) -> Array:
-    """(N,) zeros when dollar neutral, which is measured from nothing."""
-    if portfolio.mode == "dollar_neutral":
-        return np.zeros(len(eligible))
-    return benchmark_weights(eligible, adv_usd, portfolio.benchmark)
 
 
 def _spread(chosen: NDArray[np.intp], size: int, values: Array | Mask) -> Array:

@@ -13,6 +13,7 @@ from feature_store.hashing import digest_of
 from feature_store.schemas.portfolio import MARKET_ROW
 from feature_store.schemas.risk import MARKET, STYLES
 from quant_assets.execution.costs import CostParameters
+from quant_assets.execution.interest import Borrow
 from quant_assets.execution.tape import Array, Mask, aligned, positions
 from quant_assets.portfolio.problem import Matrix
 from quant_assets.portfolio.weights import SESSIONS_PER_YEAR, Outlook
@@ -32,6 +33,7 @@ class Forecast:
         exposures: (N, K) sparse; rows of zeros without.
         specific_variance_annual: without a specific risk of today the last known total variance, or else the median.
         judged: has an alpha, exposures and a specific risk of today.
+        borrow: as quoted.
         outlook: of the book as a whole.
         missing: what is missing altogether, so that nothing can be decided; None where nothing is.
     """
@@ -42,6 +44,7 @@ class Forecast:
     exposures: Matrix
     specific_variance_annual: Array
     judged: Mask
+    borrow: Borrow
     outlook: Outlook
     missing: str | None
 
@@ -55,7 +58,7 @@ def forecast(
     views: pl.DataFrame,
     parameters: CostParameters,
     cash_rate_annual: float,
-    borrow_rate_annual: float,
+    borrow: Borrow,
     portfolio: Portfolio,
 ) -> Forecast:
     """The session's rows of COMBINED, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK and VIEWS for the names.
@@ -81,12 +84,12 @@ def forecast(
         exposures=_exposures(exposures, names, factors),
         specific_variance_annual=_specific_variance(specific, exposed, parameters),
         judged=exposed & ~np.isnan(alpha + specific),
+        borrow=borrow,
         outlook=Outlook(
             factor_covariance_annual=covariance,
             bands=bands,
             volatility_target_annual=targets.get(MARKET_ROW, portfolio.volatility_target_annual),
             cash_rate_annual=cash_rate_annual,
-            borrow_rate_annual=borrow_rate_annual,
         ),
         missing=_missing(combined, exposures, factor_covariance, specific_risk),
     )

@@ -1,16 +1,48 @@
 """What cash earns, and what shorts pay."""
 
 import datetime as dt
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from configs.settings import Execution, Macro
 from feature_store import sessions
-from quant_assets.execution.tape import Array
+from quant_assets.execution.tape import Array, aligned
 from quant_assets.portfolio.weights import DAY_COUNT
 
 PERCENT = 1e-2
+
+
+@dataclass(frozen=True)
+class Borrow:
+    """What lenders of shares ask; (N,) in the order of the names.
+
+    Attributes:
+        rate_annual: simple, over 360 days; the setting's where nothing is quoted.
+        available: shares that may be borrowed beyond those that are; infinite where not known.
+    """
+
+    rate_annual: Array
+    available: Array
+
+
+def borrow_quotes(borrow: pl.DataFrame, names: list[str], on: dt.date, execution: Execution) -> Borrow:
+    """The last quote of each name dated `on` or before.
+
+    Args:
+        borrow: rows of BORROW, by event_date.
+        on: a session. Quotes older than `borrow_max_age_sessions` sessions up to it count as none.
+    """
+    first = sessions.shift(on, 1 - execution.borrow_max_age_sessions)
+    recent = borrow.filter(pl.col("event_date").is_between(first, on)).unique(
+        "symbol", keep="last", maintain_order=True
+    )
+    fee, available = aligned(recent, names, "fee_annual", "shares_available")
+    return Borrow(
+        rate_annual=np.where(np.isnan(fee), execution.borrow_rate_annual, fee),
+        available=np.where(np.isnan(available), np.inf, available),
+    )
 
 
 def cash_rate_annual(macro: pl.DataFrame, on: dt.date, series: Macro, execution: Execution) -> float:
@@ -41,8 +73,12 @@ def interest_usd(cash_usd: float, value_usd: Array, rate_annual: float, days: in
     return own * rate_annual * (days / DAY_COUNT)
 
 
-def borrow_fees_usd(value_usd: Array, rate_annual: float, days: int) -> Array:
-    """(N,) fee on each short's value at the close of the session before, over calendar days; 0 or more."""
+def borrow_fees_usd(value_usd: Array, rate_annual: float | Array, days: int) -> Array:
+    """(N,) fee on each short's value at the close of the session before, over calendar days; 0 or more.
+
+    Args:
+        rate_annual: simple, over 360 days, of all names or (N,).
+    """
     return short_value_usd(value_usd) * (rate_annual * (days / DAY_COUNT))
 
 

@@ -13,6 +13,26 @@ from feature_store import sessions
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+DIVIDENDS = ("cash_dividend", "special_dividend")
+ENDINGS = ("delisting", "merger")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What the holder of a share of `source` gets by a spin-off, beside it, or by a merger, in its place.
+
+    Attributes:
+        source, receives: places among the names; `receives` is None where the other share is none of them.
+        shares: of the other for one of the source, both after the splits of the session; 0 where it is paid in cash.
+        cash_usd: per share of the source. Spin-off: worth of what is distributed; merger: paid beside the shares. NaN
+            where not known.
+    """
+
+    source: int
+    receives: int | None
+    shares: float
+    cash_usd: float
+
 
 @dataclass(frozen=True)
 class Tape:
@@ -21,11 +41,14 @@ class Tape:
     Attributes:
         open, close: USD, as traded; NaN where there is no bar.
         split: new per old share, ex since the session before; 1 where none.
-        dividend: USD per share held after that split; 0 where none.
+        dividend: USD per share held after that split, special ones included; 0 where none.
         delisting: recorded return (simple) of a delisting that is ex by now; NaN where none.
         delisted_today: the delisting's ex-date is this session, whether or not there is still a bar.
         next_split: ex at the next session, as far as known.
-        leaving: a delisting is known that is ex by the next session.
+        leaving: a delisting or a merger is known that is ex by the next session.
+        spin_offs: that are ex since the session before.
+        mergers: that end a position today: on their ex-date or, where that has passed, without a bar of the target.
+        merging: a merger is known, whenever it is ex.
     """
 
     open: Array
@@ -36,6 +59,9 @@ class Tape:
     delisted_today: Mask
     next_split: Array
     leaving: Mask
+    spin_offs: tuple[Exchange, ...]
+    mergers: tuple[Exchange, ...]
+    merging: Mask
 
     @property
     def has_bar(self) -> Mask:
@@ -51,7 +77,21 @@ def tape(bars: pl.DataFrame, actions: pl.DataFrame, names: list[str], session: d
         names: sorted.
     """
     opens, closes = aligned(bars, names, "open", "close")
-    return Tape(open=opens, close=closes, **_effects(actions, names, session))
+    effects = _effects(actions, names, session)
+    exchanges = _exchanges(actions, names, session, ~np.isnan(closes))
+    return Tape(open=opens, close=closes, **effects, **exchanges)
+
+
+def received(actions: pl.DataFrame, bars: pl.DataFrame, held: list[str], session: dt.date) -> set[str]:
+    """Names with a bar today whose shares the holders of others may get by what is ex by now."""
+    is_spin_off = (pl.col("action") == "spin_off") & (pl.col("event_date") > sessions.shift(session, -1))
+    given = actions.filter(
+        pl.col("value") > 0,
+        pl.col("event_date") <= session,
+        is_spin_off | (pl.col("action") == "merger"),
+        pl.col("symbol").is_in(held),
+    )
+    return set(given["other_symbol"].drop_nulls()) & set(bars["symbol"])
 
 
 def aligned(frame: pl.DataFrame, names: list[str], *columns: str) -> list[Array]:
@@ -71,13 +111,13 @@ def positions(frame: pl.DataFrame, names: list[str]) -> tuple[NDArray[np.intp], 
 
 
 def _effects(actions: pl.DataFrame, names: list[str], session: dt.date) -> dict[str, Any]:
-    """Splits, dividends and delistings by their ex-date; one on a day without trading acts at the next session."""
+    """Splits, dividends and endings by their ex-date; one on a day without trading acts at the next session."""
     n = len(names)
     before, after = sessions.shift(session, -1), sessions.shift(session, 1)
     split, dividend, next_split, delisting = np.ones(n), np.zeros(n), np.ones(n), np.full(n, np.nan)
     delisted_today, leaving = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     index = {name: i for i, name in enumerate(names)}
-    recent = (pl.col("event_date") > before) | (pl.col("action") == "delisting")
+    recent = (pl.col("event_date") > before) | pl.col("action").is_in(ENDINGS)
     # within a day splits come first: a dividend of that day is per new share
     due = actions.filter(pl.col("value").is_not_null(), pl.col("event_date") <= after, recent).sort(
         "event_date", "action", "symbol", descending=[False, True, False]
@@ -85,16 +125,16 @@ def _effects(actions: pl.DataFrame, names: list[str], session: dt.date) -> dict[
     for day, symbol, action, value in due.select("event_date", "symbol", "action", "value").iter_rows():
         if (i := index.get(symbol)) is None:
             continue
-        if action == "delisting":
+        if action in ENDINGS:
             leaving[i] = True
-            if day <= session:
+            if action == "delisting" and day <= session:
                 delisting[i], delisted_today[i] = value, day > before
         elif action == "split" and day > session:
             next_split[i] *= value
         elif action == "split" and day > before:
             # a dividend of an earlier day without trading was per old share
             split[i], dividend[i] = split[i] * value, dividend[i] / value
-        elif action == "cash_dividend" and before < day <= session:
+        elif action in DIVIDENDS and before < day <= session:
             dividend[i] += value
     return {
         "split": split,
@@ -104,3 +144,40 @@ def _effects(actions: pl.DataFrame, names: list[str], session: dt.date) -> dict[
         "next_split": next_split,
         "leaving": leaving,
     }
+
+
+def _exchanges(actions: pl.DataFrame, names: list[str], session: dt.date, has_bar: Mask) -> dict[str, Any]:
+    """Spin-offs and mergers that act today, in shares as of today.
+
+    A spin-off that was learned after its session does not act, as no split or dividend does. A merger that was ends
+    the position on the first session that knows it and has no bar; the acquirer's splits since then multiply its terms.
+    """
+    before, index = sessions.shift(session, -1), {name: i for i, name in enumerate(names)}
+    known = actions.filter(pl.col("value").is_not_null(), pl.col("action").is_in(["spin_off", "merger"]))
+    splits = actions.filter(pl.col("action") == "split", pl.col("value").is_not_null(), pl.col("event_date") <= session)
+    merging = np.zeros(len(names), dtype=bool)
+    spin_offs: list[Exchange] = []
+    mergers: dict[int, Exchange] = {}  # the last one known of a name stands
+    columns = ("event_date", "symbol", "action", "value", "cash_usd", "other_symbol")
+    for day, symbol, action, value, cash_usd, other in known.sort("event_date", "symbol").select(columns).iter_rows():
+        if (i := index.get(symbol)) is None:
+            continue
+        merging[i] |= action == "merger"
+        late = action == "merger" and not has_bar[i]
+        if day > session or not (day > before or late):
+            continue
+        # terms of an earlier day, one without trading included, are per share of that day
+        own, its = _splits_after(splits, symbol, day), _splits_after(splits, other, day)
+        cash = np.nan if cash_usd is None else cash_usd
+        exchange = Exchange(i, index.get(other), value * its / own, cash / own)
+        if action == "spin_off":
+            spin_offs.append(exchange)
+        else:
+            mergers[i] = exchange
+    return {"spin_offs": tuple(spin_offs), "mergers": tuple(mergers.values()), "merging": merging}
+
+
+def _splits_after(splits: pl.DataFrame, symbol: str | None, day: dt.date) -> float:
+    """New per old share of all splits after the day."""
+    later = splits.filter(pl.col("symbol").eq_missing(pl.lit(symbol, pl.String)), pl.col("event_date") > day)["value"]
+    return float(np.prod(later.to_numpy()))

@@ -46,6 +46,8 @@ class Names:
         leaves: must be sold, or bought back, whole.
         stays: can or may not be traded now: no bar, no alpha, about to be delisted.
         linear_cost, quadratic_cost: of trading, as fractions of NAV.
+        borrow_rate_annual: of a short, simple, over 360 days.
+        shortable: what may be sold short beyond what is, as a fraction of NAV; infinite where not known.
     """
 
     alpha: Array
@@ -59,6 +61,8 @@ class Names:
     stays: Mask
     linear_cost: Array
     quadratic_cost: Array
+    borrow_rate_annual: Array
+    shortable: Array
 
 
 @dataclass(frozen=True)
@@ -69,14 +73,13 @@ class Outlook:
         factor_covariance_annual: (K, K) of simple returns.
         bands: half width of an industry's band, fraction of NAV; `industry_band` of the settings where it has none.
         volatility_target_annual: deviation of simple returns.
-        cash_rate_annual, borrow_rate_annual: simple, over 360 days.
+        cash_rate_annual: simple, over 360 days.
     """
 
     factor_covariance_annual: Array
     bands: Mapping[str, float]
     volatility_target_annual: float
     cash_rate_annual: float
-    borrow_rate_annual: float
 
 
 def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
@@ -110,7 +113,8 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
         share = bands @ names.benchmark
         bands = sparse.csr_array(bands.toarray() - np.outer(share, free))
     width = np.array([outlook.bands.get(industry, settings.industry_band) for industry in industries])
-    least = -settings.short_cap if neutral else 0.0
+    # a short that nobody lends more shares for may be kept or bought back
+    least = np.maximum(-settings.short_cap, np.minimum(names.weight, 0.0) - names.shortable) if neutral else 0.0
     return Problem(
         alpha=cash_return + premium + names.alpha + names.tilt,
         exposures=exposures,
@@ -122,7 +126,7 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
         upper=np.where(names.stays, names.weight, np.where(names.leaves, 0.0, settings.weight_cap)),
         linear_cost=names.linear_cost,
         quadratic_cost=names.quadratic_cost,
-        borrow_cost=(outlook.borrow_rate_annual + outlook.cash_rate_annual) * years_of_360_days,
+        borrow_cost=(names.borrow_rate_annual + outlook.cash_rate_annual) * years_of_360_days,
         cash_return=cash_return,
         cash_bounds=(settings.cash_floor, np.inf),
         net_bounds=(-settings.net_band, settings.net_band) if neutral else None,
@@ -157,17 +161,34 @@ def implied_returns(
     return np.asarray(risk_aversion * (by_factors + specific_variance * benchmark))
 
 
-def benchmark_weights(eligible: Mask, adv_usd: Array, kind: str) -> Array:
+def benchmark_kind(eligible: Mask, adv_usd: Array, market_cap_usd: Array, settings: Portfolio) -> str:
+    """What the benchmark is weighted by: capitalisation only where it is known of enough of the dollar volume.
+
+    Args:
+        eligible, adv_usd, market_cap_usd: (N,); a capitalisation that is not known is NaN.
+    """
+    if settings.benchmark != "capitalisation":
+        return settings.benchmark
+    known = eligible & (market_cap_usd > 0)
+    covered = adv_usd[known].sum() >= settings.benchmark_coverage * adv_usd[eligible].sum()
+    return "capitalisation" if known.any() and covered else "dollar_volume"
+
+
+def benchmark_weights(eligible: Mask, adv_usd: Array, kind: str, market_cap_usd: Array | None = None) -> Array:
     """(N,) weights that sum to 1 over the eligible names, 0 elsewhere and where nobody is eligible.
 
     Args:
-        kind: "equal", or "dollar_volume" for weights in proportion to `adv_usd`.
+        kind: "equal", "dollar_volume" for weights in proportion to `adv_usd`, or "capitalisation" for those in
+            proportion to `market_cap_usd`; a name whose capitalisation is not known (NaN) is not in that benchmark.
 
     Raises:
         ValueError: an unknown kind, or an eligible name without a dollar volume to be weighted by.
     """
+    if kind == "capitalisation" and market_cap_usd is not None:
+        size = np.where(eligible & (market_cap_usd > 0), market_cap_usd, 0.0)
+        return size / size.sum() if size.any() else size
     if kind not in ("equal", "dollar_volume"):
-        raise ValueError(f"benchmark {kind!r} is neither equal nor dollar_volume")
+        raise ValueError(f"benchmark {kind!r} is neither equal nor dollar_volume, nor capitalisation where it is known")
     size = np.where(eligible, 1.0 if kind == "equal" else adv_usd, 0.0)
     if not (size[eligible] > 0).all():
         raise ValueError("an eligible name has no dollar volume; leave it out, or weight the benchmark equally")

@@ -11,10 +11,12 @@ from quant_assets.windows import SessionAsset, fit, per_session, same, trailing
 SIGNALS = trailing(INDUSTRY_FEATURES, lambda p: p.regimes.lookback_sessions, SIGNAL_COLUMNS)
 CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
 
+FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS)}
+
 ASSETS: list[SessionAsset] = [
-    fit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly"),
-    per_session(TREND_STATES, trend_states, {"features": SIGNALS, "fits": same(HMM_FITS)}, checks=CHECKS),
-    per_session(VOLATILITY_STATES, volatility_states, {"features": SIGNALS, "fits": same(HMM_FITS)}, checks=CHECKS),
+    fit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", each="industry"),
+    per_session(TREND_STATES, trend_states, FILTERED, checks=CHECKS, each="industry"),
+    per_session(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, each="industry"),
     per_session(MARKET_REGIME, market_regime, {"features": same(MARKET_FEATURES)}),
     per_session(
         STATES,

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from configs.settings import Alpha, Portfolio
+from configs.settings import Alpha, EarningsBlackout, Portfolio
 from feature_store.schemas.alpha import COMBINED, PREDICTIONS
+from feature_store.schemas.companies import EARNINGS_DATES
 from feature_store.schemas.risk import EXPOSURES, STYLES
 from quant_assets.alpha.combination import combined, merge, residual
 from tests.oracles import alpha as oracle
@@ -15,6 +16,7 @@ from tests.oracles.panels import assert_stored_as, sessions, stored
 DAY, BEFORE = sessions(2)[1], sessions(2)[0]
 PORTFOLIO = Portfolio(horizon_sessions=21)
 NEUTRAL, RAW = Alpha(), Alpha(neutralize=False)
+NO_DATES = pl.DataFrame(schema=stored(EARNINGS_DATES))
 
 
 def predicted(rows: list[tuple[str, str, int, float | None, float | None]]) -> pl.DataFrame:
@@ -72,23 +74,23 @@ def test_a_prediction_that_is_worth_nothing_draws_the_others_to_zero():
 
 
 def test_a_stock_of_which_nothing_is_said_stays_null():
-    rows = combined(predicted([("A", "ridge", 21, None, None)]), exposed([]), DAY, NEUTRAL, PORTFOLIO)
+    rows = combined(predicted([("A", "ridge", 21, None, None)]), exposed([]), NO_DATES, DAY, NEUTRAL, PORTFOLIO)
     assert_stored_as(rows, COMBINED)
-    assert rows.row(0) == (DAY, "A", None, None, None, 0)
+    assert rows.row(0) == (DAY, "A", None, None, None, 0, None)
 
 
 def test_alpha_is_what_industry_and_style_leave():
     alphas = {"A": 0.01, "B": 0.03, "C": 0.05, "D": -0.02, "E": 0.02}
     said = predicted([(symbol, "ridge", 21, alpha, 0.004) for symbol, alpha in alphas.items()])
     plain = exposed([("A", "x", 0.0), ("B", "x", 0.0), ("C", "y", 0.0), ("D", "y", 0.0)])
-    rows = combined(said, plain, DAY, NEUTRAL, PORTFOLIO)
+    rows = combined(said, plain, NO_DATES, DAY, NEUTRAL, PORTFOLIO)
     assert_stored_as(rows, COMBINED)
     # E has no exposures
     assert rows["alpha"].to_list() == pytest.approx([-0.01, 0.01, 0.035, -0.035, None])
     assert rows["raw_alpha"].to_list() == pytest.approx(list(alphas.values()))
     beta = exposed([("A", "x", -1.0), ("B", "x", 1.0), ("C", "y", 1.0), ("D", "y", -1.0)])
     # the slope on beta within industries is (0.01 + 0.035) / 2
-    assert combined(said, beta, DAY, NEUTRAL, PORTFOLIO)["alpha"].to_list() == pytest.approx(
+    assert combined(said, beta, NO_DATES, DAY, NEUTRAL, PORTFOLIO)["alpha"].to_list() == pytest.approx(
         [0.0125, -0.0125, 0.0125, -0.0125, None]
     )
 
@@ -96,9 +98,9 @@ def test_alpha_is_what_industry_and_style_leave():
 def test_without_a_risk_model_or_when_told_so_alpha_is_the_raw_one():
     said, exposures = random_session(1)
     for rows in (
-        combined(said, exposures.clear(), DAY, NEUTRAL, PORTFOLIO),
-        combined(said, exposures.with_columns(event_date=pl.lit(BEFORE)), DAY, NEUTRAL, PORTFOLIO),
-        combined(said, exposures, DAY, RAW, PORTFOLIO),
+        combined(said, exposures.clear(), NO_DATES, DAY, NEUTRAL, PORTFOLIO),
+        combined(said, exposures.with_columns(event_date=pl.lit(BEFORE)), NO_DATES, DAY, NEUTRAL, PORTFOLIO),
+        combined(said, exposures, NO_DATES, DAY, RAW, PORTFOLIO),
     ):
         assert_stored_as(rows, COMBINED)
         assert rows["alpha"].equals(rows["raw_alpha"])
@@ -107,15 +109,29 @@ def test_without_a_risk_model_or_when_told_so_alpha_is_the_raw_one():
 
 def test_with_as_many_factors_as_stocks_nothing_is_left():
     said = predicted([("A", "ridge", 21, 0.01, 0.004), ("B", "ridge", 21, 0.03, 0.004)])
-    rows = combined(said, exposed([("A", "x", 1.0), ("B", "y", -1.0)]), DAY, NEUTRAL, PORTFOLIO)
+    rows = combined(said, exposed([("A", "x", 1.0), ("B", "y", -1.0)]), NO_DATES, DAY, NEUTRAL, PORTFOLIO)
     assert rows["alpha"].to_list() == pytest.approx([0.0, 0.0], abs=1e-15)
 
 
 def test_a_session_without_predictions_has_no_alpha():
     said, exposures = random_session(1)
-    rows = combined(said, exposures, BEFORE, NEUTRAL, PORTFOLIO)
+    rows = combined(said, exposures, NO_DATES, BEFORE, NEUTRAL, PORTFOLIO)
     assert_stored_as(rows, COMBINED)
     assert rows.is_empty()
+
+
+def test_a_stock_in_a_blackout_has_no_alpha_and_those_beside_it_keep_theirs():
+    said, exposures = random_session(1)
+    whole = combined(said, exposures, NO_DATES, DAY, NEUTRAL, PORTFOLIO)
+    assert whole["in_blackout"].null_count() == len(whole)  # nobody asked
+    dates = pl.DataFrame([(DAY, "S03", "unknown")], schema=stored(EARNINGS_DATES), orient="row")
+    rows = combined(said, exposures, dates, DAY, Alpha(earnings_blackout=EarningsBlackout(after=1)), PORTFOLIO)
+    assert_stored_as(rows, COMBINED)
+    assert rows.filter("in_blackout")["symbol"].to_list() == ["S03"]
+    assert rows["alpha"].null_count() == whole["alpha"].null_count() + 1
+    others = pl.col("symbol") != "S03"
+    assert_frame_equal(rows.filter(others).drop("in_blackout"), whole.filter(others).drop("in_blackout"))
+    assert rows["raw_alpha"].equals(whole["raw_alpha"])
 
 
 # properties
@@ -136,7 +152,7 @@ def test_merging_is_what_a_loop_over_stocks_gives(seed: int):
 @settings(max_examples=30, deadline=None)
 def test_neutral_alpha_is_orthogonal_to_every_factor_by_weight(seed: int):
     said, exposures = random_session(seed)
-    rows = combined(said, exposures, DAY, NEUTRAL, PORTFOLIO)
+    rows = combined(said, exposures, NO_DATES, DAY, NEUTRAL, PORTFOLIO)
     both = rows.drop_nulls("raw_alpha").join(exposures, on="symbol")
     assert rows["alpha"].count() == len(both)
     weighted = both["weight"].to_numpy() * both["alpha"].to_numpy()
@@ -160,5 +176,7 @@ def test_the_order_of_rows_does_not_matter(seed: int):
     said, exposures = random_session(seed)
     mixed = [frame.sample(fraction=1.0, shuffle=True, seed=seed) for frame in (said, exposures)]
     assert_frame_equal(
-        combined(*mixed, DAY, NEUTRAL, PORTFOLIO), combined(said, exposures, DAY, NEUTRAL, PORTFOLIO), check_exact=True
+        combined(*mixed, NO_DATES, DAY, NEUTRAL, PORTFOLIO),
+        combined(said, exposures, NO_DATES, DAY, NEUTRAL, PORTFOLIO),
+        check_exact=True,
     )

@@ -42,7 +42,7 @@ def attributed(market: Market, book: pl.DataFrame, t: int) -> pl.DataFrame:
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 100_000))
 def test_accounts_and_attributions_close_on_every_session(mode: Mode, seed: int) -> None:
-    market = random_market(seed, mode=mode)
+    market = random_market(seed, mode=mode, reorganized=True)
     main, equal_weight = market.run(LAST), market.run(LAST, book="equal_weight")
     accounts = [pnl(two(main, t), two(equal_weight, t), two(main, t), DAYS[t]) for t in range(LAST + 1)]
     sources = [attributed(market, two(main, t), t) for t in range(LAST + 1)]

@@ -12,6 +12,7 @@ from configs.settings import Execution, Macro, Portfolio
 from feature_store import sessions
 from feature_store.dataset import Dataset
 from feature_store.schemas.alpha import COMBINED
+from feature_store.schemas.companies import BORROW
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
 from feature_store.schemas.portfolio import MARKET_ROW, VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, MARKET, SPECIFIC_RISK, STYLES
@@ -59,6 +60,7 @@ class Market:
     styles: dict[str, list[float]] = field(default_factory=dict)
     style_covariance: np.ndarray = field(default_factory=lambda: np.zeros((len(STYLES), len(STYLES))))
     rates: dict[int, float | None] = field(default_factory=dict)
+    quotes: dict[int, dict[str, tuple[float | None, float | None]]] = field(default_factory=dict)
     volume: int | dict[str, int] = 10_000_000
     volatility: float = 0.2
     correlation: float = 0.3
@@ -80,6 +82,7 @@ class Market:
             "views": self.views(t),
             "universe": self.universe(t),
             "macro": self.macro(t),
+            "borrow": self.borrow(t),
             "session": DAYS[t],
             "portfolio": self.portfolio,
             "execution": self.execution,
@@ -115,6 +118,16 @@ class Market:
         known = [row for row in self.actions if row.get("known", 0) <= t]
         rows = [row | {"event_date": DAYS[row["ex"]]} for row in known]
         return frame(CORPORATE_ACTIONS, sorted(rows, key=lambda row: (row["event_date"], row["symbol"], row["action"])))
+
+    def borrow(self, t: int) -> pl.DataFrame:
+        """Fee and shares available of the names that are quoted, up to the session."""
+        rows = [
+            {"event_date": DAYS[day], "symbol": symbol, "fee_annual": fee, "shares_available": available}
+            for day, quoted in sorted(self.quotes.items())
+            for symbol, (fee, available) in sorted(quoted.items())
+            if day <= t
+        ]
+        return frame(BORROW, rows)
 
     def universe(self, t: int) -> pl.DataFrame:
         bars = {s: self.prices[s][t] for s in self._listed(t)}
@@ -204,8 +217,13 @@ def _dated(dataset: Dataset, rows: list[dict], t: int) -> pl.DataFrame:
     return frame(dataset, [row | {"event_date": DAYS[t]} for row in rows])
 
 
-def random_market(seed: int, n_symbols: int = 8, n_sessions: int = 12, mode: Mode = "long_only") -> Market:
-    """Prices, gaps, actions, alphas and membership drawn from a seed; everything that can happen does somewhere."""
+def random_market(
+    seed: int, n_symbols: int = 8, n_sessions: int = 12, mode: Mode = "long_only", reorganized: bool = False
+) -> Market:
+    """Prices, gaps, actions, alphas and membership drawn from a seed; everything that can happen does somewhere.
+
+    Where `reorganized`, special dividends, spin-offs, mergers and changes of tickers happen as well.
+    """
     rng = np.random.default_rng(seed)
     symbols = [f"S{i:03d}" for i in range(n_symbols)]
     prices: dict[str, list] = {}
@@ -237,7 +255,7 @@ def random_market(seed: int, n_symbols: int = 8, n_sessions: int = 12, mode: Mod
     centre = 0.01 if mode == "long_only" else 0.0
     root = rng.normal(0, 0.03, (len(STYLES), len(STYLES)))
     industries = {s: str(rng.choice(["Energy", "Materials", "Utilities"])) for s in symbols}
-    return Market(
+    market = Market(
         prices,
         actions,
         alphas={
@@ -275,3 +293,54 @@ def random_market(seed: int, n_symbols: int = 8, n_sessions: int = 12, mode: Mod
         ),
         series=Macro(max_age_sessions=3),
     )
+    if reorganized:
+        _reorganize(market, symbols, np.random.default_rng([seed, 1]), n_sessions)
+    return market
+
+
+def _reorganize(market: Market, symbols: list[str], rng: np.random.Generator, n_sessions: int) -> None:
+    """Add events to a random market; a child is a new name, or another of the market.
+
+    What is given is worth a part of the price, or near to all of it in a merger.
+    """
+    for symbol in symbols:
+        t, event = int(rng.integers(1, n_sessions)), rng.uniform()
+        price = next((bar[1] for bar in reversed(market.prices[symbol][:t]) if bar is not None), 10.0)
+        row = {"symbol": symbol, "ex": t, "known": int(rng.integers(max(t - 2, 0), t + 1))}
+        worth, paid = float(rng.uniform(0, 0.2) * price), rng.uniform() < 0.6
+        if event < 0.3:
+            market.actions.append(row | {"action": "special_dividend", "value": worth})
+        elif event < 0.6:
+            child = f"{symbol}.CHILD" if rng.uniform() < 0.7 else str(rng.choice(symbols))
+            if child not in market.prices:
+                _list_child(market, child, t, n_sessions, rng)
+            terms = _terms(market, child, t, worth, rng) | {"cash_usd": worth if paid else None}
+            market.actions.append(row | {"action": "spin_off"} | terms)
+        elif event < 0.85:
+            acquirer = None if rng.uniform() < 0.1 else str(rng.choice([*symbols, "ELSEWHERE"]))
+            terms = _terms(market, acquirer, t, float(rng.uniform(0.5, 1.0) * price), rng)
+            known = min(row["known"] + int(rng.integers(0, 3)), n_sessions - 1)  # often late
+            paid_usd = {"cash_usd": worth if paid else None}
+            market.actions.append(row | {"action": "merger", "known": known} | terms | paid_usd)
+            if rng.uniform() < 0.8:
+                market.prices[symbol][t:] = [None] * (n_sessions - t)
+        else:
+            market.actions.append(row | {"action": "symbol_change", "value": 1.0, "other_symbol": f"{symbol}.NEW"})
+
+
+def _terms(market: Market, other: str | None, t: int, worth: float, rng: np.random.Generator) -> dict:
+    """Shares of the other, worth so much where it has a bar; sometimes none."""
+    bar = market.prices[other][t] if other in market.prices else None
+    ratio = worth / (10.0 if bar is None else bar[1])
+    return {"value": 0.0 if rng.uniform() < 0.25 else ratio, "other_symbol": other}
+
+
+def _list_child(market: Market, child: str, first: int, n_sessions: int, rng: np.random.Generator) -> None:
+    """Bars of a new name; of half of them the members and the models know nothing."""
+    market.prices[child] = [None] * first + [
+        None if rng.uniform() < 0.15 else (float(rng.uniform(1, 20)), float(rng.uniform(1, 20)))
+        for _ in range(first, n_sessions)
+    ]
+    market.volume |= {child: int(10 ** rng.uniform(4, 7))}
+    if rng.uniform() < 0.5:
+        market.members = {t: [*names, child] for t, names in market.members.items()}

@@ -10,6 +10,7 @@ from feature_store.schemas.alpha import COMBINED
 from feature_store.schemas.risk import STYLES
 from quant_assets.execution.costs import cost_parameters_of
 from quant_assets.execution.forecast import Forecast, forecast, shuffled
+from quant_assets.execution.interest import borrow_quotes
 from tests.execution.markets import DAYS, Market, frame, plain_portfolio
 
 JANUARY, FEBRUARY = 4, 20  # indices of sessions
@@ -33,7 +34,7 @@ def said(market: Market, names: list[str], t: int = 0, **instead) -> Forecast:
         *(frames[name] for name in ("combined", "exposures", "factor_covariance", "specific_risk", "views")),
         cost_parameters_of(frames["cost_parameters"], names),
         cash_rate_annual=0.01,
-        borrow_rate_annual=0.005,
+        borrow=borrow_quotes(frames["borrow"], names, DAYS[t], market.execution),
         portfolio=market.portfolio,
     )
 

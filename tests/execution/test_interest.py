@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from configs.settings import Execution, Macro
+from feature_store.schemas.companies import BORROW
 from feature_store.schemas.market import MACRO
-from quant_assets.execution.interest import borrow_fees_usd, cash_rate_annual, interest_usd
+from quant_assets.execution.interest import borrow_fees_usd, borrow_quotes, cash_rate_annual, interest_usd
 from tests.execution.markets import DAYS, frame
 
 SET = Execution(cash_rate_annual=0.01)
@@ -41,3 +42,23 @@ def test_interest_runs_on_cash_that_no_short_sale_brought_in() -> None:
 def test_a_short_pays_for_each_calendar_day() -> None:
     fees = borrow_fees_usd(np.array([500.0, -300.0]), 0.006, days=3)
     assert fees.tolist() == pytest.approx([0.0, 300 * 0.006 * 3 / 360])
+    fees = borrow_fees_usd(np.array([500.0, -300.0, -100.0]), np.array([0.5, 0.006, 0.2]), days=3)
+    assert fees.tolist() == pytest.approx([0.0, 300 * 0.006 * 3 / 360, 100 * 0.2 * 3 / 360])
+
+
+def quoted(*rows: tuple[int, str, float | None, float | None]) -> pl.DataFrame:
+    said = [{"event_date": DAYS[t], "symbol": s, "fee_annual": fee, "shares_available": n} for t, s, fee, n in rows]
+    return frame(BORROW, said)
+
+
+def test_the_last_quote_counts_and_a_name_without_one_costs_what_the_setting_says() -> None:
+    quotes = quoted((2, "A", 0.1, 500.0), (3, "A", 0.3, 0.0), (3, "B", None, 70.0), (4, "A", 0.9, 9.0))
+    told = borrow_quotes(quotes, ["A", "B", "C"], DAYS[3], SET)
+    assert told.rate_annual.tolist() == [0.3, SET.borrow_rate_annual, SET.borrow_rate_annual]
+    assert told.available.tolist() == [0.0, 70.0, np.inf]
+
+
+def test_a_quote_that_is_old_counts_as_none() -> None:
+    quotes, setting = quoted((2, "A", 0.1, 0.0)), Execution(borrow_max_age_sessions=3)
+    assert borrow_quotes(quotes, ["A"], DAYS[4], setting).rate_annual.tolist() == [0.1]
+    assert borrow_quotes(quotes, ["A"], DAYS[5], setting).available.tolist() == [np.inf]

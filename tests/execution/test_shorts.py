@@ -89,6 +89,39 @@ def test_a_short_that_was_bought_back_pays_for_its_last_night() -> None:
     assert a["borrow_usd"] == pytest.approx(5e6 * 0.036 / 360)
 
 
+def test_a_short_pays_what_was_quoted_by_the_session_before() -> None:
+    execution = FREE.model_copy(update={"borrow_rate_annual": 0.036, "borrow_max_age_sessions": 2})
+    books = shorted(flat(100.0), execution=execution, quotes={2: {"A": (0.72, None)}, 3: {"B": (0.1, None)}}).run(5)
+    fees = [row(book, "A")["borrow_usd"] for book in books[2:]]
+    weekend = 3  # from Friday's close, on which Wednesday's quote is too old, to Monday's
+    assert fees == pytest.approx([5e6 * rate / 360 for rate in (0.036, 0.72, 0.72, 0.036 * weekend)])
+
+
+def test_what_nobody_lends_is_not_shorted_further_and_may_be_bought_back() -> None:
+    more = {"alphas": {t: {"A": -0.5} for t in range(4)}, "portfolio": NEUTRAL.model_copy(update={"short_cap": 0.8})}
+    none, some = {0: {"A": (None, 0.0)}}, {0: {"A": (None, 10_000.0)}}
+    assert row(shorted(flat(100.0), quotes=none, **more).run(0)[0], "USD")["status"] == "optimal"
+    assert "A" not in shorted(flat(100.0), quotes=none, **more).run(1)[1]["symbol"]
+    assert row(shorted(flat(100.0), quotes=some, **more).run(1)[1], "A")["shares"] == pytest.approx(-10_000.0, abs=1)
+    dried_up = shorted(flat(100.0), quotes={t: {"A": (None, 0.0)} for t in (1, 2, 3)}, **more).run(3)
+    shares = [row(book, "A")["shares"] for book in dried_up[1:]]
+    assert shares[0] < -50_000
+    assert shares == [shares[0]] * 3
+    back = shorted(flat(100.0), quotes={1: {"A": (None, 0.0)}}, alphas=SHORT | {1: {"A": 0.5}}).run(2)
+    assert row(back[2], "A")["fill_shares"] > 50_000.0
+
+
+def test_a_dear_short_is_smaller_than_a_cheap_one_of_the_same_alpha() -> None:
+    alone = NEUTRAL.model_copy(update={"turnover_penalty": 0.0, "risk_aversion": 5.0})
+    prices = {s: flat(100.0) for s in "AB"}
+    said = {"alphas": {0: {"A": -0.006, "B": -0.006}}, "quotes": {0: {"B": (0.06, None)}}, "correlation": 0.0}
+    book = Market(prices, execution=FREE, portfolio=alone, half_spread_bp=0.0, **said).run(0)[0]
+    cheap, dear = (row(book, s)["target_weight"] for s in "AB")
+    month = 21 * 365 / 252 / 360
+    assert cheap == pytest.approx(-0.006 / (5 * 0.04 / 12), abs=1e-6)
+    assert dear == pytest.approx(-(0.006 - 0.06 * month) / (5 * 0.04 / 12), abs=1e-6)
+
+
 def test_the_proceeds_of_a_short_sale_earn_no_interest() -> None:
     before, book = shorted(flat(100.0), execution=FREE.model_copy(update={"cash_rate_annual": 0.036})).run(2)[1:]
     own = row(before, "USD")["value_usd"] - 5e6

@@ -18,6 +18,7 @@ from quant_assets.portfolio.problem import constraint_violations, objective_term
 from quant_assets.portfolio.weights import (
     Names,
     Outlook,
+    benchmark_kind,
     benchmark_weights,
     describe,
     implied_returns,
@@ -41,13 +42,14 @@ NAMES = Names(
     stays=np.array([False, False, True, False, False]),
     linear_cost=np.full(5, 3e-4),
     quadratic_cost=np.full(5, 0.1),
+    borrow_rate_annual=np.array([0.012, 0.3, 0.012, 0.012, 0.0]),
+    shortable=np.full(5, np.inf),
 )
 OUTLOOK = Outlook(
     factor_covariance_annual=np.array([[0.03, 0.002], [0.002, 0.01]]),
     bands={"Energy": 0.02},
     volatility_target_annual=0.12,
     cash_rate_annual=0.036,
-    borrow_rate_annual=0.012,
 )
 NEUTRAL = Portfolio(mode="dollar_neutral", short_cap=0.3, weight_cap=0.4, net_band=0.05, industry_band=0.5)
 CASH_RETURN = 0.036 * 21 * 365 / 252 / 360
@@ -131,7 +133,17 @@ def test_dollar_neutral_there_is_no_premium_and_everything_lies_around_zero() ->
 
 def test_a_short_pays_its_fee_and_the_interest_that_its_proceeds_do_not_earn() -> None:
     problem = programme(NAMES, OUTLOOK, NEUTRAL)
-    assert problem.borrow_cost == pytest.approx((0.012 + 0.036) * 21 * 365 / 252 / 360)
+    fees = np.array([0.012, 0.3, 0.012, 0.012, 0.0])
+    assert problem.borrow_cost == pytest.approx((fees + 0.036) * 21 * 365 / 252 / 360)
+
+
+def test_nobody_sells_short_what_nobody_lends() -> None:
+    short = replace(
+        NAMES, weight=np.array([-0.1, 0.0, 0.03, 0.2, -0.35]), shortable=np.array([0.0, 0.05, 0.0, 0.0, 0.0])
+    )
+    # the first is kept at most, of the second a twentieth is to be had, the last is beyond the cap anyway
+    assert programme(short, OUTLOOK, NEUTRAL).lower.tolist() == [-0.1, -0.05, 0.03, 0.0, -0.3]
+    assert programme(short, OUTLOOK, Portfolio()).lower.tolist() == [0.0, 0.0, 0.03, 0.0, 0.0]
 
 
 def test_benchmark_weights_are_equal_or_by_dollar_volume_over_the_eligible() -> None:
@@ -139,6 +151,25 @@ def test_benchmark_weights_are_equal_or_by_dollar_volume_over_the_eligible() -> 
     assert benchmark_weights(eligible, adv, "equal").tolist() == [0.5, 0.0, 0.5]
     assert benchmark_weights(eligible, adv, "dollar_volume").tolist() == [0.75, 0.0, 0.25]
     assert benchmark_weights(np.zeros(3, dtype=bool), adv, "equal").tolist() == [0.0, 0.0, 0.0]
+
+
+def test_by_capitalisation_a_name_whose_shares_are_not_known_is_not_in_the_benchmark() -> None:
+    eligible, adv = np.array([True, False, True, True]), np.array([3e6, 1e6, 1e6, 1e6])
+    cap = np.array([6e9, 9e9, 2e9, np.nan])
+    assert benchmark_weights(eligible, adv, "capitalisation", cap).tolist() == [0.75, 0.0, 0.25, 0.0]
+    assert benchmark_weights(~eligible, adv, "capitalisation", np.full(4, np.nan)).tolist() == [0.0] * 4
+
+
+@pytest.mark.parametrize(("least", "kind"), [(0.8, "capitalisation"), (0.81, "dollar_volume")])
+def test_with_too_few_capitalisations_dollar_volume_weights(least: float, kind: str) -> None:
+    eligible, adv = np.array([True, False, True, True]), np.array([3e6, 1e6, 1e6, 1e6])
+    cap = np.array([6e9, 9e9, 2e9, np.nan])  # of 4 of the 5 million that the eligible trade
+    asked = Portfolio(benchmark="capitalisation", benchmark_coverage=least)
+    assert benchmark_kind(eligible, adv, cap, asked) == kind
+    assert benchmark_kind(eligible, adv, np.full(4, np.nan), asked.model_copy(update={"benchmark_coverage": 0.0})) == (
+        "dollar_volume"
+    )
+    assert benchmark_kind(eligible, adv, cap, Portfolio()) == "equal"
 
 
 def test_implied_returns_of_one_name_are_its_variance_times_aversion() -> None:

@@ -38,7 +38,8 @@ def test_a_check_is_given_the_rows_and_what_it_names_and_nothing_else_is_read():
     def with_bars(own: pl.DataFrame, bars: pl.DataFrame, clock: str) -> str | None:
         return None if clock == "clock" and own.equals(bars) else "given something else"
 
-    runner: Any = SimpleNamespace(store=SimpleNamespace(read=stored), calculation=SimpleNamespace(clock="clock"))
+    calculation = SimpleNamespace(clock="clock")
+    runner: Any = SimpleNamespace(store=SimpleNamespace(read=stored), calculation=calculation, profile=None)
     partition: Any = SimpleNamespace(session=DAY)
     sums = per_session(TREND_STATES, rows, {}, checks={"sums": probabilities_sum_to_one})
     (verdict,) = Judge(runner).subject(sums, [partition])

@@ -19,7 +19,7 @@ PATH = [math.log(1.01), math.log(0.99)] * 20
 
 def universe(rows: dict[str, tuple[bool, bool, float | None]]) -> pl.DataFrame:
     """UNIVERSE of today from (tradable, has_bar, adv_usd) by symbol."""
-    whole = [(TODAY, name, tradable, bar, 100.0 if bar else None, adv) for name, (tradable, bar, adv) in rows.items()]
+    whole = [(TODAY, n, tradable, bar, 100.0 if bar else None, adv, None) for n, (tradable, bar, adv) in rows.items()]
     return pl.DataFrame(whole, schema=stored(UNIVERSE), orient="row")
 
 

@@ -24,7 +24,7 @@ NO_BARS = adjusted(DAYS, {"A": [0.01] * 40}).clear()
 
 
 def universe(dollars: dict[str, float | None], day: dt.date = TODAY, tradable: bool = True) -> pl.DataFrame:
-    rows = [(day, symbol, tradable, True, 100.0, adv) for symbol, adv in dollars.items()]
+    rows = [(day, symbol, tradable, True, 100.0, adv, None) for symbol, adv in dollars.items()]
     return pl.DataFrame(rows, schema=stored(UNIVERSE), orient="row")
 
 
