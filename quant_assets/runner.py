@@ -7,8 +7,10 @@ import contextlib
 import datetime as dt
 import itertools
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import polars as pl
 
@@ -22,6 +24,7 @@ from feature_store.store import Store
 from feature_store.versioning import code_version, fingerprint, schema_version, window_digest
 from feature_store.writers import NewPartition, Provenance
 from quant_assets.calculation import Calculation, session_seed, settings_of
+from quant_assets.lineage import ActionsKnown, Lineage, as_written, lineage_of
 from quant_assets.windows import SessionAsset, Window
 
 GROUP = 64  # sessions that share one sync and one transaction
@@ -46,10 +49,19 @@ class Expected:
     parts: dict[str, str]
     grade: Grade
     latest_known_at: dt.datetime | None
+    lineage: Lineage
 
     @property
     def fingerprint(self) -> str:
         return fingerprint(self.parts)
+
+
+class Partitions(Protocol):
+    """Which partitions there are: those of a store, or what would be stored."""
+
+    def partitions(self, dataset: Dataset, first: dt.date, last: dt.date) -> Sequence[StoredPartition]: ...
+
+    def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None: ...
 
 
 class StoredVersions:
@@ -96,14 +108,14 @@ class Runner:
         self._refuse_hindsight(asset)
         lock = self.store.locked(asset.name) if asset.kind == "path" else contextlib.nullcontext()
         with lock:
-            for chunk in self._chunks(asset, targets):
+            for chunk in self.chunks(asset, targets):
                 yield from self._run_chunk(asset, chunk)
 
     def _run_chunk(self, asset: SessionAsset, chunk: list[dt.date]) -> Iterator[list[Outcome]]:
         started = time.perf_counter()
         if asset.kind == "source":
             frames = self.calculation.compute(asset, chunk, StoredVersions(self.store))
-            frames, expected = self._of_source(asset, frames)
+            frames, expected = self.of_source(asset, frames)
         else:
             self.require_inputs(asset, chunk)
             frames, expected = {}, self.expected(asset, chunk)
@@ -119,20 +131,24 @@ class Runner:
             frames = self._fits(asset, todo, expected)
         elif asset.kind != "source":
             frames = self.calculation.compute(asset, _span(asset, todo), StoredVersions(self.store))
+        actions = ActionsKnown(self.store, todo[-1])
         each = (time.perf_counter() - started) / len(todo)
         for group in _batched(todo, GROUP):
-            yield self._store(asset, {t: frames.pop(t) for t in group}, expected, each)
+            yield self._store(asset, {t: frames.pop(t) for t in group}, expected, actions, each)
 
     def _store(
         self,
         asset: SessionAsset,
         frames: Mapping[dt.date, pl.DataFrame],
         expected: Mapping[dt.date, Expected],
+        actions: ActionsKnown,
         seconds: float,
     ) -> list[Outcome]:
         started = time.perf_counter()
         new = [
-            NewPartition(t, self.stamped(asset, t, frame, expected[t]), self._provenance(asset, t, expected[t]))
+            NewPartition(
+                t, self.stamped(asset, t, frame, expected[t]), self._provenance(asset, t, expected[t], actions)
+            )
             for t, frame in frames.items()
         ]
         written = self.store.write(asset.dataset, new)
@@ -167,23 +183,36 @@ class Runner:
         known = expected.latest_known_at or end_of_day(session)
         return frame.drop("session", strict=False).with_columns(known_at=pl.lit(known).cast(KNOWN_AT))
 
-    def _provenance(self, asset: SessionAsset, session: dt.date, expected: Expected) -> Provenance:
+    def _provenance(
+        self, asset: SessionAsset, session: dt.date, expected: Expected, actions: ActionsKnown
+    ) -> Provenance:
         seeded = asset.refit_session(session, self.profile) if asset.kind == "fit" else session
         seeds = {"seed": session_seed(self.profile.seed, asset.name, seeded)} if "config:seed" in expected.parts else {}
-        return Provenance(expected.fingerprint, expected.parts, expected.grade, self._run_id, self._git_commit, seeds)
+        return Provenance(
+            expected.fingerprint,
+            expected.parts,
+            expected.grade,
+            self._run_id,
+            self._git_commit,
+            seeds,
+            as_written(expected.lineage, actions),
+        )
 
     # -- what a session depends on ------------------------------------------------------------------------------------
 
-    def expected(self, asset: SessionAsset, chunk: Sequence[dt.date]) -> dict[dt.date, Expected]:
-        """Fingerprint, grade and stamp of each session, from the inputs as they are stored now."""
+    def expected(
+        self, asset: SessionAsset, chunk: Sequence[dt.date], stored: Partitions | None = None
+    ) -> dict[dt.date, Expected]:
+        """Fingerprint, grade and stamp of each session, from the inputs as they are in `stored`; by default, now."""
         base = self.base_parts(asset)
+        stored = stored or self.store
         rows = {
-            name: _Stored(self.store.partitions(w.dataset, asset.first_needed(chunk[0], w, self.profile), chunk[-1]))
+            name: _Stored(stored.partitions(w.dataset, asset.first_needed(chunk[0], w, self.profile), chunk[-1]))
             for name, w in asset.inputs.items()
         }
         column_grade = max((c.grade for w in asset.inputs.values() for c in _columns_read(w)), default=Grade.OBSERVED)
         found: dict[dt.date, Expected] = {}
-        before = self._fingerprint_before(asset, chunk[0])
+        before = self._fingerprint_before(asset, chunk[0], stored)
         for t in chunk:
             end = asset.refit_session(t, self.profile) if asset.kind == "fit" else t
             used = {
@@ -198,17 +227,18 @@ class Runner:
                 parts,
                 Grade(max([column_grade, *(p.grade for p in every)])),
                 max((p.latest_known_at for p in every if p.latest_known_at), default=None),
+                lineage_of(asset, end, [ps[-1] for ps in used.values() if ps], self.profile),
             )
             before = found[t].fingerprint if asset.kind == "path" else ""
         return found
 
-    def _fingerprint_before(self, asset: SessionAsset, first: dt.date) -> str:
+    def _fingerprint_before(self, asset: SessionAsset, first: dt.date, stored: Partitions) -> str:
         """A path's value rests on the whole path before it: the fingerprint of the session before stands for it."""
         if asset.kind != "path" or first == sessions.at_or_after(self.profile.history.start):
             return ""
         previous = sessions.shift(first, -1)
-        self.store.require(asset.dataset, [previous])
-        return self.store.partitions(asset.dataset, previous, previous)[0].fingerprint
+        stored.require(asset.dataset, [previous])
+        return stored.partitions(asset.dataset, previous, previous)[0].fingerprint
 
     def base_parts(self, asset: SessionAsset) -> dict[str, str]:
         module = asset.function.__module__ if asset.function else type(self.calculation.vendor).__module__
@@ -218,7 +248,7 @@ class Runner:
         shape = f"{name}|{asset.kind}|{asset.anchor}|{asset.entity}|{reach}|{asset.refit}|{asset.chained}"
         return {"schema": schema_version(asset.dataset), "code": code_version(module), "shape": shape, **config}
 
-    def _of_source(
+    def of_source(
         self, asset: SessionAsset, frames: Mapping[dt.date, pl.DataFrame]
     ) -> tuple[dict[dt.date, pl.DataFrame], dict[dt.date, Expected]]:
         """A source's input is its payload: the digest of the rows that it says of the session."""
@@ -228,7 +258,8 @@ class Runner:
             rows[t] = frame.drop("grade", strict=False)
             worst = max(frame.get_column("grade").to_list(), default=0) if "grade" in frame.columns else 0
             digest = content_hash(rows[t].select(sorted(rows[t].columns)), asset.dataset.sort_key)
-            found[t] = Expected({**base, "input:payload": digest}, Grade(worst), None)
+            lineage = lineage_of(asset, t, [], self.profile)
+            found[t] = Expected({**base, "input:payload": digest}, Grade(worst), None, lineage)
         return rows, found
 
     def require_inputs(self, asset: SessionAsset, chunk: Sequence[dt.date]) -> None:
@@ -258,32 +289,34 @@ class Runner:
             )
         return list(targets)
 
-    def _chunks(self, asset: SessionAsset, targets: Sequence[dt.date]) -> Iterator[list[dt.date]]:
+    def chunks(
+        self, asset: SessionAsset, targets: Sequence[dt.date], stored: Partitions | None = None
+    ) -> Iterator[list[dt.date]]:
         """Calendar years, or their months where a year would hold too many rows."""
         for _, year in itertools.groupby(targets, key=lambda t: t.year):
             whole = list(year)
-            if self._rows(asset, whole) <= CHUNK_ROWS:
+            if self._rows(asset, whole, stored or self.store) <= CHUNK_ROWS:
                 yield whole
             else:
                 yield from (list(month) for _, month in itertools.groupby(whole, key=lambda t: t.month))
 
-    def _rows(self, asset: SessionAsset, chunk: Sequence[dt.date]) -> int:
-        stored = (
-            self.store.partitions(w.dataset, asset.first_needed(chunk[0], w, self.profile), chunk[-1])
+    def _rows(self, asset: SessionAsset, chunk: Sequence[dt.date], stored: Partitions) -> int:
+        inputs = (
+            stored.partitions(w.dataset, asset.first_needed(chunk[0], w, self.profile), chunk[-1])
             for w in asset.inputs.values()
         )
-        return sum(p.rows for partitions in stored for p in partitions)
+        return sum(p.rows for partitions in inputs for p in partitions)
 
 
 class _Stored:
     """Stored partitions by session, sliced by dates."""
 
     def __init__(self, partitions: Sequence[StoredPartition]) -> None:
-        self._by_session = {p.session: p for p in partitions}
-        self._sessions = sorted(self._by_session)
+        self._partitions = sorted(partitions, key=lambda p: p.session)
+        self._sessions = [p.session for p in self._partitions]
 
     def between(self, first: dt.date, last: dt.date) -> list[StoredPartition]:
-        return [self._by_session[s] for s in sessions.between(first, last) if s in self._by_session]
+        return self._partitions[bisect_left(self._sessions, first) : bisect_right(self._sessions, last)]
 
 
 def _span(asset: SessionAsset, todo: Sequence[dt.date]) -> Sequence[dt.date]:

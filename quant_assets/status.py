@@ -19,7 +19,7 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
     """Per dataset: stored, missing between history's start and the last stored session, stale, failed."""
     store = home.open_store()
     profile = home.profile
-    runner = Runner(store, Calculation(profile, store.clock, make_vendor(profile)))
+    runner = Runner(store, Calculation(profile, store.clock, make_vendor(profile, home.folder)))
     assets = all_assets()
     last = max((days[-1] for a in assets if (days := store.sessions(a.dataset))), default=None)
     rows = []
@@ -48,22 +48,26 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
 
 def count_stale(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> int:
     """Stored sessions whose code, config or inputs have changed since; sources are compared by code and config."""
-    if not stored:
-        return 0
+    judged = unbroken(stored, runner.profile.history.start) if asset.kind == "path" else stored
+    return len(stored) - len(judged) + len(stale_sessions(runner, asset, judged))
+
+
+def stale_sessions(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> list[dt.date]:
+    """As `count_stale`; of a path, sessions that follow on one another from one whose predecessor is stored."""
     partitions = {p.session: p for p in runner.store.partitions(asset.dataset)}
     if asset.kind == "source":
         base = runner.base_parts(asset)
-        return sum(any(partitions[s].parts.get(name) != value for name, value in base.items()) for s in stored)
-    judged = _unbroken(stored, runner.profile.history.start) if asset.kind == "path" else stored
+        return [s for s in stored if any(partitions[s].parts.get(name) != value for name, value in base.items())]
     expected: dict[dt.date, Expected] = {}
-    for _, year in _by_year(judged):
+    for _, year in _by_year(stored):
         expected |= runner.expected(asset, year)
-    current = sum(expected[s].fingerprint == partitions[s].fingerprint for s in judged)
-    return len(stored) - current
+    return [s for s in stored if expected[s].fingerprint != partitions[s].fingerprint]
 
 
-def _unbroken(stored: Sequence[dt.date], start: dt.date) -> list[dt.date]:
+def unbroken(stored: Sequence[dt.date], start: dt.date) -> list[dt.date]:
     """Sessions of a path from its start up to the first that is not stored; what lies behind rests on nothing."""
+    if not stored:
+        return []
     wanted = sessions.between(start, stored[-1])
     return [a for a, b in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(stored, wanted, strict=False))]
 

@@ -1,0 +1,281 @@
+"""What a store would hold today, recomputed where its inputs have changed and nowhere else.
+
+Asset after asset, over an `Overlay`: sessions whose fingerprint differs are looked at; those whose inputs differ on
+what the asset reads are computed; those whose content differs stand before the stored ones for all that follows.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from feature_store import sessions
+from feature_store.contract import validated
+from feature_store.dataset import Dataset
+from feature_store.errors import StoreError
+from feature_store.hashing import content_hash
+from feature_store.index import StoredPartition
+from quant_assets.overlay import NewContent, OfEntities, Overlay
+from quant_assets.runner import Expected, Runner
+from quant_assets.status import unbroken
+from quant_assets.windows import SessionAsset, Window
+
+Frames = dict[dt.date, pl.DataFrame]
+
+
+class StaleStoreError(StoreError):
+    """Stored sessions no longer follow from what is stored before them."""
+
+
+class Recomputation:
+    """Recomputes the stored sessions of [first, last] that differ.
+
+    Args:
+        given: rows of one source by session, in the place of those stored. Other sources are then as they are stored,
+            and a touched session that is stale without `given` is refused. Without it, the vendor is asked again.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        first: dt.date | None = None,
+        last: dt.date | None = None,
+        given: tuple[Dataset, Mapping[dt.date, pl.DataFrame]] | None = None,
+    ) -> None:
+        self.overlay = Overlay(runner.store)
+        self._runner = runner
+        self._first, self._last = first, last
+        self._given = given
+
+    def add(self, asset: SessionAsset) -> None:
+        """Recompute one asset; what it reads has been added before.
+
+        Raises:
+            StaleStoreError: with `given`, a touched session is stale already.
+            MissingSessionsError: a touched session's input is not stored.
+        """
+        stored = {p.session: p for p in self.overlay.stored.partitions(asset.dataset, self._first, self._last)}
+        if not stored:
+            return
+        if asset.kind == "source":
+            found = self._source(asset, stored)
+        elif asset.kind == "path":
+            found = self._path(asset, stored)
+        else:
+            found = self._windowed(asset, stored)
+        self.overlay.put(asset.dataset, list(found))
+
+    # -- kinds of assets ---------------------------------------------------------------------------------------------
+
+    def _source(self, asset: SessionAsset, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
+        if self._given:
+            dataset, rows = self._given
+            if dataset.name == asset.name:
+                frames = {t: frame for t, frame in rows.items() if t in stored}
+                yield from self._contents(asset, frames, self._runner.of_source(asset, frames)[1], stored)
+            return
+        for chunk in self._chunks(asset, stored):
+            found = self._runner.calculation.compute(asset, chunk, self.overlay)
+            rows, expected = self._runner.of_source(asset, found)
+            due = {t: rows[t] for t in chunk if expected[t].fingerprint != stored[t].fingerprint}
+            yield from self._contents(asset, due, expected, stored)
+
+    def _windowed(self, asset: SessionAsset, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
+        moved = Moved(asset, self._runner, self.overlay)
+        for chunk in self._chunks(asset, stored):
+            expected = self._runner.expected(asset, chunk, self.overlay)
+            due = [t for t in chunk if expected[t].fingerprint != stored[t].fingerprint]
+            if not due:
+                continue
+            settled = self._runner.expected(asset, due, self.overlay.stored)
+            stale = {t for t in due if settled[t].fingerprint != stored[t].fingerprint}
+            self._refuse_stale(asset, stale)
+            todo = [t for t in due if t in stale or moved.reaches(t)]
+            # what reads the same says the same; its stamp may still be another
+            frames = self._stored(asset, set(due) - set(todo))
+            if todo:
+                self._runner.require_inputs(asset, todo)
+                frames |= self._computed(asset, todo, None if stale else moved)
+            yield from self._contents(asset, frames, expected, stored)
+
+    def _computed(self, asset: SessionAsset, todo: Sequence[dt.date], moved: "Moved | None") -> Frames:
+        """Without `moved`, all of it; else the entities that have moved, beside the others as they are stored."""
+        calculation, entity = self._runner.calculation, asset.independent
+        entities = moved.entities(todo) if moved and entity else None
+        if entity is None or entities is None:
+            return calculation.compute(asset, todo, self.overlay)
+        data = OfEntities(self.overlay, entity, entities)
+        others = pl.col(entity).is_in(list(entities)).not_()
+        columns = [name for name in asset.dataset.schema if name != "known_at"]
+        before = self._stored(asset, set(todo))
+        return {
+            t: pl.concat([before[t].filter(others), rows.select(columns)])
+            for t, rows in calculation.compute(asset, todo, data).items()
+        }
+
+    def _path(self, asset: SessionAsset, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
+        """From the first session whose inputs differ until the state is the stored one again."""
+        moved = Moved(asset, self._runner, self.overlay)
+        state: pl.DataFrame | None = None
+        for chunk in self._chunks(asset, stored):
+            expected = self._runner.expected(asset, chunk, self.overlay)
+            settled = self._runner.expected(asset, chunk, self.overlay.stored)
+            due = {t for t in chunk if _inputs(expected[t].parts) != _inputs(stored[t].parts)}
+            stale = {t for t in due if _inputs(settled[t].parts) != _inputs(stored[t].parts)}
+            stale |= {t for t in chunk if not self._follows(asset, stored[t])}
+            self._refuse_stale(asset, stale)
+            todo = stale | {t for t in due if moved.reaches(t)}
+            frames = self._stored(asset, due - todo) if due - todo else {}
+            walked, state = self._walked(asset, chunk, todo, state)
+            yield from self._contents(asset, frames | walked, expected, stored)
+
+    def _walked(
+        self, asset: SessionAsset, chunk: Sequence[dt.date], todo: Set[dt.date], state: pl.DataFrame | None
+    ) -> tuple[Frames, pl.DataFrame | None]:
+        """Sessions that differ in what they read or in the state before them, and the state after the last.
+
+        A state of None is the stored one.
+        """
+        walked: Frames = {}
+        i = 0
+        while i < len(chunk):
+            if state is None and chunk[i] not in todo:
+                i += 1
+                continue
+            before = self._stored(asset, set(chunk[i:]))
+            for t, frame in self._runner.calculation.walk(asset, chunk[i:], self.overlay, state):
+                walked[t] = frame
+                state = None if frame.equals(before[t]) else frame
+                i += 1
+                if state is None and chunk[i : i + 1] and chunk[i] not in todo:
+                    break
+        return walked, state
+
+    def _follows(self, asset: SessionAsset, partition: StoredPartition) -> bool:
+        """Whether a stored step was taken from the state that is stored before it."""
+        if partition.session == sessions.at_or_after(self._runner.profile.history.start):
+            return True
+        day = sessions.shift(partition.session, -1)
+        (before,) = self.overlay.stored.partitions(asset.dataset, day, day)
+        return partition.parts["state"] == before.fingerprint
+
+    # -- contents ----------------------------------------------------------------------------------------------------
+
+    def _contents(
+        self,
+        asset: SessionAsset,
+        frames: Frames,
+        expected: Mapping[dt.date, Expected],
+        stored: Mapping[dt.date, StoredPartition],
+    ) -> list[NewContent]:
+        """Those of the frames that differ from what is stored."""
+        days = sorted(frames)
+        stamped = [(t, self._runner.stamped(asset, t, frames[t], expected[t])) for t in days]
+        contents = []
+        for t, rows in zip(days, validated(asset.dataset, stamped), strict=True):
+            found = content_hash(rows, [])
+            if found != stored[t].content_hash:
+                partition = replace(
+                    stored[t],
+                    content_hash=found,
+                    fingerprint=expected[t].fingerprint,
+                    parts=expected[t].parts,
+                    grade=int(expected[t].grade),
+                    rows=rows.height,
+                    latest_known_at=rows.get_column("known_at").max(),  # type: ignore[arg-type]
+                )
+                contents.append(NewContent(partition, rows))
+        return contents
+
+    def _stored(self, asset: SessionAsset, days: Set[dt.date]) -> Frames:
+        """Rows as stored, without `known_at`."""
+        if not days:
+            return {}
+        rows = self.overlay.stored_rows(asset.dataset, sorted(days)).drop("known_at")
+        parts = rows.partition_by("session", as_dict=True, include_key=False, maintain_order=True)
+        empty = rows.clear().drop("session")
+        return {t: parts.get((t,), empty) for t in days}
+
+    def _chunks(self, asset: SessionAsset, stored: Mapping[dt.date, StoredPartition]) -> Iterator[list[dt.date]]:
+        days = sorted(stored)
+        if asset.kind == "path":
+            every = [p.session for p in self.overlay.stored.partitions(asset.dataset)]
+            days = sorted(stored.keys() & unbroken(every, self._runner.profile.history.start))
+        for span in spans(days):
+            yield from self._runner.chunks(asset, span, self.overlay)
+
+    def _refuse_stale(self, asset: SessionAsset, stale: Set[dt.date]) -> None:
+        if stale and self._given:
+            raise StaleStoreError(
+                f"{asset.name}: {len(stale)} stored sessions from {min(stale)} on are stale: their code, config or "
+                "inputs have changed since, and the answer would mix that with the overlay; run `asof refresh` first"
+            )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of one input that differ: the first date that each reaches back to, and the session that knows it."""
+
+    window: Window
+    oldest: NDArray[np.datetime64]
+    session: NDArray[np.datetime64]
+    rows: pl.DataFrame
+
+
+class Moved:
+    """What has changed among the inputs of an asset, on the columns that it reads."""
+
+    def __init__(self, asset: SessionAsset, runner: Runner, overlay: Overlay) -> None:
+        self._asset = asset
+        self._profile = runner.profile
+        self._inputs = [self._differing(window, overlay) for window in asset.inputs.values()]
+
+    @staticmethod
+    def _differing(window: Window, overlay: Overlay) -> _Rows:
+        dataset = window.dataset
+        # a function sees no known_at; among versions it says which is the last word
+        columns = ["event_date", *dataset.key, *window.values(), *(["known_at"] if dataset.restates else [])]
+        rows = overlay.differing(dataset, columns)
+        oldest = rows.select(pl.min_horizontal("event_date", "session")).to_series()
+        return _Rows(window, oldest.to_numpy(), rows.get_column("session").to_numpy(), rows)
+
+    def reaches(self, target: dt.date) -> bool:
+        """Whether the function is handed anything else at the target."""
+        return any(self._within(rows, target, target).any() for rows in self._inputs)
+
+    def entities(self, targets: Sequence[dt.date]) -> Set[str] | None:
+        """Entities of which the function is handed anything else, at any of the targets; None where it may be all."""
+        found: set[str] = set()
+        for rows in self._inputs:
+            near = rows.rows.filter(pl.Series(self._within(rows, targets[0], targets[-1]), dtype=pl.Boolean))
+            if self._asset.independent not in near.columns:
+                if near.height:
+                    return None
+                continue
+            found |= set(near.get_column(self._asset.independent))
+        return found
+
+    def _within(self, rows: _Rows, first: dt.date, last: dt.date) -> NDArray[np.bool_]:
+        end = self._asset.refit_session(last, self._profile) if self._asset.kind == "fit" else last
+        begin = self._asset.first_needed(first, rows.window, self._profile)
+        within: NDArray[np.bool_] = (rows.oldest >= np.datetime64(begin)) & (rows.session <= np.datetime64(end))
+        return within
+
+
+def spans(days: Sequence[dt.date]) -> Iterator[list[dt.date]]:
+    """Runs of consecutive sessions."""
+    run: list[dt.date] = []
+    for day in days:
+        if run and sessions.shift(run[-1], 1) != day:
+            yield run
+            run = []
+        run.append(day)
+    if run:
+        yield run
+
+
+def _inputs(parts: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in parts.items() if name != "state"}

@@ -1,0 +1,120 @@
+"""Brings stale partitions up to date as new generations, through Dagster, and stores nothing that is not there yet."""
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from feature_store.schemas.quality import QUARANTINE
+from quant_assets.backfill import prepare, run_range, selected_names, span_text
+from quant_assets.calculation import Calculation
+from quant_assets.graph import all_assets
+from quant_assets.recomputation import spans
+from quant_assets.runner import Runner, StoredVersions
+from quant_assets.status import stale_sessions, unbroken
+from quant_assets.windows import SessionAsset
+from quant_resources.home import SOURCES, Home
+from quant_resources.vendors.protocol import make_vendor
+
+Span = tuple[dt.date, dt.date]
+
+
+def run_refresh(
+    home: Home,
+    first: dt.date | None,
+    last: dt.date | None,
+    select: Sequence[str],
+    workers: int,
+    say: Callable[[str], None],
+) -> bool:
+    """True when every stale session of the range is stored anew and every check passes.
+
+    What the selected datasets read is brought up to date first. An interrupted run is taken up where it was: what is
+    stale is asked of the store and the vendor again.
+    """
+    prepare(home, workers)
+    assets = _with_inputs(all_assets(), select)
+    store = home.open_store()
+    runner = Runner(store, Calculation(home.profile, store.clock, make_vendor(home.profile, home.folder)))
+    due = stale_spans(runner, assets, first, last)
+    if not due:
+        say("nothing is stale")
+        return True
+    # assets of one span are one run; an asset comes after all that it reads, so neighbours of one span go together
+    for (begin, end), group in itertools.groupby(due, key=lambda found: found[1]):
+        names = [name for name, _ in group]
+        say(f"{len(names)} assets, {span_text(begin, end)}")
+        if not run_range(home, names, begin, end, say):
+            return False
+    return True
+
+
+def stale_spans(
+    runner: Runner, assets: Sequence[SessionAsset], first: dt.date | None, last: dt.date | None
+) -> list[tuple[str, Span]]:
+    """Runs of stored sessions to go through, in an order in which what is read comes first.
+
+    A session may be stale by what is stored, and become so by what is stored anew before it: an asset is taken from the
+    first such session to the end of its stored run, and the runner skips what is current by then.
+    """
+    begins: dict[str, dt.date] = {}
+    found: list[_Due] = []
+    for asset in assets:
+        stored = _stored(runner, asset, first, last)
+        stale = _stale(runner, asset, stored)
+        changing = [begins[w.dataset.name] for w in asset.inputs.values() if w.dataset.name in begins]
+        begin = min([*stale[:1], *changing], default=None)
+        for run in spans(stored):
+            if due := [t for t in run if begin and t >= begin]:
+                begins.setdefault(asset.name, due[0])
+                found.append(_Due(asset.name, run[0], due[0], due[-1]))
+    return _together(found)
+
+
+@dataclass(frozen=True)
+class _Due:
+    """Sessions [begin, end] of an asset, in a run that is stored from `stored_from` on."""
+
+    name: str
+    stored_from: dt.date
+    begin: dt.date
+    end: dt.date
+
+
+def _together(found: Sequence[_Due]) -> list[tuple[str, Span]]:
+    """Where all that is due is stored over one span, it is one run of Dagster; else each asset has its own."""
+    begin = min((due.begin for due in found), default=dt.date.max)
+    one = len({due.name for due in found}) == len(found) and len({due.end for due in found}) == 1
+    if one and all(due.stored_from <= begin for due in found):
+        return [(due.name, (begin, due.end)) for due in found]
+    return [(due.name, (due.begin, due.end)) for due in found]
+
+
+def _stored(runner: Runner, asset: SessionAsset, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
+    stored = runner.store.sessions(asset.dataset)
+    if asset.kind == "path":
+        stored = unbroken(stored, runner.profile.history.start)
+    return [t for t in stored if (first is None or t >= first) and (last is None or t <= last)]
+
+
+def _stale(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> list[dt.date]:
+    if asset.kind != "source":
+        return stale_sessions(runner, asset, stored)
+    partitions = {p.session: p for p in runner.store.partitions(asset.dataset)}
+    stale = []
+    for chunk in itertools.chain.from_iterable(runner.chunks(asset, run) for run in spans(stored)):
+        frames = runner.calculation.compute(asset, chunk, StoredVersions(runner.store))
+        _, expected = runner.of_source(asset, frames)
+        stale += [t for t in chunk if expected[t].fingerprint != partitions[t].fingerprint]
+    return stale
+
+
+def _with_inputs(assets: Sequence[SessionAsset], select: Sequence[str]) -> list[SessionAsset]:
+    """The selected assets and all that they rest on, in the order of the graph."""
+    wanted = set(selected_names(assets, select))
+    for asset in reversed(assets):
+        if asset.name in wanted:
+            wanted |= {window.dataset.name for window in asset.inputs.values()}
+    if wanted & set(SOURCES):  # judged again, since the drop may have been mended
+        wanted.add(QUARANTINE.name)
+    return [asset for asset in assets if asset.name in wanted]
