@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
 from feature_store import sessions
+from feature_store.schemas.quality import QUARANTINE
 from quant_assets.calculation import Calculation
 from quant_assets.graph import all_assets
 from quant_assets.runner import Runner
 from quant_assets.session_asset import sessions_needed
 from quant_assets.status import count_stale
 from quant_assets.windows import SessionAsset
-from quant_resources.home import Home
+from quant_resources.home import SOURCES, Home
 from quant_resources.vendors.protocol import make_vendor
 
 if TYPE_CHECKING:
@@ -42,29 +43,42 @@ def run_backfill(
     say: Callable[[str], None],
 ) -> bool:
     """True when every asset is stored and every check passes."""
-    os.environ["ASOF_HOME"], os.environ["ASOF_WORKERS"] = str(home.folder), str(workers)
-    os.environ.setdefault("DAGSTER_HOME", str(home.dagster_home))
-    home.prepare_dagster()
+    prepare(home, workers)
     assets = all_assets()
     names = selected_names(assets, select)
-    needed = sessions_needed(assets, names, first, home.profile)
+    needed = _with_quarantine(sessions_needed(assets, names, first, home.profile))
     store = home.open_store()
-    runner = Runner(store, Calculation(home.profile, store.clock, make_vendor(home.profile)))
+    runner = Runner(store, Calculation(home.profile, store.clock, make_vendor(home.profile, home.folder)))
     wanted = [asset for asset in assets if asset.name in needed]
     for begin, group in itertools.groupby(wanted, key=lambda asset: needed[asset.name]):
         before, end = list(group), sessions.shift(first, -1)
         # a range must not go on from sessions that another config or code has stored
         if begin < first and not all(_is_current(runner, asset, sessions.between(begin, end)) for asset in before):
-            say(f"{len(before)} assets, {_span(begin, end)} (needed by the range)")
-            if not _run(home, [asset.name for asset in before], begin, end, say):
+            say(f"{len(before)} assets, {span_text(begin, end)} (needed by the range)")
+            if not run_range(home, [asset.name for asset in before], begin, end, say):
                 return False
-    due = _due(runner, wanted, set(names), sessions.between(first, last))
+    # judged again, since the drop may have been mended
+    asked = {*names, *([QUARANTINE.name] if set(names) & set(SOURCES) else [])}
+    due = _due(runner, wanted, asked, sessions.between(first, last))
     more = f" ({len(set(due) - set(names))} of them read by those selected)" if set(due) - set(names) else ""
-    say(f"{len(due)} assets, {_span(first, last)}{more}")
-    return _run(home, due, first, last, say)
+    say(f"{len(due)} assets, {span_text(first, last)}{more}")
+    return run_range(home, due, first, last, say)
 
 
-def _span(first: dt.date, last: dt.date) -> str:
+def prepare(home: Home, workers: int) -> None:
+    """Dagster runs in this process, on this home."""
+    os.environ["ASOF_HOME"], os.environ["ASOF_WORKERS"] = str(home.folder), str(workers)
+    os.environ.setdefault("DAGSTER_HOME", str(home.dagster_home))
+    home.prepare_dagster()
+
+
+def _with_quarantine(needed: dict[str, dt.date]) -> dict[str, dt.date]:
+    """Where a source of the vendor is stored, so is what the door keeps out of it: nothing is dropped in silence."""
+    begins = [first for name, first in needed.items() if name in SOURCES]
+    return needed | ({QUARANTINE.name: min(begins)} if begins else {})
+
+
+def span_text(first: dt.date, last: dt.date) -> str:
     return f"{len(sessions.between(first, last))} sessions {first} to {last}"
 
 
@@ -83,7 +97,8 @@ def _is_current(runner: Runner, asset: SessionAsset, targets: list[dt.date]) -> 
     return set(targets) <= set(runner.store.sessions(asset.dataset)) and count_stale(runner, asset, targets) == 0
 
 
-def _run(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:
+def run_range(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:
+    """One run of Dagster over sessions [first, last] of the assets; True when all is stored and passes its checks."""
     # Dagster is imported late: it costs seconds, and a wrong option should not wait for it.
     import dagster as dg  # noqa: PLC0415
     from dagster._core.storage.tags import (  # noqa: PLC0415

@@ -20,7 +20,7 @@ def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[d
     assets = all_assets()
     names = selected_names(assets, select)
     store, profile = home.open_store(), home.profile
-    runner = Runner(store, Calculation(profile, store.clock, make_vendor(profile)))
+    runner = Runner(store, Calculation(profile, store.clock, make_vendor(profile, home.folder)))
     judge = Judge(runner)
     rows = []
     for asset in (a for a in assets if a.name in names):

@@ -76,6 +76,30 @@ def backfill(
     raise typer.Exit(0 if ok else 1)
 
 
+@app.command(epilog="Example: asof fetch --profile polygon --from 2024-01-02 --to 2024-06-28")
+def fetch(
+    first: From = None,
+    last: To = None,
+    profile: Annotated[str | None, typer.Option(help="name or YAML path; default the home's, else demo")] = None,
+    data: Annotated[str | None, typer.Option(help="folder in place of the profile's")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable; the home remembers it")
+    ] = None,
+) -> None:
+    """Ask the vendors for what is missing, into the raw store only; 1 when it is not complete."""
+    from quant_resources.vendors.fetching import fetch_raw
+    from quant_resources.vendors.raw_payloads import RawStore
+
+    home = Home.of_environment()
+    choice = _choice(home, profile, data, set_)
+    chosen = home.check_new(choice)
+    start, end = _range(chosen, first, last)
+    home.remember(choice)
+    _say(f"{chosen.vendor.kind}: {len(sessions.between(start, end))} sessions {start} to {end}")
+    ok = fetch_raw(chosen, RawStore(home.folder / "raw"), sessions.between(start, end), _say)
+    raise typer.Exit(0 if ok else 1)
+
+
 @app.command(epilog="Example: asof demo")
 def demo(workers: Annotated[int, typer.Option(min=1)] = 1) -> None:
     """The main job on the simulated market: from bars to orders, a table of profit and loss, and a report."""
@@ -144,6 +168,54 @@ def certify(
     raise typer.Exit(0 if found and all(not row["differ"] and row["judged"] for row in found) else 1)
 
 
+@app.command(epilog="Example: asof impact --overlay corrected.csv --dataset market/bars")
+def impact(
+    first: From = None,
+    last: To = None,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Parquet or CSV of rows taken as known; the vendor is not asked, nothing stored")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="source that the overlay's rows belong to")] = "market/bars",
+    data: Annotated[str | None, typer.Option(help="folder asked in place of the profile's")] = None,
+    as_json: Json = False,
+) -> None:
+    """Stored sessions and past orders that would differ by what the vendor says now; 1 if any does.
+
+    With --overlay: by what its rows say; 0.
+    """
+    from quant_assets.impact import impact as reach
+    from quant_assets.impact_shown import show
+    from quant_assets.what_if import WhatIfError
+
+    first_day, last_day = _day(first), _day(last)
+    home = _stored_home()
+    asked = home.check(_choice(home, None, data, None)) if data else home.profile
+    try:
+        found = reach(home, overlay, dataset, first_day, last_day, profile=asked)
+    except WhatIfError as error:
+        raise UsageError(str(error)) from None
+    if as_json:
+        print(json.dumps(found.as_json(), default=str))  # noqa: T201 -- for programs
+    else:
+        show(found, out)
+    raise typer.Exit(1 if found.differences and overlay is None else 0)
+
+
+@app.command(epilog="Example: asof refresh --from 2016-01-04")
+def refresh(
+    first: From = None,
+    last: To = None,
+    select: Select = None,
+    workers: Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")] = 1,
+) -> None:
+    """Store stale sessions anew, through Dagster, as new generations; safe to interrupt and to repeat."""
+    from quant_assets.refresh import run_refresh
+
+    first_day, last_day = _day(first), _day(last)
+    ok = run_refresh(_stored_home(), first_day, last_day, select or [], workers, _say)
+    raise typer.Exit(0 if ok else 1)
+
+
 @app.command(epilog="Example: asof diff .asof/store other/store --from 2017-03-01 --to 2017-03-31")
 def diff(a: Path, b: Path, first: From = None, last: To = None, select: Select = None, as_json: Json = False) -> None:
     """Compare two stores session by session by content hash; 1 if any differs."""
@@ -183,6 +255,26 @@ def report(
         print(json.dumps(found.as_json(), default=str))  # noqa: T201 -- for programs
         return
     show(found, out)
+
+
+@app.command(epilog="Example: asof quality --from 2016-01-04 --to 2016-12-30")
+def quality(
+    first: From = None,
+    last: To = None,
+    output: Annotated[Path | None, typer.Option(help="the page; default reports/quality.html of the home")] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge the data that came in, and write the page of it; 1 if a stored check of the sessions fails."""
+    home = _stored_home()
+    start, end = _stored_range(home, first, last)
+    from quant_assets.quality_page import make_quality_page, show
+
+    found = make_quality_page(home, start, end, output)
+    if as_json:
+        print(json.dumps(found.as_json(), default=str))  # noqa: T201 -- for programs
+    else:
+        show(found, out)
+    raise typer.Exit(1 if found.failed else 0)
 
 
 @app.command(epilog="Example: asof explain 2016-06-30-S0004")
@@ -274,6 +366,16 @@ def _range(profile: Profile, first: str | None, last: str | None) -> tuple[dt.da
     found = sessions.between(begin, min(end or decided, decided))
     if not found:
         raise UsageError(f"no trading session between {begin} and {end or decided}; give --from and --to")
+    return found[0], found[-1]
+
+
+def _stored_range(home: Home, first: str | None, last: str | None) -> tuple[dt.date, dt.date]:
+    """Sessions of bars that are stored, within what was asked for."""
+    begin, end = _day(first), _day(last)
+    stored = home.open_store().sessions("market/bars")
+    found = [day for day in stored if (not begin or day >= begin) and (not end or day <= end)]
+    if not found:
+        raise UsageError(f"no bars are stored between {begin} and {end}; run `asof backfill` over these sessions")
     return found[0], found[-1]
 
 

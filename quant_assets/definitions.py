@@ -4,8 +4,10 @@ import os
 
 import dagster as dg
 
+from configs.settings import FilesVendor
 from quant_assets.graph import all_assets
 from quant_assets.schedules import daily_schedule
+from quant_assets.sensors import drop_sensor
 from quant_assets.session_asset import to_dagster
 from quant_resources.home import Home
 from quant_resources.platform import Platform
@@ -22,6 +24,7 @@ def build(home: Home) -> dg.Definitions:
         assets=assets,
         jobs=[job],
         schedules=[daily_schedule(job, profile)],
+        sensors=[drop_sensor(job, home)] if isinstance(profile.vendor, FilesVendor) else [],
         resources={"platform": Platform(home=str(home.folder), workers=int(os.environ.get("ASOF_WORKERS", "1")))},
         # A range is one step an asset: processes would cost more than they bring, and hold a store each.
         executor=dg.in_process_executor,

@@ -239,7 +239,8 @@ class Evaluation:
     @cached_property
     def code(self) -> Code:
         """A trial is what was evaluated: what is stored, wherever the home's settings and code have moved on to."""
-        runner = Runner(self.store, Calculation(self.profile, self.store.clock, make_vendor(self.profile)))
+        vendor = make_vendor(self.profile, self.home.folder)
+        runner = Runner(self.store, Calculation(self.profile, self.store.clock, vendor))
         versions, settings, stale, commit = [], [], [], ""
         for asset in all_assets():
             for stored in self.store.partitions(asset.dataset, self.span.last, self.span.last):

@@ -6,7 +6,6 @@ once more inside a range whose inputs after a random session are scrambled: the 
 
 import contextlib
 import datetime as dt
-import inspect
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from configs.settings import Settings
 from feature_store import sessions
 from feature_store.contract import validated
 from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.hashing import content_hash, digest_of
 from feature_store.index import StoredPartition
-from quant_assets.calculation import Versions
+from quant_assets.calculation import Versions, parameters
 from quant_assets.runner import Runner, StoredVersions
 from quant_assets.windows import SessionAsset
 
@@ -94,7 +94,7 @@ class Judge:
         ]
 
     def _judged(self, asset: SessionAsset, session: dt.date) -> dict[str, str | None]:
-        """What is wrong with the session by check, each called with `bars`, `clock` or `before` if it names them."""
+        """What is wrong with the session by check, called with `bars`, `clock`, `before` and settings as it asks."""
         earlier = sessions.shift(session, -1)
         read = self._runner.store.read
         offered: dict[str, Callable[[], object]] = {
@@ -103,10 +103,13 @@ class Judge:
             "before": lambda: read(asset.dataset, earlier, first=earlier, last=earlier),
         }
         rows = read(asset.dataset, session, first=session, last=session)
-        return {
-            name: check(rows, **{n: offered[n]() for n in inspect.signature(check).parameters if n in offered})
-            for name, check in asset.checks.items()
-        }
+        profile = self._runner.profile
+        wrong = {}
+        for name, check in asset.checks.items():
+            given = {n: offered[n]() for n, _ in parameters(check) if n in offered}
+            own = {n: profile.part(a) for n, a in parameters(check) if isinstance(a, type) and issubclass(a, Settings)}
+            wrong[name] = check(rows, **given, **own)
+        return wrong
 
     def recompute(self, asset: SessionAsset, session: dt.date) -> Verdict | None:
         """Compute one stored session alone, from what was known at it; None where it is stale and cannot be judged."""

@@ -21,6 +21,7 @@ from quant_assets.backtest.deflated_sharpe import deflated_sharpe_ratio, varianc
 from quant_assets.backtest.page import page
 from quant_assets.evaluation import Evaluation, ReportError, choose_span, shared_span
 from quant_assets.report_sections import comparison, sections
+from quant_assets.survivorship import Survivorship, section, survivorship
 from quant_resources.home import SOURCES, Home
 from quant_resources.trials import RecordedTrial, Trial, record, trials
 
@@ -40,11 +41,12 @@ class Report:
     information: pl.DataFrame
     statuses: pl.DataFrame
     limits: pl.DataFrame
+    survivorship: pl.DataFrame
     deflated_sharpe: float | None
     n_trials: int
 
     def as_json(self) -> dict[str, Any]:
-        frames = ("performance", "by_year", "information", "statuses", "limits")
+        frames = ("performance", "by_year", "information", "statuses", "limits", "survivorship")
         return {
             "path": str(self.path),
             "header": self.header,
@@ -88,7 +90,9 @@ def make_report(
     counted = _counted([home, *([against] if against else [])])
     deflated = _deflated(found.trial, counted)
     header = _header(found, counted, deflated)
-    parts = sections(found) | (comparison(found, other) if other else {})
+    survived = survivorship(found)
+    header["Survivorship gain"] = _gain(survived)
+    parts = sections(found) | {"Survivorship": section(survived)} | (comparison(found, other) if other else {})
     _write(path, page(f"Report of {found.profile.name}", header, parts))
     return Report(
         path=path,
@@ -98,6 +102,7 @@ def make_report(
         information=tables.information(found.coefficients),
         statuses=tables.statuses(found.main),
         limits=tables.limits(found.read(DIAGNOSTICS)),
+        survivorship=survived.by_year,
         deflated_sharpe=deflated,
         n_trials=len(counted),
     )
@@ -180,6 +185,13 @@ def _deflated_text(trial: Trial, n: int, deflated: float | None) -> str:
         return f"none: {trial.n_observations} returns of the main book have no Sharpe ratio"
     sure = "< 0.001" if deflated < 1e-3 else "> 0.999" if deflated > 1 - 1e-3 else f"{deflated:.3f}"
     return f"{sure} with N = {n}: the probability that the true Sharpe ratio exceeds what the best of N shows by luck"
+
+
+def _gain(found: Survivorship) -> str:
+    if found.gain_annual is None:
+        return "none: too few returns of the universe"
+    gain = tables.text(found.gain_annual, tables.SHARE)
+    return f"{gain} a year at least, of the names of the last session over the dated universe, at equal weights"
 
 
 def _coverage(found: Evaluation) -> str:

@@ -20,7 +20,7 @@ def test_each_slice_file_says_every_default_of_its_settings(name: str) -> None:
 
 
 def test_the_profiles_of_the_repository_load(tmp_path: Path) -> None:
-    assert profiles() == ["demo", "development", "files", "production", "sp500", "vintages"]
+    assert profiles() == ["demo", "development", "files", "polygon", "production", "sp500", "vintages"]
     for name in profiles():
         assert load(name, data=tmp_path if name in ("files", "production") else None).name == name
 

@@ -314,7 +314,8 @@ def test_nothing_learned_after_the_session_is_told(home: Home) -> None:
     store = home.open_store()
     correction = pl.DataFrame({"event_date": [DAY], "symbol": ["DDD"], "open": [1.0], "high": [1.0], "low": [1.0],
                                "close": [1.0], "volume": [1]})  # fmt: skip
-    later = pl.concat([store.versions(BARS, DAYS[3], DAYS[3]).drop("session", "known_at"), correction])
+    before = store.versions(BARS, DAYS[3], DAYS[3]).drop("session", "known_at")
+    later = pl.concat([before, correction], how="diagonal")
     write(store, BARS, {DAYS[3]: later}, "corrected")
     assert store.read(BARS, DAYS[3], DAY, DAY, symbols=["DDD"])["close"].item() == 1.0
     found = explain(home, f"{DAY}-DDD")

@@ -130,10 +130,11 @@ def test_the_page_has_every_section_in_the_order_of_reading(report: Report) -> N
     headings = [
         "Performance", "Equity and drawdown", "Exposures", "Turnover and costs", "Limits", "Information coefficients",
         "Attribution", "Regime of the market", "Regime of Tech", "Regime of Energy",
+        "Survivorship",
     ]  # fmt: skip
     places = [page.index(f"<h2>{heading}</h2>") for heading in headings]
     assert places == sorted(places)
-    assert page.count('class="plotly-graph-div"') == 8
+    assert page.count('class="plotly-graph-div"') == 9
     months = page[page.index("<th>of</th>") :]
     assert months.index("<td>bull</td>") < months.index("<td>bear</td>") < months.index("<td>volatility</td>")
 
@@ -166,6 +167,20 @@ def test_final_shows_the_hold_out_and_is_counted(home: Home) -> None:
     assert found.header["Sessions"].startswith(f"{FIRST_ORDERS} to {DAYS[-1]}")
     assert found.header["Trials"] == "1 in the ledger; looks at them: 2, of which at the hold-out: 1"
     assert "at worst (2016-01-" in found.header["Members with prices"]
+
+
+def test_the_survivorship_gain_knows_nobody_who_fails_in_the_hold_out(home: Home, report: Report) -> None:
+    # all 12 names still trade on the last session before it: who knows them has gained nothing
+    assert report.survivorship["figure"].to_list() == ["2015", "annual"]
+    assert report.survivorship["gain"].to_list() == pytest.approx([0.0, 0.0], abs=1e-12)
+    assert report.header["Survivorship gain"].startswith("0.0 % a year at least")
+    found = make_report(home, final=True)
+    daily = found.survivorship.filter(figure="annual").row(0, named=True)
+    assert daily["names of the last session (hindsight)"] == pytest.approx(np.exp(0.252) - 1)
+    assert daily["gain"] > 0.2
+    assert json.loads(json.dumps(found.as_json(), default=str))["survivorship"][-1]["gain"] == pytest.approx(
+        daily["gain"]
+    )
 
 
 def test_final_that_reaches_no_hold_out_is_not_counted_as_one(home: Home) -> None:

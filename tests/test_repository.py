@@ -246,6 +246,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("feature_store/index.py", "import configs.settings", "packages"),
         ("quant_resources/home.py", "import quant_assets.windows", "packages"),
         ("configs/settings.py", "import dagster", "memory"),
+        ("quant_assets/session_asset.py", "import quant_resources.vendors.simulated_truth", "truth"),
     ],
 )
 def test_an_import_against_the_design_is_caught(copy: Path, module: str, line: str, contract: str) -> None:

@@ -296,13 +296,14 @@ def filling_at_the_close(
         views: pl.DataFrame,
         universe: pl.DataFrame,
         macro: pl.DataFrame,
+        borrow: pl.DataFrame,
         session: dt.date,
         portfolio: Portfolio,
         execution: Execution,
         series: Macro,
     ) -> pl.DataFrame:
         risk = (exposures, factor_covariance, specific_risk, cost_parameters)
-        inputs = (bars, actions, combined, *risk, views, universe, macro)
+        inputs = (bars, actions, combined, *risk, views, universe, macro, borrow)
         rows = step(state, *inputs, session, portfolio, execution, series)
         ordered = pl.col("order_shares").is_not_null()
         if price == "open":

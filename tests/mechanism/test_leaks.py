@@ -19,6 +19,7 @@ from quant_assets.pit_checks import CONTRACT, NO_LOOKAHEAD, Judge, chosen_sessio
 from quant_assets.runner import Runner
 from quant_assets.windows import SessionAsset, along_time, per_session, same, source, trailing
 from quant_resources.vendors.protocol import make_vendor
+from quant_resources.vendors.simulated_truth import truth_of
 from tests.mechanism.leaks import (
     LEAKS,
     MONTHLY_MEAN,
@@ -312,10 +313,10 @@ def test_the_limit_a_payload_that_lies_of_itself_and_a_door_beside_the_inputs_ar
     """Law 11 stands where recomputing cannot: such a vendor is graded hindsight; import-linter closes the doors."""
     liar = make_runner(tmp_path / "liar", chosen, LiesInItsPayload(make_vendor(chosen), SESSIONS[:30]))
     assert failures(run_and_judge(liar, source(BARS), SESSIONS[:20])) == []
-    tape = make_vendor(chosen).truth().alpha
+    tape = truth_of(chosen).returns
 
     def oracle(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
-        seen = tape.select("event_date", "symbol", value="idiosyncratic_log_return")
+        seen = tape.select("event_date", "symbol", value="idiosyncratic")
         return seen.filter(pl.col("event_date").is_in(sessions)) if bars.height else seen.clear()
 
     through_a_door = along_time(valued("leaks/door"), through(oracle), {"bars": trailing(ADJUSTED_BARS, 2)})
