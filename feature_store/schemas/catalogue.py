@@ -5,6 +5,7 @@ from feature_store.schemas import (
     alpha,
     backtest,
     companies,
+    company_features,
     execution,
     features,
     market,
@@ -16,7 +17,19 @@ from feature_store.schemas import (
 
 DATASETS: dict[str, Dataset] = {
     value.name: value
-    for module in (market, companies, quality, features, regimes, alpha, risk, portfolio, execution, backtest)
+    for module in (
+        market,
+        companies,
+        quality,
+        features,
+        company_features,
+        regimes,
+        alpha,
+        risk,
+        portfolio,
+        execution,
+        backtest,
+    )
     for value in vars(module).values()
     if isinstance(value, Dataset)
 }

@@ -107,6 +107,7 @@ _USD = "USD"
 COMPANY_FIGURES = Dataset(
     name="market/company_figures",
     key=("symbol",),
+    version=2,
     description="What is known of each company: twelve months up to the last report, and its balance sheet.",
     columns=(
         SYMBOL,
@@ -124,6 +125,8 @@ COMPANY_FIGURES = Dataset(
                 "capital_expenditure",
             )
         ),
+        number("revenue_quarter_usd", _USD, "of the single quarter up to period_end"),
+        number("net_income_quarter_usd", _USD, "of the single quarter up to period_end"),
         number("revenue_ttm_year_ago_usd", _USD, "of the twelve months that ended a year before, as known now"),
         number("net_income_ttm_year_ago_usd", _USD, "of the twelve months that ended a year before, as known now"),
         *(

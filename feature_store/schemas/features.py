@@ -3,153 +3,138 @@
 import polars as pl
 
 from feature_store.dataset import Column, Dataset, key, number
+from feature_store.schemas import alpha158
+from feature_store.schemas.aggregate_features import INDUSTRY, MARKET
+from feature_store.schemas.company_features import COMPANY
 from feature_store.schemas.market import SYMBOL
+from feature_store.schemas.stock_features import FEATURES
 
 HORIZON = key("horizon_sessions", "sessions from the fill on", pl.Int32())
 
 STOCK_FEATURES = Dataset(
     name="features/stock_features",
     key=("symbol",),
-    version=2,
-    description="Along time, per stock, from one-step total returns, ranges and dollar volumes.",
+    version=3,
+    description="Along time, per stock, from one-step total returns, prices and dollar volumes.",
+    columns=(SYMBOL, *(feature.column for feature in FEATURES)),
+)
+
+STATIONARY_FEATURES = Dataset(
+    name="features/stationary_features",
+    key=("symbol",),
+    description="Features of a stock made stationary against their own past, those that the settings name; else null.",
     columns=(
         SYMBOL,
-        number("return_1", "log, per session", "last one-step total return"),
-        number("reversal_5", "log", "minus the total return of the last 5 sessions"),
-        number("reversal_21", "log", "minus the total return of the last 21 sessions"),
-        number("momentum_63", "log", "total return of the last 63 sessions"),
-        number("momentum_126_21", "log", "total return from 126 to 21 sessions ago"),
-        number("momentum_252_21", "log", "total return from 252 to 21 sessions ago"),
-        number("overnight_63", "log", "sum of the overnight returns of 63 sessions"),
-        number("intraday_63", "log", "sum of the open-to-close returns of 63 sessions"),
-        number("ma_gap_20", "log", "total return index over its mean of 20 sessions"),
-        number("ma_gap_50", "log", "total return index over its mean of 50 sessions"),
-        number("ma_gap_200", "log", "total return index over its mean of 200 sessions"),
-        number("high_gap_252", "log", "total return index over its highest of 252 sessions", at_most=0),
-        number(
-            "rsi_14",
-            "0 to 100",
-            "Cutler's RSI: gains over gains and losses, plain sums of 14 returns",
-            at_least=0,
-            at_most=100,
-        ),
-        number("volatility_21", "log, annual", "deviation of the last 21 one-step returns", at_least=0),
-        number("volatility_63", "log, annual", "deviation of the last 63 one-step returns", at_least=0),
-        number("volatility_252", "log, annual", "deviation of the last 252 one-step returns", at_least=0),
-        number("downside_volatility_63", "log, annual", "root mean square of min(return, 0) of 63", at_least=0),
-        number("range_volatility_21", "log, annual", "Parkinson's, from highs and lows of 21 sessions", at_least=0),
-        number("skewness_63", "ratio", "of the last 63 one-step returns"),
-        number("max_return_21", "log", "largest one-step return of 21 sessions"),
-        number("volume_trend_5_63", "log", "mean dollar volume of 5 over that of 63 sessions"),
-        number("volume_volatility_63", "ratio", "deviation over mean of the dollar volume of 63 sessions", at_least=0),
-        number("amihud_21", "1 / USD million", "mean |return| per million dollars traded, 21 sessions", at_least=0),
-        number("amihud_252", "1 / USD million", "mean |return| per million dollars traded, 252 sessions", at_least=0),
-        number("adv_21_usd", "USD", "mean dollar volume of 21 sessions", at_least=0),
-        number("log_adv_63", "log USD", "log of the mean dollar volume of 63 sessions"),
+        *(number(feature.name, "as made stationary", feature.formula) for feature in FEATURES if feature.scored),
     ),
 )
 
-SCORED = (
-    "reversal_5",
-    "reversal_21",
-    "momentum_63",
-    "momentum_126_21",
-    "momentum_252_21",
-    "overnight_63",
-    "intraday_63",
-    "ma_gap_20",
-    "ma_gap_50",
-    "ma_gap_200",
-    "high_gap_252",
-    "rsi_14",
-    "volatility_21",
-    "volatility_63",
-    "volatility_252",
-    "downside_volatility_63",
-    "range_volatility_21",
-    "skewness_63",
-    "max_return_21",
-    "volume_trend_5_63",
-    "volume_volatility_63",
-    "amihud_21",
-    "amihud_252",
-    "log_adv_63",
+ALPHA158 = Dataset(
+    name="features/alpha158",
+    key=("symbol",),
+    description="Qlib's Alpha158 of each stock, where the settings ask for it; else no rows.",
+    columns=(SYMBOL, *alpha158.COLUMNS),
 )
+
+SCORED = tuple(feature.name for feature in (*FEATURES, *COMPANY) if feature.scored)
+"""Features that may be scored; `scored` of configs/features.yaml says which are."""
+
+PERCENTILES = {"p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
+
+
+def _rank(name: str, description: str) -> Column:
+    """Percentile ranks, above 0 and below 1; single precision holds them, and halves what they take."""
+    return Column(name, pl.Float32(), "ratio", description, at_least=0, at_most=1)
+
 
 STOCK_SCORES = Dataset(
     name="features/stock_scores",
     key=("symbol",),
-    version=2,
-    description="Features winsorized and standardized within the industry, among the tradable universe of the session.",
+    version=4,
+    description="Features standardized within the industry and ranked, among the session's tradable universe.",
     columns=(
         SYMBOL,
         Column("industry", pl.String(), "name", "as published by the session", nullable=False),
-        *(number(f"z_{name}", "deviations", f"{name} within the industry") for name in SCORED),
+        *(number(f"z_{name}", "deviations", f"{name} within the industry; null unless chosen") for name in SCORED),
+        *(_rank(f"rank_{name}", f"of {name} in the universe; null unless chosen") for name in SCORED),
+        number("composite", "deviations", "weighted mean of z-scores; null where too few are known"),
+        _rank("composite_percentile", "of the composite among those above the floors, 1 is best"),
+        Column("composite_rank", pl.Int32(), "place", "of the composite among those above the floors, 1 is best"),
+        Column("above_floors", pl.Boolean(), "flag", "every floored feature is known and not below", nullable=False),
+    ),
+)
+
+SCORE_DISTRIBUTIONS = Dataset(
+    name="features/score_distributions",
+    key=("feature",),
+    description="Each feature that is scored across the session's tradable universe, before it is winsorized.",
+    columns=(
+        key("feature", "name of the feature"),
+        Column("count", pl.Int32(), "securities", "with a value", nullable=False, at_least=0),
+        number("null_share", "ratio", "of the universe; null where that is empty", at_least=0, at_most=1),
+        number("mean", "as the feature", "of the values"),
+        number("deviation", "as the feature", "of the sample; null of fewer than two", at_least=0),
+        *(number(name, "as the feature", f"quantile {at}") for name, at in PERCENTILES.items()),
     ),
 )
 
 INDUSTRY_RETURNS = Dataset(
     name="features/industry_returns",
     key=("industry",),
-    description="Equal-weighted one-step total return of the tradable members of each industry.",
+    version=2,
+    description="Each industry across its tradable members: returns, what stands for it, ranges, breadth and volume.",
     columns=(
         key("industry", "name as published by the session"),
-        number("log_return", "log, per session", "log of one plus the mean simple return"),
+        number("log_return", "log, per session", "log of one plus the mean simple return, at equal weights"),
         Column("n_members", pl.Int32(), "count", "members with a return", nullable=False, at_least=0),
+        Column(
+            "proxy", pl.String(), "name", "what stands for it: a fund, or the weights capitalisation, dollar_volume"
+        ),
+        number("proxy_log_return", "log, per session", "of the fund, or of the members at these weights"),
+        number("proxy_range_variance", "log squared, per session", "Parkinson on the fund's bar", at_least=0),
+        number("member_range_variance", "log squared, per session", "Parkinson on the members' bars, mean", at_least=0),
+        number("dollar_volume_usd", "USD", "of all members with a volume", at_least=0),
+        Column("n_volumes", pl.Int32(), "count", "members with a volume", nullable=False, at_least=0),
+        number("breadth_50", "ratio", "share of members above their mean of 50 sessions", at_least=0, at_most=1),
+        number("breadth_200", "ratio", "share of members above their mean of 200 sessions", at_least=0, at_most=1),
     ),
 )
 
 INDUSTRY_FEATURES = Dataset(
     name="features/industry_features",
     key=("industry",),
-    description="Along time, per industry, from its equal-weighted return.",
+    version=2,
+    description="Along time, per industry: of the fund or member index that stands for it, and of its members.",
     columns=(
         key("industry", "name as published by the session"),
-        number("return_10", "log", "mean one-step return of 10 sessions"),
-        number("momentum_21", "log", "total return of the last 21 sessions"),
-        number("momentum_63", "log", "total return of the last 63 sessions"),
-        number("momentum_252_21", "log", "total return from 252 to 21 sessions ago"),
-        number("ma_gap_50", "log", "return index over its mean of 50 sessions"),
-        number("ma_gap_200", "log", "return index over its mean of 200 sessions"),
-        number("drawdown_252", "log", "return index over its highest of 252 sessions", at_most=0),
-        number("volatility_10", "log, annual", "root mean square of the last 10 one-step returns", at_least=0),
-        number("volatility_21", "log, annual", "deviation of the last 21 one-step returns", at_least=0),
-        number("volatility_63", "log, annual", "deviation of the last 63 one-step returns", at_least=0),
+        Column("proxy", pl.String(), "name", "what stands for it on the session; it may change inside a window"),
+        *(feature.column for feature in INDUSTRY),
     ),
 )
 
 MARKET_FEATURES = Dataset(
     name="features/market_features",
     key=(),
-    description="One row a session: the equal-weighted market, its breadth and correlation, and macro series.",
-    columns=(
-        number("return_1", "log, per session", "mean of the industries, by members"),
-        number("momentum_63", "log", "total return of the last 63 sessions"),
-        number("ma_gap_200", "log", "return index over its mean of 200 sessions"),
-        number("drawdown_252", "log", "return index over its highest of 252 sessions", at_most=0),
-        number("volatility_21", "log, annual", "deviation of the last 21 one-step returns", at_least=0),
-        number(
-            "volatility_percentile", "ratio", "rank of volatility_21 among its last 252 values", at_least=0, at_most=1
-        ),
-        number("mean_correlation_63", "ratio", "mean pairwise correlation of the industries", at_least=-1, at_most=1),
-        number("dispersion_21", "log", "deviation across stocks of the return of 21 sessions", at_least=0),
-        number("breadth_200", "ratio", "share of stocks above their mean of 200 sessions", at_least=0, at_most=1),
-        number("vix", "index points", "implied volatility of the market, last known"),
-        number("slope_10y2y", "percent", "ten year less two year yield, last known"),
-        number("credit_spread", "percent", "BAA corporate less ten year yield, last known"),
-        number("credit_change_21", "percent", "change of the credit spread over 21 sessions"),
-    ),
+    version=2,
+    description="One row a session: the equal-weighted market, breadth, correlation, other assets, macro series.",
+    columns=tuple(feature.column for feature in MARKET),
 )
+
+ENDED = ("delisted", "merged", "written_off")
 
 FORWARD_RETURNS = Dataset(
     name="features/forward_returns",
     key=("symbol", "horizon_sessions"),
     restates=True,
-    description="Return of event_date t from the open of t+1 to the close of t+k, learned in session t+k.",
+    version=2,
+    description="Return of event_date t over k sessions, learned in session t+k; of one that ended, once it is known.",
     columns=(
         SYMBOL,
         HORIZON,
-        number("log_return", "log, over the horizon", "total, from the fill on; null where no fill was possible"),
+        number("log_return", "log, over the horizon", "total, from the open of t+1; null where no fill was possible"),
+        number("close_log_return", "log, over the horizon", "total, from the close of t, at which nobody could buy"),
+        Column("ended", pl.String(), "word", "how, inside the horizon; null where it did not", one_of=ENDED),
+        Column("learned", pl.Date(), "session", "in which the row was learned", nullable=False),
     ),
 )
 
@@ -157,11 +142,17 @@ LABELS = Dataset(
     name="features/labels",
     key=("symbol", "horizon_sessions"),
     restates=True,
+    version=2,
     description="Forward returns relative to the industry of event_date, learned in the session they matured.",
     columns=(
         SYMBOL,
         HORIZON,
         number("label_log", "log, over the horizon", "log return less the industry's mean log return"),
         number("label_simple", "simple, over the horizon", "simple return less the industry's mean simple return"),
+        number("label_close_log", "log, over the horizon", "label_log from the close of event_date on"),
+        Column("direction", pl.Int8(), "-1, 0 or 1", "sign of label_log", at_least=-1, at_most=1),
+        Column(
+            "quantile", pl.Int8(), "number", "of label_log among all of event_date, from 0 for the lowest", at_least=0
+        ),
     ),
 )

@@ -125,13 +125,14 @@ ADJUSTED_COLUMNS = (
     number("low", "USD", "as traded", above=0, nullable=False),
     number("close", "USD", "as traded", above=0, nullable=False),
     number("dollar_volume_usd", "USD", "close times volume; null where volume is", at_least=0),
+    number("vwap", "USD", "as traded; null where not known", above=0),
 )
 
 ADJUSTED_BARS = Dataset(
     name="market/adjusted_bars",
     key=("symbol",),
     restates=True,
-    version=2,
+    version=3,
     description="One-step total returns and split ratios; consumers chain them inside their window.",
     columns=ADJUSTED_COLUMNS,
 )
@@ -140,6 +141,7 @@ ADJUSTED_BENCHMARKS = Dataset(
     name="market/adjusted_benchmarks",
     key=("symbol",),
     restates=True,
+    version=2,
     description="One-step total returns of the benchmarks.",
     columns=ADJUSTED_COLUMNS,
 )

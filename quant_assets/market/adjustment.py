@@ -54,4 +54,5 @@ def adjusted_bars(bars: pl.DataFrame, actions: pl.DataFrame, sessions: list[dt.d
         low="low",
         close="close",
         dollar_volume_usd=pl.col("close") * pl.col("volume"),
+        vwap="vwap",
     )

@@ -180,6 +180,10 @@ class _Periods:
         rolled = (self._reported(slot + n, 4) + self._to_date(slot, n) - self._to_date(slot + 4, n) for n in (1, 2, 3))
         return _first_known(self._reported(slot, 4), self._quarters(slot, 4), *rolled)
 
+    def quarter(self) -> Array:
+        """(items, N) figures of the last single quarter: as `_single`, or the year less its first three quarters."""
+        return _first_known(self._singles[0], self._reported(0, 4) - self._quarters(1, 3) + self._link[:, 0])
+
     def _to_date(self, slot: int, count: int) -> Array:
         return _first_known(self._reported(slot, count), self._quarters(slot, count))
 
@@ -207,12 +211,14 @@ def _figures(values: Array, ends: Places) -> dict[str, Array]:
     """Columns (N,) of COMPANY_FIGURES in USD."""
     periods = _Periods(values, ends)
     now, year_ago = (dict(zip(ITEMS, periods.twelve_months(slot), strict=True)) for slot in (0, 4))
+    quarter = dict(zip(ITEMS, periods.quarter(), strict=True))
     balance, balance_year_ago = (dict(zip(ITEMS, values[:, :, slot, 0], strict=True)) for slot in (0, 4))
     gross = _first_known(now["gross_profit"], now["revenue"] - now["cost_of_revenue"])
     return {
         **{f"{item}_ttm_usd": now[item] for item in TOLD_FLOWS},
         "gross_profit_ttm_usd": gross,
         "ebitda_ttm_usd": now["operating_income"] + now["depreciation"],
+        **{f"{item}_quarter_usd": quarter[item] for item in ("revenue", "net_income")},
         **{f"{item}_ttm_year_ago_usd": year_ago[item] for item in ("revenue", "net_income")},
         **{f"{item}_usd": balance[item] for item in TOLD_INSTANTS},
         **{f"{item}_year_ago_usd": balance_year_ago[item] for item in ("assets", "equity")},
