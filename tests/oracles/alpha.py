@@ -10,10 +10,12 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
 from statsmodels.regression.linear_model import WLS
 
-from configs.settings import Alpha
+from configs.settings import Alpha, Features
 from feature_store import sessions as calendar
 from feature_store.schemas.risk import STYLES
-from quant_assets.alpha.training import FEATURES
+from quant_assets.alpha.training import score_names
+
+FEATURES = score_names(Features())
 
 
 def fit(

@@ -17,6 +17,12 @@ def needs(path: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not (SHARED / path).exists(), reason=f"needs {path} beside the repository")
 
 
+def bars_of(prices: pl.DataFrame) -> pl.DataFrame:
+    """What `adjusted_bars` reads, from a price file of the bundle, which has no vwap; sorted by symbol and day."""
+    named = prices.rename({"security_id": "symbol", "date": "event_date"})
+    return named.with_columns(vwap=pl.lit(None, pl.Float64)).sort("symbol", "event_date")
+
+
 def bundle_actions(*symbols: str) -> pl.DataFrame:
     """CORPORATE_ACTIONS of the bundle, of some symbols or all; it records splits and dividends alone."""
     rows = pl.scan_parquet(SHARED / "data/corporate_actions.parquet")

@@ -35,6 +35,7 @@ def told(
     written_off = company.twelve_months("depreciation", 0)
     row["ebitda_ttm_usd"] = _sum([row["operating_income_ttm_usd"], written_off])
     for item in ("revenue", "net_income"):
+        row[f"{item}_quarter_usd"] = company.last_quarter(item)
         row[f"{item}_ttm_year_ago_usd"] = company.twelve_months(item, 4)
     for item in BALANCE:
         row[f"{item}_usd"] = company.reported(item, 0, 0)
@@ -86,6 +87,12 @@ class _Company:
         for months in (6, 9, 12):
             if found is None and self.follows(slot):
                 found = _less(self.reported(item, months, slot), self.reported(item, months - 3, slot + 1))
+        return found
+
+    def last_quarter(self, item: str) -> float | None:
+        found = self.single(item, 0)
+        if found is None and self.follows(0):
+            found = _less(self.reported(item, 12, 0), self.quarters(item, 1, 3))
         return found
 
     def quarters(self, item: str, slot: int, count: int) -> float | None:

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 Value = float | None
@@ -157,20 +158,66 @@ def root(x: Value) -> Value:
     return None if x is None else math.sqrt(x)
 
 
-def industry_features(returns: list[Value], there: list[bool], t: int, share: float) -> dict[str, Value]:
+def last_z(values: Sequence[Value], t: int, window: int, share: float) -> Value:
+    """Row t against its own window."""
+    rows = seen(values, t, window, share)
+    if rows is None or len(rows) < 2 or values[t] is None:
+        return None
+    spread = statistics.stdev(rows)
+    centre = statistics.fmean(rows)
+    return (values[t] - centre) / spread if spread > 1e-12 * abs(centre) else None  # type: ignore[operator]
+
+
+def index_features(returns: list[Value], there: list[bool], t: int, share: float) -> dict[str, Value]:
     annual = math.sqrt(252)
+    falls = [
+        over_highest(returns[: s + 1], there[: s + 1], s, 252, share) if there[s] and s > t - 252 else None
+        for s in range(t + 1)
+    ]
     return {
-        "return_10": mean(returns, t, 10, share),
-        "momentum_21": total(returns, there, t, 21, share),
-        "momentum_63": total(returns, there, t, 63, share),
+        "return_1": returns[t],
+        **{f"momentum_{n}": total(returns, there, t, n, share) for n in (5, 10, 21, 63)},
         "momentum_252_21": total(returns, there, t, 231, share, 21),
-        "ma_gap_50": over_mean(returns, there, t, 50, share),
-        "ma_gap_200": over_mean(returns, there, t, 200, share),
-        "drawdown_252": over_highest(returns, there, t, 252, share),
+        **{f"ma_gap_{n}": over_mean(returns, there, t, n, share) if there[t] else None for n in (20, 50, 200)},
+        "drawdown_252": falls[t],
+        "drawdown_z_252": last_z(falls, t, 252, share),
         "volatility_10": scaled(root(mean([None if r is None else r * r for r in returns], t, 10, share)), annual),
-        "volatility_21": scaled(deviation(returns, t, 21, share), annual),
-        "volatility_63": scaled(deviation(returns, t, 63, share), annual),
+        **{f"volatility_{n}": scaled(deviation(returns, t, n, share), annual) for n in (21, 63, 252)},
     }
+
+
+def industry_features(columns: dict[str, list[Value]], there: list[bool], t: int, share: float) -> dict[str, Value]:
+    """Of one industry, from its INDUSTRY_RETURNS, one value a session."""
+    volume = [
+        math.log(dollars / n) if dollars and n else None
+        for dollars, n in zip(columns["dollar_volume_usd"], columns["n_volumes"], strict=True)
+    ]
+    ranges = {
+        name: scaled(root(mean(columns[variance], t, 21, share)), math.sqrt(252))
+        for name, variance in (
+            ("range_volatility_21", "proxy_range_variance"),
+            ("member_range_volatility_21", "member_range_variance"),
+        )
+    }
+    return {
+        **index_features(columns["proxy_log_return"], there, t, share),
+        "return_10": mean(columns["proxy_log_return"], t, 10, share),
+        **ranges,
+        "volume_z_63": last_z(volume, t, 63, share),
+        "breadth_50": columns["breadth_50"][t],
+        "breadth_200": columns["breadth_200"][t],
+    }
+
+
+def member_index(returns: dict[str, float], caps: dict[str, Value], dollars: dict[str, Value], share: float) -> tuple:
+    """Name and log return of an industry's index, from those who were members and traded the session before."""
+    capped = {name: caps[name] for name in returns if caps[name] is not None}
+    enough_capped = bool(returns) and len(capped) >= share * len(returns)
+    weights = capped if enough_capped else {name: dollars[name] for name in returns if dollars[name]}
+    if not weights:
+        return None, None
+    simple = sum(w * math.expm1(returns[name]) for name, w in weights.items()) / sum(weights.values())
+    return "capitalisation" if enough_capped else "dollar_volume", math.log1p(simple)
 
 
 def market_returns(returns: dict[str, list[Value]], members: dict[str, int]) -> list[Value]:
@@ -193,11 +240,7 @@ def market_features(returns: dict[str, list[Value]], members: dict[str, int], sh
     whole = [path[-63:] for path in returns.values() if len(path) >= 63 and None not in path[-63:]]
     pairs = [statistics.correlation(a, b) for a, b in itertools.combinations(whole, 2)]  # type: ignore[arg-type]
     return {
-        "return_1": market[t],
-        "momentum_63": total(market, there, t, 63, share),
-        "ma_gap_200": over_mean(market, there, t, 200, share) if there[t] else None,
-        "drawdown_252": over_highest(market, there, t, 252, share) if there[t] else None,
-        "volatility_21": now,
+        **index_features(market, there, t, share),
         "volatility_percentile": (
             sum(x <= now for x in known) / len(known) if now is not None and enough(known, 252, share) else None
         ),
@@ -205,19 +248,87 @@ def market_features(returns: dict[str, list[Value]], members: dict[str, int], sh
     }
 
 
+def cross_asset(paths: dict[str, list[dict[str, float] | None]], share: float) -> dict[str, Value]:
+    """On the last row, from bars (r, high, low) of equity, bonds, high_yield, investment_grade and gold."""
+    t = len(paths["equity"]) - 1
+    returns = {role: [bar and bar["r"] for bar in bars] for role, bars in paths.items()}
+    there = {role: [bar is not None for bar in bars] for role, bars in paths.items()}
+    earned = {role: total(returns[role], there[role], t, 63, share) for role in paths}
+    squares = [
+        None if bar is None else (math.log(bar["high"]) - math.log(bar["low"])) ** 2 / (4 * math.log(2))
+        for bar in paths["equity"]
+    ]
+    pairs = [
+        (a, b)
+        for a, b in zip(returns["equity"][-63:], returns["bonds"][-63:], strict=True)
+        if a is not None and b is not None
+    ]
+    ratio: list[Value] = []
+    for s in range(t + 1):
+        both = [
+            sum(x for x in returns[role][s + 1 :] if x is not None) if there[role][s] else None
+            for role in ("high_yield", "investment_grade")
+        ]
+        ratio.append(None if None in both else both[1] - both[0])  # type: ignore[operator]
+    return {
+        "range_volatility_21": scaled(root(mean(squares, t, 21, share)), math.sqrt(252)),
+        "equity_bond_correlation_63": statistics.correlation(*zip(*pairs, strict=True))
+        if enough(pairs, 63, share)  # type: ignore[arg-type]
+        else None,
+        "credit_ratio_z_252": last_z(ratio, t, 252, share),
+        "bonds_relative_63": less(earned["bonds"], earned["equity"]),
+        "gold_relative_63": less(earned["gold"], earned["equity"]),
+    }
+
+
+def less(x: Value, y: Value) -> Value:
+    return None if x is None or y is None else x - y
+
+
 def forward_return(
     returns: Sequence[Value], intraday: Sequence[Value], bars: Sequence[bool], t: int, horizon: int
 ) -> Value:
     """Walks from the fill at the open of t+1 to the close of t+horizon."""
-    if not bars[t + 1] or not bars[t + horizon]:
+    return walk(returns, intraday, bars, t, t + horizon) if bars[t + horizon] else None
+
+
+def walk(
+    returns: Sequence[Value], intraday: Sequence[Value], bars: Sequence[bool], t: int, end: int, filled: bool = True
+) -> Value:
+    """From the open of t+1, or the close of t, to the close of `end`."""
+    if filled and not bars[t + 1]:
         return None
-    total = intraday[t + 1]
-    for s in range(t + 2, t + horizon + 1):
+    total = intraday[t + 1] if filled else 0.0
+    for s in range(t + 2 if filled else t + 1, end + 1):
         if bars[s]:
             if returns[s] is None or total is None:
                 return None
             total += returns[s]
     return total
+
+
+def ended(
+    bars: Sequence[bool],
+    acts: list[tuple[int, str, float, Value]],
+    closes: Sequence[Value],
+    t: int,
+    until: int,
+    gone: int,
+    fallback: float,
+) -> tuple[int, str, float] | None:
+    """Last bar, how it ended and the log of what is left, by row `until`; None where there is nothing to say.
+
+    Args:
+        acts: row, action, value and cash of mergers and delistings, ascending.
+    """
+    stop = max(s for s in range(t, until + 1) if bars[s])
+    if stop == until:
+        return None
+    for s, action, value, cash in acts:
+        if stop < s <= until:
+            left = 1 + value if action == "delisting" else cash / closes[stop] if value == 0 and cash else 1.0
+            return stop, "merged" if action == "merger" else "delisted", math.log(max(left, 0.01))
+    return (stop, "written_off", math.log(max(1 + fallback, 0.01))) if until - stop >= gone else None
 
 
 def relative(values: dict[str, Value], industry: dict[str, str]) -> dict[str, Value]:
@@ -255,3 +366,32 @@ def scores(
                 result[name] = (x - statistics.fmean(pool)) / statistics.stdev(pool)
                 break
     return result
+
+
+def percentile_ranks(values: dict[str, float | None]) -> dict[str, float | None]:
+    """(rank - 1/2) / n of each, equal values at their mean rank."""
+    known = [x for x in values.values() if x is not None]
+    return {
+        name: None if x is None else (sum(o < x for o in known) + sum(o == x for o in known) / 2) / len(known)
+        for name, x in values.items()
+    }
+
+
+def composite(z: list[float], weights: list[float], min_share: float) -> float | None:
+    """Weighted mean of what is known (NaN is not), or None with too little of the weights."""
+    known = [(x, w) for x, w in zip(z, weights, strict=True) if not math.isnan(x) and w != 0]
+    size, whole = sum(abs(w) for _, w in known), sum(abs(w) for w in weights)
+    if not known or size < min_share * whole - 1e-9:
+        return None
+    return sum(x * w for x, w in known) / size
+
+
+def distribution(values: list[float | None]) -> dict[str, float | None]:
+    """A row of SCORE_DISTRIBUTIONS by column."""
+    known = [x for x in values if x is not None]
+    row = {"count": len(known), "null_share": 1 - len(known) / len(values)}
+    row["mean"] = statistics.fmean(known) if known else None
+    row["deviation"] = statistics.stdev(known) if len(known) > 1 else None
+    for name in ("p01", "p05", "p25", "p50", "p75", "p95", "p99"):
+        row[name] = float(np.quantile(known, int(name[1:]) / 100)) if known else None
+    return row

@@ -5,11 +5,13 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
+from configs.settings import Market
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.schemas.features import INDUSTRY_RETURNS
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, UNIVERSE
 from quant_assets.features.panel import window
+from quant_assets.market.adjustment import adjusted_bars
 
 FIRST = dt.date(2015, 1, 2)
 
@@ -71,15 +73,23 @@ def macro(rows: list[tuple[dt.date, str, float | None]]) -> pl.DataFrame:
 def industry_returns(
     days: list[dt.date], returns: dict[str, list[float | None]], members: dict[str, int] | None = None
 ) -> pl.DataFrame:
-    """INDUSTRY_RETURNS of one-step log returns per industry; None means no row, NaN a null of no member."""
+    """INDUSTRY_RETURNS of one-step log returns per industry, equal weights or proxy; None means no row, NaN a null."""
     rows = [
-        (day, industry, r, 0 if np.isnan(r) else (members or {}).get(industry, 10))
+        {
+            "event_date": day,
+            "industry": industry,
+            "log_return": r,
+            "n_members": 0 if np.isnan(r) else (members or {}).get(industry, 10),
+            "proxy": None if np.isnan(r) else "capitalisation",
+            "proxy_log_return": r,
+            "n_volumes": 0,
+        }
         for industry, path in returns.items()
         for day, r in zip(days, path, strict=True)
         if r is not None
     ]
-    frame = pl.DataFrame(rows, schema=stored(INDUSTRY_RETURNS), orient="row")
-    return frame.with_columns(pl.col("log_return").fill_nan(None)).sort("event_date", "industry")
+    frame = pl.DataFrame(rows, schema=stored(INDUSTRY_RETURNS))
+    return frame.with_columns(pl.col("log_return", "proxy_log_return").fill_nan(None)).sort("event_date", "industry")
 
 
 def adjusted(
@@ -87,7 +97,7 @@ def adjusted(
 ) -> pl.DataFrame:
     """ADJUSTED_BARS of one-step log returns per symbol; None means no bar."""
     rows = [
-        (day, symbol, r, 0.0, intraday, 1.0, 0.0, 100.0, 101.0, 99.0, 100.0, dollars)
+        (day, symbol, r, 0.0, intraday, 1.0, 0.0, 100.0, 101.0, 99.0, 100.0, dollars, None)
         for symbol, path in returns.items()
         for day, r in zip(days, path, strict=True)
         if r is not None
@@ -161,3 +171,38 @@ def random_returns(
 
 def last_window(frame: pl.DataFrame, days: list[dt.date], length: int) -> pl.DataFrame:
     return window(frame, days[-1], length)
+
+
+def random_traded(
+    seed: int, n_sessions: int, n_symbols: int = 3, holes: float = 0.05, breaks: float = 0.003
+) -> tuple[pl.DataFrame, list[dt.date]]:
+    """ADJUSTED_BARS of prices that were traded: ranges around open and close, splits, dividends, nights, and halts.
+
+    Some volumes are missing and some zero, most bars have a vwap, some do not move at all, and after a gap of more than
+    two sessions nothing is known of a holder.
+    """
+    rng = np.random.default_rng(seed)
+    days = sessions(n_sessions)
+    rows, acts = [], []
+    for symbol in [f"S{i}" for i in range(n_symbols)]:
+        ex = rng.random((2, n_sessions)) < 0.01
+        splits = np.where(ex[0], rng.choice([2.0, 0.5, 1.5], n_sessions), 1.0)
+        moves = np.where(rng.random(n_sessions) < 0.05, 0.0, rng.normal(0, 0.02, n_sessions))
+        close = 50 * np.exp(np.cumsum(moves - np.log(splits)))
+        opens = close * np.exp(np.where(moves == 0, 0.0, rng.normal(0, 0.01, n_sessions)))
+        wide = np.exp(np.where(moves == 0, 0.0, np.abs(rng.normal(0, 0.01, (2, n_sessions)))))
+        high, low = np.maximum(opens, close) * wide[0], np.minimum(opens, close) / wide[1]
+        volume = np.where(rng.random(n_sessions) < 0.02, 0, rng.integers(1e4, 1e6, n_sessions))
+        vwap = (high + low + 2 * close) / 4
+        absent = rng.random(n_sessions) < holes
+        for at in np.flatnonzero(rng.random(n_sessions) < breaks):
+            absent[at : at + 4] = True
+        for t in np.flatnonzero(~absent):
+            rows.append((
+                days[t], symbol, opens[t], high[t], low[t], close[t],
+                None if rng.random() < 0.02 else int(volume[t]), None if rng.random() < 0.2 else vwap[t], None,
+            ))  # fmt: skip
+        acts += [(days[t], symbol, "split", float(splits[t])) for t in np.flatnonzero(ex[0])]
+        acts += [(days[t], symbol, "cash_dividend", float(close[t] * 0.01)) for t in np.flatnonzero(ex[1])]
+    traded = pl.DataFrame(rows, schema=stored(BARS), orient="row").sort("symbol", "event_date")
+    return adjusted_bars(traded, actions(acts), days, Market(max_gap_sessions=3)), days
