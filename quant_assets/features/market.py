@@ -7,22 +7,16 @@ import polars as pl
 
 from configs.settings import Features, Macro
 from feature_store.schemas.features import MARKET_FEATURES
+from quant_assets.features.cross_asset import cross_asset
+from quant_assets.features.index_features import LOOKBACK_SESSIONS, YEAR, against_own_past, index_features
+from quant_assets.features.industries import QUARTER, above, mean_volume
 from quant_assets.features.macro import macro_features
+from quant_assets.features.momentum import ANNUAL
 from quant_assets.features.panel import Array, Panel, panel, window_sessions
-from quant_assets.features.rolling import (
-    Flags,
-    index_over_highest,
-    index_over_mean,
-    least_of,
-    total_return,
-    window_deviation,
-)
+from quant_assets.features.rolling import Flags, least_of, window_deviation
 from quant_assets.features.scores import UNKNOWN, tradable_on
-from quant_assets.features.stock import ANNUAL
 
-PERCENTILE_SESSIONS = 252
 VOLATILITY_SESSIONS = 21
-LOOKBACK_SESSIONS = PERCENTILE_SESSIONS + VOLATILITY_SESSIONS - 1  # the oldest of the volatilities needs its own window
 CORRELATION_SESSIONS = 63
 SCHEMA = {name: dtype for name, dtype in MARKET_FEATURES.schema.items() if name != "known_at"}
 
@@ -31,37 +25,41 @@ def market_features(
     industries: pl.DataFrame,
     features: pl.DataFrame,
     universe: pl.DataFrame,
+    benchmarks: pl.DataFrame,
     macro: pl.DataFrame,
     session: dt.date,
     settings: Features,
     macro_settings: Macro,
 ) -> pl.DataFrame:
-    """Trend, volatility, correlation and breadth of the equal-weighted market, and macro series as last known.
+    """Trend, volatility, correlation and breadth of the equal-weighted market, other assets, and macro series.
 
     Args:
         industries: rows of INDUSTRY_RETURNS of the last `LOOKBACK_SESSIONS` sessions.
         features: rows of STOCK_FEATURES; those of the session and the tradable universe count.
         universe: rows of UNIVERSE of the session.
+        benchmarks: rows of ADJUSTED_BENCHMARKS, as `cross_asset` needs them.
         macro: rows of MACRO, as `macro_features` needs them.
         session: the partition.
-        settings: `min_observations_share`.
+        settings: `min_observations_share`, `market_proxies`.
         macro_settings: names of the series, `max_age_sessions`.
 
     Returns:
         One row of MARKET_FEATURES; null where the inputs do not reach.
     """
     where = panel(industries, window_sessions(session, LOOKBACK_SESSIONS), key="industry")
-    returns = where.dense(industries["log_return"])
-    market = market_return(returns, where.dense(industries["n_members"]))
+    columns = {name: where.dense(industries[name]) for name in ("log_return", "n_members")}
+    market = market_return(columns["log_return"], columns["n_members"])
     traded: Flags = np.logical_or.reduce(where.present(), axis=1)
     stocks = tradable_on(universe, session).join(
         features, on=["event_date", "symbol"], how="left", maintain_order="left"
     )
     values = {
         **_trend(market, traded, settings.min_observations_share),
-        "mean_correlation_63": mean_correlation(_whole(returns, where)),
+        "mean_correlation_63": mean_correlation(_whole(columns["log_return"], where)),
         "dispersion_21": _deviation(stocks["reversal_21"]),
-        "breadth_200": (stocks["ma_gap_200"].drop_nulls() > 0).mean(),
+        **{f"breadth_{n}": above(stocks[f"ma_gap_{n}"]) for n in (50, 200)},
+        "volume_z_63": _volume_z(industries, where, settings.min_observations_share),
+        **cross_asset(benchmarks, session, settings),
         **macro_features(macro, session, macro_settings),
     }
     return pl.DataFrame([{"event_date": session, **values}], schema=SCHEMA)
@@ -76,27 +74,25 @@ def market_return(returns: Array, members: Array) -> Array:
     """
     weights = np.where(np.isnan(returns), 0.0, members)
     earned = np.where(weights > 0, weights * np.expm1(returns), 0.0)
-    # one industry after the other: a column of zeros, of one that came or went, changes no digit
-    total, n = sum(earned.T, start=np.zeros(len(returns))), weights.sum(axis=1)
+    total, n = _added(earned), weights.sum(axis=1)
     log_return: Array = np.log1p(total / np.where(n > 0, n, np.nan))
     return log_return
 
 
+def _added(x: Array) -> Array:
+    """(T,) one column after the other: a column of zeros, of an industry that came or went, changes no digit."""
+    return sum(x.T, start=np.zeros(len(x)))
+
+
 def _trend(market: Array, present: Flags, share: float) -> dict[str, float | None]:
     """Features of the market's own return, on the last session."""
-    returns, there = market[:, None], present[:, None]
-    volatility = window_deviation(returns, VOLATILITY_SESSIONS, least_of(VOLATILITY_SESSIONS, share)) * ANNUAL
-    last = {
-        "return_1": returns,
-        "momentum_63": total_return(returns, there, 63, least_of(63, share)),
-        "ma_gap_200": index_over_mean(returns, there, 200, least_of(200, share)),
-        "drawdown_252": index_over_highest(returns, there, 252, least_of(252, share)),
-        "volatility_21": volatility,
-    }
-    year = volatility[-PERCENTILE_SESSIONS:, 0]
+    returns, there, last = market[:, None], present[:, None], len(market) - 1
+    values = index_features(returns, there, last, share)
+    begin = max(0, len(market) - YEAR)
+    year = window_deviation(returns, VOLATILITY_SESSIONS, least_of(VOLATILITY_SESSIONS, share), begin) * ANNUAL
     return {
-        **{name: _known(values[-1, 0]) for name, values in last.items()},
-        "volatility_percentile": percentile(year, least_of(PERCENTILE_SESSIONS, share)),
+        **{name: known(array[-1, 0]) for name, array in values.items()},
+        "volatility_percentile": percentile(year[:, 0], least_of(YEAR, share)),
     }
 
 
@@ -106,6 +102,13 @@ def percentile(x: Array, least: int) -> float | None:
     if len(seen) < least or np.isnan(x[-1]):
         return None
     return float((seen <= x[-1]).mean())
+
+
+def _volume_z(industries: pl.DataFrame, where: Panel, share: float) -> float | None:
+    """Mean dollar volume over all members with one, on the last session."""
+    dollars, n = (_added(np.nan_to_num(where.dense(industries[name]))) for name in ("dollar_volume_usd", "n_volumes"))
+    volume = mean_volume(dollars, n)[:, None]
+    return known(against_own_past(volume, QUARTER, least_of(QUARTER, share), len(volume) - 1)[-1, 0])
 
 
 def _whole(returns: Array, where: Panel) -> Array:
@@ -136,5 +139,5 @@ def _deviation(x: pl.Series) -> float | None:
     return float(seen.std(ddof=1)) if len(seen) >= 2 else None
 
 
-def _known(x: float) -> float | None:
+def known(x: float) -> float | None:
     return None if np.isnan(x) else float(x)

@@ -10,21 +10,43 @@ from polars.testing import assert_frame_equal
 from configs.settings import Features
 from feature_store import sessions as calendar
 from feature_store.schemas.features import FORWARD_RETURNS, LABELS
-from quant_assets.features.labels import forward_returns, labels, maturing
+from quant_assets.features import labels as module
+from quant_assets.features.labels import labels
 from tests.lookahead import assert_causal
 from tests.oracles import features as oracle
-from tests.oracles.panels import adjusted, assert_stored_as, industries, random_returns, sessions, stored, universe
+from tests.oracles.panels import (
+    actions,
+    adjusted,
+    assert_stored_as,
+    industries,
+    random_returns,
+    sessions,
+    stored,
+    universe,
+)
 
 DAYS = sessions(6)
 NAN = float("nan")
+
+
+NOTHING = actions([])
+FEATURES = Features(label_quantiles=2)
 
 
 def settings_of(*horizons: int) -> Features:
     return Features(horizons=horizons)
 
 
+def forward_returns(
+    bars: pl.DataFrame, days: list[dt.date], settings: Features, acts: pl.DataFrame = NOTHING
+) -> pl.DataFrame:
+    return module.forward_returns(bars, acts, days, settings)
+
+
 def forward(rows: list[tuple[dt.date, str, int, float | None]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=stored(FORWARD_RETURNS), orient="row")
+    """FORWARD_RETURNS learned in t+k, the same from the fill and from the close."""
+    whole = [(*row, row[3], None, calendar.shift(row[0], row[2])) for row in rows]
+    return pl.DataFrame(whole, schema=stored(FORWARD_RETURNS), orient="row")
 
 
 # known values
@@ -80,6 +102,7 @@ def test_labels_are_relative_to_the_industry_of_the_event_date():
         industries([(day, s, "x" if s in "ABE" else "y") for s in "ABCDE"] + [(today, s, "later") for s in "ABCDE"]),
         universe([(day, s, True) for s in "ABCDE"]),
         today,
+        FEATURES,
     )
     assert frame["label_log"].to_list() == pytest.approx([-0.1, 0.1, -0.2, 0.2, None])
     gap = (np.exp(0.3) - np.exp(0.1)) / 2
@@ -94,13 +117,14 @@ def test_a_stock_alone_in_its_industry_is_compared_with_all():
         industries([(day, "A", "x"), (day, "B", "x"), (day, "C", "alone")]),
         universe([(day, s, True) for s in "ABC"]),
         DAYS[3],
+        FEATURES,
     )
     assert frame["label_log"].to_list() == pytest.approx([-0.1, 0.1, -0.2])  # C: less the mean of all, 0.1
 
 
 def test_a_stock_alone_in_the_market_has_no_relative_return():
     day = DAYS[0]
-    frame = labels(forward([(day, "A", 3, 0.1)]), industries([]), universe([(day, "A", True)]), DAYS[3])
+    frame = labels(forward([(day, "A", 3, 0.1)]), industries([]), universe([(day, "A", True)]), DAYS[3], FEATURES)
     assert frame["label_log"].to_list() == [None]
 
 
@@ -111,6 +135,7 @@ def test_only_stocks_that_were_tradable_on_the_event_date_have_labels():
         industries([]),
         universe([(day, "A", True), (day, "B", True), (day, "C", False), (today, "C", True)]),
         today,
+        FEATURES,
     )
     assert frame.select("symbol", "label_log").rows() == [("A", pytest.approx(-0.05)), ("B", pytest.approx(0.05))]
 
@@ -119,7 +144,9 @@ def test_of_a_window_of_several_horizons_only_what_matures_today_is_a_label():
     days = sessions(64)
     today = days[63]
     everything = forward([(day, s, k, 0.1) for day in days for k in (21, 63) for s in "AB"])
-    frame = labels(everything, industries([]), universe([(day, s, True) for day in days for s in "AB"]), today)
+    frame = labels(
+        everything, industries([]), universe([(day, s, True) for day in days for s in "AB"]), today, FEATURES
+    )
     assert frame.select("event_date", "horizon_sessions").unique(maintain_order=True).rows() == [
         (days[0], 63),
         (days[42], 21),
@@ -141,6 +168,7 @@ def test_a_label_matures_in_one_session_whichever_horizons_stand_beside_it():
                 published.filter(pl.col("event_date").is_in(known)),
                 members.filter(pl.col("event_date").is_in(known)),
                 today,
+                FEATURES,
             )
             for today, known in window.items()
         ]
@@ -151,14 +179,119 @@ def test_a_label_matures_in_one_session_whichever_horizons_stand_beside_it():
     assert pl.concat(both).filter(horizon_sessions=8)["event_date"].n_unique() == 22
 
 
+def test_the_form_from_the_close_earns_the_night_before_the_fill():
+    frame = adjusted(DAYS, {"A": [0.1, 1.0, 2.0, 4.0, None, 16.0]}, intraday=0.5)
+    rows = forward_returns(frame, DAYS, settings_of(2))
+    assert rows.select("event_date", "log_return", "close_log_return").rows() == [
+        (DAYS[0], 0.5 + 2.0, 1.0 + 2.0),
+        (DAYS[1], 0.5 + 4.0, 2.0 + 4.0),
+        (DAYS[2], None, None),  # nothing on its last session
+        (DAYS[3], None, 16.0),  # nobody could fill, and whoever held went on to hold
+    ]
+    assert rows["learned"].equals(rows["session"].rename("learned"))
+
+
+def test_what_a_delisting_leaves_counts_from_its_ex_date_on():
+    frame = adjusted(DAYS, {"A": [0.0, 0.01, 0.02, None, None, None]})
+    acts = actions([(DAYS[4], "A", "delisting", -0.5)])
+    rows = {row["event_date"]: row for row in forward_returns(frame, DAYS, settings_of(3), acts).iter_rows(named=True)}
+    assert rows[DAYS[0]]["log_return"] is None  # on its last session nothing is known yet
+    assert rows[DAYS[1]]["log_return"] == pytest.approx(np.log(0.5))
+    assert rows[DAYS[1]]["close_log_return"] == pytest.approx(0.02 + np.log(0.5))
+    assert rows[DAYS[1]]["ended"] == "delisted"
+    assert rows[DAYS[2]]["log_return"] is None  # it was never filled
+    assert rows[DAYS[2]]["close_log_return"] == pytest.approx(np.log(0.5))
+
+
+@pytest.mark.parametrize(
+    ("value", "cash", "left"), [(0.0, 110.0, 1.1), (0.0, None, 1.0), (0.5, None, 1.0), (0.5, 3.0, 1.0)]
+)
+def test_a_merger_pays_its_cash_or_the_last_close(value: float, cash: float | None, left: float):
+    frame = adjusted(DAYS[:4], {"A": [0.0, 0.01, None, None]})
+    acts = actions([(DAYS[2], "A", "merger", value, cash, "B")])
+    first = forward_returns(frame, DAYS[:4], settings_of(3), acts).row(0, named=True)
+    assert (first["log_return"], first["ended"]) == (pytest.approx(np.log(left)), "merged")
+
+
+def test_a_total_loss_leaves_a_cent_of_each_dollar():
+    frame = adjusted(DAYS[:3], {"A": [0.0, 0.0, None]})
+    acts = actions([(DAYS[2], "A", "delisting", -1.0)])
+    assert forward_returns(frame, DAYS[:3], settings_of(2), acts)["log_return"].to_list() == [
+        pytest.approx(np.log(0.01))
+    ]
+
+
+def test_what_stops_without_a_word_is_known_to_be_gone_only_later():
+    days = sessions(12)
+    frame = adjusted(days, {"A": [0.0, 0.01, 0.02, *[None] * 9]})
+    settings = Features(horizons=(3, 8), delisted_after_sessions=5, delisting_return=-0.3)
+    rows = forward_returns(frame, days, settings).sort("horizon_sessions", "event_date", "session")
+    told = [(days.index(e), k, r, ended, days.index(s)) for e, _, k, r, _, ended, _, s in rows.iter_rows()]
+    left = np.log(0.7)
+    assert told == [
+        (0, 3, None, None, 3),
+        (0, 3, pytest.approx(0.02 + left), "written_off", 7),  # five sessions after the last bar
+        (1, 3, None, None, 4),
+        (1, 3, pytest.approx(left), "written_off", 7),
+        (2, 3, None, None, 5),
+        (2, 3, None, "written_off", 7),
+        (0, 8, pytest.approx(0.02 + left), "written_off", 8),  # by then it is
+        (1, 8, pytest.approx(left), "written_off", 9),
+        (2, 8, None, "written_off", 10),
+    ]
+
+
+def test_a_halt_that_ends_is_no_end():
+    days = sessions(12)
+    frame = adjusted(days, {"A": [0.0, 0.0, 0.0, None, None, None, None, 0.5, 0.0, 0.0, 0.0, 0.0]})
+    settings = Features(horizons=(3,), delisted_after_sessions=5)
+    rows = forward_returns(frame, days, settings)
+    assert rows["ended"].is_null().all()
+    assert rows.filter(event_date=days[0])["log_return"].to_list() == [None]
+
+
+def test_an_end_that_becomes_known_later_changes_no_label_of_others():
+    day, matured, later = DAYS[0], DAYS[3], DAYS[5]
+    names = ("A", "B", "GONE")
+    known = forward([(day, "A", 3, 0.1), (day, "B", 3, 0.3)])
+    gone = forward([(day, "GONE", 3, -0.7)]).with_columns(ended=pl.lit("written_off"), learned=pl.lit(later))
+    members = universe([(day, s, True) for s in names])
+    first = labels(known, industries([]), members, matured, FEATURES)
+    second = labels(pl.concat([known, gone]), industries([]), members, later, FEATURES)
+    assert first["label_log"].to_list() == pytest.approx([-0.1, 0.1])
+    assert second.select("symbol", "label_log").rows() == [("GONE", pytest.approx(-0.6))]  # less the mean of three
+    assert labels(pl.concat([known, gone]), industries([]), members, DAYS[4], FEATURES).is_empty()
+
+
+def test_direction_and_quantile_are_of_the_label_among_all_of_its_day():
+    day, names = DAYS[0], "ABCDEF"
+    returns = [0.1, 0.4, -0.3, 0.0, 0.0, None]
+    frame = labels(
+        forward([(day, s, 3, x) for s, x in zip(names, returns, strict=True)]),
+        industries([]),
+        universe([(day, s, True) for s in names]),
+        DAYS[3],
+        Features(label_quantiles=5),
+    )
+    assert frame["direction"].to_list() == [1, 1, -1, -1, -1, None]  # against their mean, 0.04
+    assert frame["quantile"].to_list() == [3, 4, 0, 2, 2, None]  # those in the middle share theirs
+    few = labels(
+        forward([(day, s, 3, x) for s, x in zip("ABCD", returns, strict=False)]),
+        industries([]),
+        universe([(day, s, True) for s in "ABCD"]),
+        DAYS[3],
+        Features(label_quantiles=5),
+    )
+    assert few["quantile"].to_list() == [None] * 4
+
+
 def test_where_the_calendar_begins_nothing_matures():
     first = calendar.all_sessions()[0]
-    assert maturing([1, 21], first).is_empty()
-    assert maturing([1, 21], calendar.shift(first, 21))["event_date"].to_list() == [calendar.shift(first, 20), first]
+    assert labels(forward([]), industries([]), universe([]), first, FEATURES).is_empty()
 
 
 def test_nothing_matured_gives_no_rows_of_the_right_schema():
-    assert_stored_as(labels(forward([]), industries([]), universe([]), DAYS[3]), LABELS)
+    assert_stored_as(labels(forward([]), industries([]), universe([]), DAYS[3], FEATURES), LABELS)
 
 
 # properties
@@ -179,6 +312,50 @@ def test_forward_returns_are_the_slow_ones(seed: int, horizon: int):
         )
         slow = oracle.forward_return(returns, intraday, traded, t, horizon)
         assert row["log_return"] == (None if slow is None else pytest.approx(slow, abs=1e-14))
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6))
+@settings(max_examples=25, deadline=None)
+def test_ends_are_the_slow_ones(seed: int, horizon: int):
+    rng = np.random.default_rng(seed)
+    frame, days = random_returns(seed, 22, n_symbols=4, holes=0.1)
+    stops = {f"S{i}": int(rng.integers(4, 22)) for i in range(4)}
+    frame = pl.concat([frame.filter(pl.col("event_date") <= days[t], symbol=s) for s, t in stops.items()])
+    acts = {
+        s: [(min(t + int(rng.integers(1, 6)), 30), str(rng.choice(["merger", "delisting"])),
+             float(rng.choice([0.0, -0.4, -1.0])), float(rng.choice([0.0, 90.0])) or None)]
+        for s, t in stops.items() if rng.random() < 0.6
+    }  # fmt: skip
+    beyond = sessions(31)
+    rows = actions([(beyond[t], s, a, abs(v) if a == "merger" else v, c if a == "merger" else None, None)
+                    for s, told in acts.items() for t, a, v, c in told])  # fmt: skip
+    settings_ = Features(horizons=(horizon,), delisted_after_sessions=4, delisting_return=-0.3)
+    fast = {(r["event_date"], r["symbol"], r["session"]): r
+            for r in forward_returns(frame, days, settings_, rows).iter_rows(named=True)}  # fmt: skip
+    expected = {}
+    for symbol in stops:
+        returns, intraday, closes = (
+            oracle.series(frame, days, symbol, name) for name in ("log_return", "intraday_log_return", "close")
+        )
+        traded = [x is not None for x in closes]
+        told = [(t, a, abs(v) if a == "merger" else v, c) for t, a, v, c in acts.get(symbol, [])]
+        for t in (t for t in range(22 - horizon) if traded[t]):
+            end = t + horizon
+            stop = max(s for s in range(t, end + 1) if traded[s])
+            for until in {end, stop + 4} if stop < end else {end}:
+                if not end <= until < 22 or any(traded[stop + 1 : until + 1]):
+                    continue
+                found = oracle.ended(traded, told, closes, t, until, 4, -0.3)
+                _, how, rest = found or (stop, None, 0.0 if stop == end else None)
+                both = [oracle.walk(returns, intraday, traded, t, stop, filled) for filled in (True, False)]
+                values = [None if x is None or rest is None else x + rest for x in both]
+                expected[days[t], symbol, days[until]] = (how, *values)
+    assert fast.keys() == expected.keys()
+    for key, (how, fill, whole) in expected.items():
+        row = fast[key]
+        assert row["ended"] == how, key
+        for name, value in (("log_return", fill), ("close_log_return", whole)):
+            assert row[name] == (None if value is None else pytest.approx(value, abs=1e-12)), (key, name)
 
 
 @given(st.integers(0, 10**6))
@@ -225,6 +402,7 @@ def test_labels_are_the_slow_ones(seed: int):
         industries([(day, s, x) for s, x in industry.items()]),
         universe([(day, s, True) for s in names]),
         DAYS[3],
+        FEATURES,
     )
     simple = {s: None if r is None else float(np.expm1(r)) for s, r in returns.items()}
     for column, values in (("label_log", returns), ("label_simple", simple)):

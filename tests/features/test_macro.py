@@ -1,4 +1,5 @@
 import datetime as dt
+import math
 
 import polars as pl
 import pytest
@@ -66,6 +67,24 @@ def test_a_change_from_a_value_too_old_is_none(age: int, change: float | None):
 def test_the_declared_window_holds_the_oldest_value_that_may_count():
     table = macro([(DAYS[-4], CREDIT, 3.0), (DAYS[0], CREDIT, 2.5)])
     assert macro_features(table, TODAY, SETTINGS)["credit_change_21"] == 0.5
+
+
+def test_volatility_is_compared_with_its_past_and_with_what_is_expected_further_ahead():
+    vix = [(DAYS[-1], "VIX_CLOSE", 20.0), (DAYS[-6], "VIX_CLOSE", 10.0), (DAYS[-22], "VIX_CLOSE", 40.0)]
+    found = macro_features(macro([*vix, (TODAY, "VXV_CLOSE", 25.0)]), TODAY, SETTINGS)
+    assert found["vix_change_5"] == pytest.approx(math.log(2))
+    assert found["vix_change_21"] == pytest.approx(-math.log(2))
+    assert found["vix_term"] == pytest.approx(math.log(1.25))
+    preferred = macro_features(macro([*vix, (TODAY, "VXV_CLOSE", 25.0), (DAYS[-2], "VIX3M", 30.0)]), TODAY, SETTINGS)
+    assert preferred["vix_term"] == pytest.approx(math.log(1.5))
+    assert macro_features(macro(vix), TODAY, SETTINGS)["vix_term"] is None
+
+
+def test_the_slope_changes_by_both_of_its_ends():
+    table = [(DAYS[-1], "DGS10", 3.0), (DAYS[-22], "DGS10", 2.5), (DAYS[-1], "DGS2", 1.0)]
+    assert macro_features(macro(table), TODAY, SETTINGS)["slope_change_21"] is None
+    whole = macro([*table, (DAYS[-22], "DGS2", 1.2)])
+    assert macro_features(whole, TODAY, SETTINGS)["slope_change_21"] == pytest.approx(0.7)
 
 
 def test_a_value_of_zero_is_a_value():

@@ -11,15 +11,17 @@ from polars.testing import assert_frame_equal
 
 from configs.settings import Features, Macro
 from feature_store.schemas.features import MARKET_FEATURES, STOCK_FEATURES
+from feature_store.schemas.market import ADJUSTED_BENCHMARKS
+from quant_assets.features import cross_asset
+from quant_assets.features.index_features import LOOKBACK_SESSIONS
 from quant_assets.features.market import (
-    LOOKBACK_SESSIONS,
     market_features,
     market_return,
     mean_correlation,
     percentile,
 )
 from tests.oracles import features as oracle
-from tests.oracles.panels import assert_stored_as, industry_returns, macro, sessions, stored, universe
+from tests.oracles.panels import adjusted, assert_stored_as, industry_returns, macro, sessions, stored, universe
 
 NAN = float("nan")
 DAYS = sessions(LOOKBACK_SESSIONS)
@@ -29,9 +31,20 @@ NO_INDUSTRIES = industry_returns([], {})
 
 
 def stocks(rows: dict[str, tuple[float | None, float | None]], day: dt.date = TODAY) -> pl.DataFrame:
-    """STOCK_FEATURES with `reversal_21` and `ma_gap_200` as given."""
+    """STOCK_FEATURES with `reversal_21` and both gaps to a mean as given."""
     schema = {name: stored(STOCK_FEATURES)[name] for name in ("event_date", "symbol", "reversal_21", "ma_gap_200")}
-    return pl.DataFrame([(day, symbol, *values) for symbol, values in rows.items()], schema=schema, orient="row")
+    frame = pl.DataFrame([(day, symbol, *values) for symbol, values in rows.items()], schema=schema, orient="row")
+    return frame.with_columns(ma_gap_50=-pl.col("ma_gap_200"))
+
+
+FUNDS = ("SPY", "TLT", "HYG", "LQD", "GLD")
+
+
+def funds(paths: dict[str, list[float | None]], days: list[dt.date] | None = None) -> pl.DataFrame:
+    """ADJUSTED_BENCHMARKS of the last sessions of DAYS."""
+    n = max((len(path) for path in paths.values()), default=0)
+    frame = adjusted(days or DAYS[len(DAYS) - n :], paths)
+    return frame.select(stored(ADJUSTED_BENCHMARKS).keys()).sort("event_date", "symbol")
 
 
 def row(industries: pl.DataFrame = NO_INDUSTRIES, session: dt.date = TODAY, **given: Any) -> dict[str, Any]:
@@ -40,6 +53,7 @@ def row(industries: pl.DataFrame = NO_INDUSTRIES, session: dt.date = TODAY, **gi
         industries,
         given.get("features", stocks({})),
         given.get("universe", universe([])),
+        given.get("benchmarks", funds({})),
         given.get("macro", macro([])),
         session,
         given.get("settings", FEATURES),
@@ -93,17 +107,16 @@ def test_a_burst_of_volatility_has_the_highest_rank_and_a_calm_the_lowest():
     assert row(industry_returns(DAYS, {"A": quiet}))["volatility_percentile"] == pytest.approx(1 / 252)
 
 
-def test_the_oldest_volatility_of_the_year_reads_the_first_session_of_the_window():
+def test_the_oldest_volatility_of_the_year_has_a_month_of_its_own_and_the_oldest_drawdown_a_year():
     calm = [0.0001 * (-1) ** i for i in range(len(DAYS))]
-    whole, cut = ([first, *calm[1:]] for first in (0.5, None))  # the deviation of 252 sessions ago, and no other
-    assert (
-        row(industry_returns(DAYS, {"A": whole}))["volatility_21"]
-        == row(industry_returns(DAYS, {"A": calm}))["volatility_21"]
-    )
-    assert (
-        row(industry_returns(DAYS, {"A": cut}), settings=Features(min_observations_share=1.0))["volatility_percentile"]
-        is None
-    )
+    whole, by_one = Features(min_observations_share=1.0), {}
+    for gone in (-273, -272, 0):
+        path = [None if i == gone % len(DAYS) else x for i, x in enumerate(calm)]
+        by_one[gone] = row(industry_returns(DAYS, {"A": path}), settings=whole)
+    assert by_one[-272]["volatility_percentile"] is None
+    assert by_one[-273]["volatility_percentile"] is not None
+    assert by_one[0]["drawdown_z_252"] is None  # the first session of the window
+    assert row(industry_returns(DAYS, {"A": calm}), settings=whole)["drawdown_z_252"] is not None
 
 
 def test_correlation_of_one_of_opposites_and_of_three_by_hand():
@@ -138,6 +151,7 @@ def test_dispersion_and_breadth_are_of_the_tradable_stocks_that_have_a_value():
     last = row(features=features, universe=members)
     assert last["dispersion_21"] == pytest.approx(0.1)
     assert last["breadth_200"] == pytest.approx(1 / 3)  # A of A, B and C; at the mean is not above it
+    assert last["breadth_50"] == pytest.approx(1 / 3)  # B
 
 
 def test_without_anything_there_is_one_row_of_nulls():
@@ -158,7 +172,69 @@ def test_macro_series_come_as_last_known():
     assert (last["vix"], last["slope_10y2y"], last["credit_spread"]) == (20.0, 1.75, None)
 
 
+def test_relative_strength_is_against_equity():
+    flat = {"SPY": [0.001] * 63, "GLD": [0.003] * 63, "TLT": [-0.001] * 63}
+    last = row(benchmarks=funds(flat))
+    assert last["gold_relative_63"] == pytest.approx(0.126)
+    assert last["bonds_relative_63"] == pytest.approx(-0.126)
+    assert last["range_volatility_21"] == pytest.approx(math.log(101 / 99) * math.sqrt(252 / (4 * math.log(2))))
+
+
+def test_equity_and_bonds_that_move_against_one_another_have_correlation_minus_one():
+    path = [float(x) for x in np.random.default_rng(1).normal(0, 0.01, 63)]
+    assert row(benchmarks=funds({"SPY": path, "TLT": [-x / 2 for x in path]}))[
+        "equity_bond_correlation_63"
+    ] == pytest.approx(-1)
+    assert row(benchmarks=funds({"SPY": path, "TLT": [0.0] * 63}))["equity_bond_correlation_63"] is None
+
+
+def test_high_yield_that_lost_on_the_last_session_alone_is_far_below_its_own_year():
+    rich, poor = [0.0] * 252, [*[0.0] * 251, -0.1]
+    last = row(benchmarks=funds({"HYG": poor, "LQD": rich}))
+    assert last["credit_ratio_z_252"] == pytest.approx(-251 / math.sqrt(252))  # one of n equals: (n-1)/sqrt(n)
+    assert row(benchmarks=funds({"HYG": rich, "LQD": rich}))["credit_ratio_z_252"] is None
+    assert row(benchmarks=funds({"HYG": poor[60:], "LQD": rich[60:]}))["credit_ratio_z_252"] is None  # too short
+
+
+def test_a_history_that_breaks_off_leads_no_further_back():
+    level = cross_asset.log_level(
+        np.array([[0.1], [NAN], [0.2], [NAN], [0.3]]), np.array([[True], [True], [True], [False], [True]])
+    )
+    assert level[:, 0] == pytest.approx([NAN, -0.5, -0.3, NAN, 0.0], nan_ok=True)
+
+
+def test_a_fund_by_another_name_is_one_by_the_settings():
+    named = FEATURES.model_copy(update={"market_proxies": FEATURES.market_proxies.model_copy(update={"gold": "IAU"})})
+    held = funds({"SPY": [0.0] * 63, "IAU": [0.001] * 63})
+    assert row(benchmarks=held, settings=named)["gold_relative_63"] == pytest.approx(0.063)
+    assert row(benchmarks=held)["gold_relative_63"] is None
+
+
+def test_the_volume_of_the_market_is_a_mean_over_all_members_with_one():
+    frame = industry_returns(DAYS, {"A": [0.0] * len(DAYS), "B": [0.0] * len(DAYS)})
+    dollars = pl.when(event_date=TODAY, industry="A").then(8e6).when(industry="A").then(2e6).otherwise(6e6)
+    told = frame.with_columns(
+        dollar_volume_usd=dollars, n_volumes=pl.when(industry="A").then(1).otherwise(3).cast(pl.Int32)
+    )
+    logs = [math.log(2e6)] * 62 + [math.log(3.5e6)]  # 8 and three times 2 million
+    assert row(told)["volume_z_63"] == pytest.approx((logs[-1] - np.mean(logs)) / np.std(logs, ddof=1))
+    assert row(frame)["volume_z_63"] is None
+
+
 # properties
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.5, 0.8]))
+@settings(max_examples=6, deadline=None)
+def test_other_assets_are_the_slow_ones(seed: int, share: float):
+    rng = np.random.default_rng(seed)
+    roles = dict(zip(("equity", "bonds", "high_yield", "investment_grade", "gold"), FUNDS, strict=True))
+    paths = {role: [None if rng.random() < 0.02 else float(x) for x in rng.normal(0, 0.01, 252)] for role in roles}
+    held = funds({of: paths[role] for role, of in roles.items()})
+    fast = row(benchmarks=held, settings=Features(min_observations_share=share))
+    bars = {role: [None if r is None else {"r": r, "high": 101.0, "low": 99.0} for r in paths[role]] for role in paths}
+    for name, value in oracle.cross_asset(bars, share).items():
+        assert fast[name] == (None if value is None else pytest.approx(value, rel=1e-8, abs=1e-12)), name
 
 
 @given(st.integers(0, 10**6), st.sampled_from([0.5, 0.8]), st.sampled_from([0.0, 0.05]))

@@ -12,7 +12,7 @@ from feature_store import sessions as calendar
 from feature_store.schemas.market import ADJUSTED_BARS, ADJUSTED_BENCHMARKS
 from quant_assets.market.adjustment import adjusted_bars
 from tests.lookahead import assert_causal
-from tests.oracles.bundle import SHARED, bundle_actions, needs
+from tests.oracles.bundle import SHARED, bars_of, bundle_actions, needs
 from tests.oracles.market import holder
 from tests.oracles.panels import actions, assert_stored_as, bars, random_market, sessions
 
@@ -228,10 +228,9 @@ def test_a_dividend_beside_a_split_was_quoted_per_new_share(symbol: str, ex_date
         pl.scan_parquet(SHARED / "data/prices_daily.parquet")
         .filter(pl.col("security_id") == symbol, pl.col("date").is_between(days[0], days[1]))
         .collect()
-        .rename({"security_id": "symbol", "date": "event_date"})
     )
     acts = bundle_actions()
-    row = one(adjusted_bars(prices, acts, days, Market()), ex_date)
+    row = one(adjusted_bars(bars_of(prices), acts, days, Market()), ex_date)
     assert row["split_ratio"] < 1 < row["dividend_usd"]
     assert abs(row["log_return"]) < 0.1
 
@@ -246,10 +245,9 @@ def test_benchmarks_lost_in_2008_what_their_sponsors_say(symbol: str, published:
         pl.scan_parquet(SHARED / "data/etf_prices_daily.parquet")
         .filter(pl.col("security_id") == symbol, pl.col("date").is_between(days[0], days[-1]))
         .collect()
-        .rename({"security_id": "symbol", "date": "event_date"})
     )
     acts = bundle_actions()
-    year = adjusted_bars(prices, acts.filter(symbol=symbol), days, Market())["log_return"].sum()
+    year = adjusted_bars(bars_of(prices), acts.filter(symbol=symbol), days, Market())["log_return"].sum()
     assert np.expm1(year) == pytest.approx(published, abs=0.002)
 
 

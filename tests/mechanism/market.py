@@ -2,9 +2,11 @@
 
 import datetime as dt
 import os
+import random
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -138,6 +140,22 @@ def forget(store: Store, dataset: Dataset, gone: Iterable[dt.date]) -> None:
                 store.index.remove(connection, partition)
                 store.layout.generation(partition).unlink()
                 store.layout.part(partition).unlink(missing_ok=True)
+
+
+def assert_any_order_stores_the_same(
+    runner: Runner, assets: Sequence[SessionAsset], days: Sequence[dt.date], chunks: Sequence[Sequence[dt.date]]
+) -> None:
+    """What is stored comes again, bit by bit: `days` one by one, then the `chunks` of each asset in any order."""
+    stored = contents(runner.store, assets)
+    for asset in assets:
+        forget(runner.store, asset.dataset, [*days, *chain(*chunks)])
+    for day in days:
+        for asset in assets:
+            run(runner, asset, [day])
+    for asset in assets:
+        for chunk in random.Random(asset.name).sample(chunks, len(chunks)):
+            run(runner, asset, chunk)
+    assert contents(runner.store, assets) == stored
 
 
 def dense(rows: pl.DataFrame, calendar: Sequence[dt.date]) -> pl.DataFrame:

@@ -1,7 +1,6 @@
 """Laws 3, 5 and 6 of what companies report, on a small drop of files and on the market data beside the repository."""
 
 import datetime as dt
-import random
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from quant_assets.graph import all_assets
 from quant_assets.market.company_figures import company_figures
 from quant_assets.pit_checks import Judge
 from quant_assets.runner import Runner
-from tests.mechanism.market import contents, copy_store, failures, forget, make_runner, run
+from tests.mechanism.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, run
 from tests.oracles.bundle import SHARED, needs
 from tests.oracles.companies import told
 
@@ -115,19 +114,7 @@ def test_figures_are_those_of_the_reports_known_at_each_session(range_store: Pat
 
 
 def test_daily_runs_and_chunks_in_any_order_store_what_one_range_stores(again: Runner) -> None:
-    stored = contents(again.store, [*SOURCES, FIGURES])
-    assets = [*SOURCES, FIGURES]
-    for asset in assets:
-        forget(again.store, asset.dataset, LATER)
-    for day in LATER[:4]:
-        for asset in assets:
-            run(again, asset, [day])
-    chunks = [LATER[4:20], LATER[20:21], LATER[21:]]
-    for asset in assets:
-        random.Random(asset.name).shuffle(chunks)
-        for chunk in chunks:
-            run(again, asset, chunk)
-    assert contents(again.store, assets) == stored
+    assert_any_order_stores_the_same(again, [*SOURCES, FIGURES], LATER[:4], [LATER[4:20], LATER[20:21], LATER[21:]])
 
 
 # --- law 6 ----------------------------------------------------------------------------------------------------------
