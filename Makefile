@@ -40,7 +40,7 @@ ui: $(INSTALLED) ## Open the Dagster UI on the store in ASOF_HOME (.asof unless 
 	$(BIN)/asof ui
 
 bench: $(INSTALLED) ## Run the benchmarks, one after the other (laws, on real data, takes an hour: run it by name)
-	@set -e; for script in $(filter-out benchmarks/laws.py,$(wildcard benchmarks/*.py)); do \
+	@set -e; for script in $(filter-out benchmarks/laws.py benchmarks/_%,$(wildcard benchmarks/*.py)); do \
 		name="$${script%.py}"; echo "== $$name"; $(BIN)/python -m "$${name//\//.}"; done
 
 hooks: $(INSTALLED) ## Run the checks before every git commit

@@ -2,10 +2,10 @@
 
 import argparse
 import datetime as dt
-import json
 import resource
 import time
 
+from benchmarks._figures import tell
 from configs.load import load
 from quant_resources.vendors.simulated import PAYLOADS, Tape
 from quant_resources.vendors.simulated_market import simulate
@@ -34,11 +34,7 @@ def main():
     parser.add_argument("--symbols", type=int, default=SYMBOLS)
     options = parser.parse_args()
     figures = measure(options.symbols)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:60s} {value:10.2f}")
+    tell(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,13 @@
 
 import argparse
 import datetime as dt
-import json
-import shutil
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from benchmarks._figures import scratch, tell
 from feature_store import sessions
 from feature_store.dataset import KNOWN_AT, Column, Dataset, key, number
 from feature_store.decision_time import end_of_day
@@ -103,16 +100,9 @@ def main():
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--folder", help="where the store is made; default a temporary folder here")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(dir=options.folder or "."))
-    try:
+    with scratch(options.folder) as folder:
         figures = measure(folder / "store")
-    finally:
-        shutil.rmtree(folder)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:55s} {value:10.2f}")
+    tell(figures, options.json)
 
 
 if __name__ == "__main__":
