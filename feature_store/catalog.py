@@ -1,4 +1,4 @@
-"""The store in DuckDB SQL: one table macro a dataset, which cannot be asked without `as_of`."""
+"""The store in DuckDB SQL: table macros of each dataset, which cannot be asked without saying as of when."""
 
 import duckdb
 import polars as pl
@@ -9,10 +9,13 @@ from feature_store.store import Store
 
 
 def connect(store: Store, datasets: list[Dataset]) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with a macro per stored dataset.
+    """A DuckDB connection with two macros per stored dataset.
 
-    Example: `SELECT * FROM market_bars(TIMESTAMPTZ '2017-03-06 14:00+00') WHERE symbol = 'AAPL'`. Of each
-    (event_date, key) the row known last by `as_of` is returned; nothing learned later is visible.
+    `SELECT * FROM market_bars(TIMESTAMPTZ '2017-03-06 14:00+00') WHERE symbol = 'AAPL'`: of each (event_date, key)
+    the row known last by `as_of`; nothing learned later is visible.
+
+    `SELECT * FROM market_bars_at('wanted')`: the rows of the table `wanted`, which has `session` and the dataset's key,
+    each with what was known at its own session, as in `Store.training_set`. DuckDB keeps no order of rows.
     """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
@@ -24,20 +27,47 @@ def connect(store: Store, datasets: list[Dataset]) -> duckdb.DuckDBPyConnection:
     for dataset in datasets:
         if store.sessions(dataset):
             connection.execute(_macro(store, dataset))
+            connection.execute(_macro_at(store, dataset))
     return connection
 
 
-def _macro(store: Store, dataset: Dataset) -> str:
+def _files(store: Store, dataset: Dataset) -> str:
     glob = store.layout.folder(dataset.name, dataset.version) / "session=*" / "part.parquet"
-    key = ", ".join(f'"{name}"' for name in dataset.sort_key[:-1])
     quoted = str(glob).replace("'", "''")
+    return f"read_parquet('{quoted}', hive_partitioning = true)"
+
+
+def _macro(store: Store, dataset: Dataset) -> str:
+    key = ", ".join(f'"{name}"' for name in dataset.sort_key[:-1])
     # A row may lie in a later session than its known_at asks for: what was computed then was not there before.
     rows = (
-        f"read_parquet('{quoted}', hive_partitioning = true) WHERE known_at <= as_of "
+        f"{_files(store, dataset)} WHERE known_at <= as_of "
         "AND session <= (SELECT min(session) FROM asof_sessions WHERE decided_at >= as_of)"
     )
     last_word = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY known_at DESC, session DESC) = 1"
     return (
         f"CREATE OR REPLACE MACRO {dataset.name.replace('/', '_')}(as_of) AS TABLE "
         f"SELECT * FROM {rows}{last_word if dataset.restates else ''}"
+    )
+
+
+def _macro_at(store: Store, dataset: Dataset) -> str:
+    shown = ", ".join(f'told."{name}"' for name in ["event_date", *dataset.values, "known_at"])
+    matches = "".join(f'entities."{name}" = told."{name}" AND ' for name in dataset.key)
+    head = f"CREATE OR REPLACE MACRO {dataset.name.replace('/', '_')}_at(wanted) AS TABLE "
+    if not dataset.restates:
+        return (
+            f"{head} SELECT entities.*, {shown} FROM query_table(wanted) AS entities "
+            f"LEFT JOIN {_files(store, dataset)} AS told ON {matches} entities.session = told.session"
+        )
+    of_each = "".join(f'"{name}", ' for name in dataset.key)
+    # A row counts from its session on, one about a date ahead from that date on. Words that say less than an earlier
+    # one are dropped, and all but one of each day: an ASOF JOIN takes any of those that tie.
+    return (
+        f"{head} WITH words AS (SELECT *, greatest(session, event_date) AS counts_from, "
+        f"row(event_date, known_at, session) AS word FROM {_files(store, dataset)}), told AS (SELECT * FROM words "
+        f"QUALIFY row_number() OVER (PARTITION BY {of_each} counts_from ORDER BY word DESC) = 1 AND word = max(word) "
+        f"OVER (PARTITION BY {of_each} 1 ORDER BY counts_from, word ROWS UNBOUNDED PRECEDING)) "
+        f"SELECT entities.*, {shown} FROM query_table(wanted) AS entities "
+        f"ASOF LEFT JOIN told ON {matches} entities.session >= told.counts_from"
     )

@@ -92,11 +92,23 @@ class Reader:
             return pl.DataFrame(schema={**dataset.schema, **SESSION}).select(keep)
         return scan(paths, [], keep)
 
+    def of_sessions(self, dataset: Dataset, wanted: Collection[dt.date], columns: Sequence[str]) -> pl.DataFrame:
+        """As `versions`, of these sessions alone; `session` comes too."""
+        _refuse_unknown(dataset, columns)
+        stored = self._index.current(dataset.name, dataset.version, min(wanted), max(wanted))
+        paths = [str(self._layout.generation(p)) for p in stored if p.session in wanted and p.rows]
+        keep = list(dict.fromkeys([*columns, "session"]))
+        return scan(paths, [], keep) if paths else pl.DataFrame(schema={**dataset.schema, **SESSION}).select(keep)
+
+    def sessions(self, dataset: Dataset) -> list[dt.date]:
+        """Stored sessions, ascending."""
+        return self._index.sessions(dataset.name, dataset.version)
+
     def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None:
         """Refuse when one of the sessions is not stored (law 2)."""
         if not needed:
             return
-        stored = set(self._index.sessions(dataset.name, dataset.version))
+        stored = set(self.sessions(dataset))
         if missing := [session for session in needed if session not in stored]:
             shown = ", ".join(str(session) for session in missing[:5]) + (" …" if len(missing) > 5 else "")
             raise MissingSessionsError(

@@ -18,9 +18,11 @@ from feature_store.index import Index, StoredPartition
 from feature_store.layout import UNREADABLE, Layout, read_footer
 from feature_store.readers import Reader
 from feature_store.schemas.catalogue import DATASETS
+from feature_store.training_sets import Choice, training_set
 from feature_store.writers import NewPartition, Writer
 
 FORMAT = 1
+Selection = str | Dataset | Sequence[str | Dataset] | Mapping[str, Sequence[str]]
 
 
 class Store:
@@ -84,6 +86,29 @@ class Store:
     ) -> pl.DataFrame:
         """Every version stored in the sessions [first, last], with its `session`."""
         return self._reader.versions(self.dataset(dataset), first, last, columns)
+
+    def training_set(
+        self,
+        entities: pl.DataFrame,
+        datasets: Selection,
+        labels: Selection,
+        as_of: dt.date | dt.datetime,
+    ) -> pl.DataFrame:
+        """`entities` with what was known at each row's session, and labels that matured by `as_of`.
+
+        Args:
+            entities: rows of `session` and keys, in any order, repeated or not; see `training_sets.training_set`.
+            datasets, labels: a dataset, several, or datasets to their columns; all values unless columns are named.
+            as_of: a moment with time zone, or a date, which means its decision time.
+        """
+        return training_set(self._reader, self.clock, entities, self._chosen(datasets), self._chosen(labels), as_of)
+
+    def _chosen(self, selection: Selection) -> list[Choice]:
+        if isinstance(selection, Mapping):
+            return [Choice(self.dataset(name), tuple(columns)) for name, columns in selection.items()]
+        several = [selection] if isinstance(selection, str | Dataset) else selection
+        found = [self.dataset(name) for name in several]
+        return [Choice(dataset, tuple(dataset.values)) for dataset in found]
 
     def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None:
         self._reader.require(dataset, needed)
