@@ -88,7 +88,7 @@ class Calculation:
     def _views(self, asset: SessionAsset, first: dt.date, last: dt.date, data: Versions) -> "dict[str, View]":
         return {
             name: View(window, self.profile, data.versions(
-                window.dataset, window.first(first, self.profile), last, _columns(window)))
+                window.dataset, window.first(first, self.profile), last, _columns(window, self.profile)))
             for name, window in asset.inputs.items()
         }  # fmt: skip
 
@@ -154,13 +154,18 @@ class Calculation:
         first, last = targets[0], targets[-1]
         starts = {name: asset.first_needed(first, w, self.profile) for name, w in asset.inputs.items()}
         read = {
-            name: data.versions(w.dataset, starts[name], last, _columns(w)).filter(pl.col("event_date") >= starts[name])
+            name: data.versions(w.dataset, starts[name], last, _columns(w, self.profile)).filter(
+                pl.col("event_date") >= starts[name]
+            )
             for name, w in asset.inputs.items()
         }
         pieces = self._pieces(asset, read, first, last)
         window = sessions.between(min(starts.values()), last)
+        given: dict[str, object] = {"sessions": window}
+        if not asset.dataset.restates:
+            given["first"] = first  # rows before it are dropped below: a function need not compute them
         outputs = [
-            self.call(asset, self._stack(asset, read, chunk), sessions=window)
+            self.call(asset, self._stack(asset, read, chunk), **given)
             for chunk in pieces.iter_slices(max(1, PIECE_ROWS // len(window)))
         ]
         rows = pl.concat(outputs) if outputs else asset.dataset.empty().drop("known_at")
@@ -223,7 +228,7 @@ class Calculation:
             if dataset.restates:
                 rows = last_of_each(rows, dataset)
             keys = [asset.entity, *(k for k in dataset.key if k != asset.entity), "event_date"]
-            stacked[name] = rows.select(["event_date", *dataset.key, *window.values()]).sort(keys)
+            stacked[name] = rows.select(["event_date", *dataset.key, *window.values(self.profile)]).sort(keys)
         return stacked
 
     def _select(self, asset: SessionAsset, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
@@ -266,7 +271,7 @@ class Calculation:
         return asset.function(**self._arguments(asset, frames, **given))
 
     def _arguments(self, asset: SessionAsset, frames: Mapping[str, pl.DataFrame], **given: object) -> dict[str, Any]:
-        """By name (inputs, session, sessions, state, previous, seed, decided_at) and by type (settings)."""
+        """By name (inputs, session, sessions, first, state, previous, seed, decided_at) and by type (settings)."""
         arguments: dict[str, Any] = {}
         for name, annotation in parameters(asset.function):
             if name in frames:
@@ -290,7 +295,7 @@ class View:
     def __init__(self, window: Window, profile: Profile, versions: pl.DataFrame) -> None:
         self._window = window
         self._profile = profile
-        self._columns = ["event_date", *window.dataset.key, *window.values()]
+        self._columns = ["event_date", *window.dataset.key, *window.values(profile)]
         self._succession = succession(versions, window.dataset) if window.dataset.restates else None
         self._rows = versions if self._succession is None else self._succession
         # rows of a succession lie by event_date, others by session
@@ -345,7 +350,8 @@ def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
     if any(name == "seed" for name, _ in parameters(asset.function)):
         own["seed"] = str(profile.seed)
     own["windows"] = str({
-        name: (window.dataset.name, window.sessions(profile), window.values()) for name, window in asset.inputs.items()
+        name: (window.dataset.name, window.sessions(profile), window.values(profile))
+        for name, window in asset.inputs.items()
     })  # fmt: skip
     own["history"] = str(profile.history.start)
     own["decision"] = str(profile.decision_minutes_before_open)
@@ -357,8 +363,8 @@ def session_seed(seed: int, dataset: str, session: object) -> int:
     return int(digest_of([str(seed), dataset, str(session)])[:8], 16)
 
 
-def _columns(window: Window) -> list[str]:
-    return ["event_date", *window.dataset.key, *window.values(), "known_at"]
+def _columns(window: Window, profile: Profile) -> list[str]:
+    return ["event_date", *window.dataset.key, *window.values(profile), "known_at"]
 
 
 def _by_session(rows: pl.DataFrame, targets: Sequence[dt.date]) -> dict[dt.date, pl.DataFrame]:

@@ -277,6 +277,31 @@ def quality(
     raise typer.Exit(1 if found.failed else 0)
 
 
+@app.command(epilog="Example: asof features --from 2010-01-04 --to 2015-12-31 --feature momentum_252_21")
+def features(
+    first: From = None,
+    last: To = None,
+    feature: Annotated[list[str] | None, typer.Option(help="that gets a page, repeatable; default all")] = None,
+    final: Annotated[bool, typer.Option("--final", help="show the hold-out too; the trial ledger counts it")] = False,
+    output: Annotated[Path | None, typer.Option(help="folder; default reports/features of the home")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the catalogue of features and a page of each: coverage, information, decay, turnover, null flags."""
+    first_day, last_day = _day(first), _day(last)
+    home = _stored_home()
+    from quant_assets.evaluation import ReportError
+    from quant_assets.feature_pages import make_feature_pages, show
+
+    try:
+        found = make_feature_pages(home, first_day, last_day, final=final, chosen=feature or [], output=output)
+    except ReportError as error:
+        raise UsageError(str(error)) from None
+    if as_json:
+        print(json.dumps(found.as_json(), default=str))  # noqa: T201 -- for programs
+        return
+    show(found, out)
+
+
 @app.command(epilog="Example: asof explain 2016-06-30-S0004")
 def explain(order: Annotated[str, typer.Argument(help="SESSION-SYMBOL")], as_json: Json = False) -> None:
     """Where an order came from: alpha, regime, risk, limits, costs, fill, and what was known when."""

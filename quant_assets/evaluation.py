@@ -77,6 +77,16 @@ class Code:
     stale: tuple[str, ...]
 
 
+def refuse_hold_out(first: dt.date | None, last: dt.date | None, end: dt.date | None) -> None:
+    """Raises ReportError where one of the days asked for is not before `end`, at which the hold-out begins."""
+    for option, day in (("--from", first), ("--to", last)):
+        if end and day and day >= end:
+            raise ReportError(
+                f"{option} {day} lies in the hold-out, which begins on {end}; end before it, or pass --final, which "
+                "the trial ledger counts"
+            )
+
+
 def choose_span(
     store: Store, profiles: list[Profile], first: dt.date | None, last: dt.date | None, *, final: bool
 ) -> Span:
@@ -87,12 +97,7 @@ def choose_span(
     """
     hold_out = min((p.history.hold_out for p in profiles if p.history.hold_out), default=None)
     end = None if final else hold_out
-    for option, day in (("--from", first), ("--to", last)):
-        if end and day and day >= end:
-            raise ReportError(
-                f"{option} {day} lies in the hold-out, which begins on {end}; end before it, or pass --final, which "
-                "the trial ledger counts"
-            )
+    refuse_hold_out(first, last, end)
     stored = store.sessions(PNL)
     if not stored:
         raise ReportError("backtest/pnl is not stored: there is nothing to report; run `asof backfill` first")

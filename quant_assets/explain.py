@@ -22,7 +22,6 @@ from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, MARKET, SPECIFIC_RISK, STYLES
 from feature_store.store import Store
 from quant_assets.alpha.models import INTERCEPT, RIDGE
-from quant_assets.alpha.training import FEATURES
 from quant_assets.backtest.tables import BINDING
 from quant_assets.execution.costs import BASIS_POINT, CostParameters, trade_cost_usd
 from quant_assets.execution.forecast import UNKNOWN
@@ -277,7 +276,7 @@ def _contributions(known: _Known) -> list[Row]:
         b = {fit["term"]: fit["coefficient"] for fit in fits if fit["horizon_sessions"] == horizon}
         if not scores or b.get(INTERCEPT) is None:
             continue
-        of = {name: b[name] * scores[name] for name in FEATURES if scores[name] is not None}
+        of = {name: b[name] * scores[name] for name in b if scores.get(name) is not None}
         largest = sorted(of, key=lambda name: (-abs(of[name]), name))[:SCORES_SHOWN]
         for name in largest:
             feature = name.removeprefix("z_")

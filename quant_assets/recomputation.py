@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from configs.settings import Profile
 from feature_store import sessions
 from feature_store.contract import validated
 from feature_store.dataset import Dataset
@@ -231,13 +232,13 @@ class Moved:
     def __init__(self, asset: SessionAsset, runner: Runner, overlay: Overlay) -> None:
         self._asset = asset
         self._profile = runner.profile
-        self._inputs = [self._differing(window, overlay) for window in asset.inputs.values()]
+        self._inputs = [self._differing(window, overlay, runner.profile) for window in asset.inputs.values()]
 
     @staticmethod
-    def _differing(window: Window, overlay: Overlay) -> _Rows:
+    def _differing(window: Window, overlay: Overlay, profile: Profile) -> _Rows:
         dataset = window.dataset
         # a function sees no known_at; among versions it says which is the last word
-        columns = ["event_date", *dataset.key, *window.values(), *(["known_at"] if dataset.restates else [])]
+        columns = ["event_date", *dataset.key, *window.values(profile), *(["known_at"] if dataset.restates else [])]
         rows = overlay.differing(dataset, columns)
         oldest = rows.select(pl.min_horizontal("event_date", "session")).to_series()
         return _Rows(window, oldest.to_numpy(), rows.get_column("session").to_numpy(), rows)

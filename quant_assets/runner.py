@@ -14,6 +14,7 @@ from typing import Protocol
 
 import polars as pl
 
+from configs.settings import Profile
 from feature_store import sessions
 from feature_store.dataset import KNOWN_AT, Column, Dataset, Grade
 from feature_store.decision_time import end_of_day
@@ -210,7 +211,8 @@ class Runner:
             name: _Stored(stored.partitions(w.dataset, asset.first_needed(chunk[0], w, self.profile), chunk[-1]))
             for name, w in asset.inputs.items()
         }
-        column_grade = max((c.grade for w in asset.inputs.values() for c in _columns_read(w)), default=Grade.OBSERVED)
+        columns = (c for w in asset.inputs.values() for c in _columns_read(w, self.profile))
+        column_grade = max((c.grade for c in columns), default=Grade.OBSERVED)
         found: dict[dt.date, Expected] = {}
         before = self._fingerprint_before(asset, chunk[0], stored)
         for t in chunk:
@@ -271,7 +273,7 @@ class Runner:
 
     def _refuse_hindsight(self, asset: SessionAsset) -> None:
         for window in asset.inputs.values():
-            for column in _hindsight_columns(window):
+            for column in _hindsight_columns(window, self.profile):
                 if f"{window.dataset.name}.{column.name}" not in self.profile.exceptions:
                     raise HindsightError(
                         f"{asset.name} reads {window.dataset.name}.{column.name}, which nobody knew at the time; leave "
@@ -329,12 +331,12 @@ def _refuse_gaps(asset: SessionAsset, targets: Sequence[dt.date]) -> None:
         raise ValueError(f"{asset.name} walks from session to session; add {gaps[0]}, or run the parts on their own")
 
 
-def _columns_read(window: Window) -> list[Column]:
-    return [c for c in window.dataset.columns if c.name in (*window.dataset.key, *window.values())]
+def _columns_read(window: Window, profile: Profile) -> list[Column]:
+    return [c for c in window.dataset.columns if c.name in (*window.dataset.key, *window.values(profile))]
 
 
-def _hindsight_columns(window: Window) -> list[Column]:
-    return [c for c in _columns_read(window) if c.grade == Grade.HINDSIGHT]
+def _hindsight_columns(window: Window, profile: Profile) -> list[Column]:
+    return [c for c in _columns_read(window, profile) if c.grade == Grade.HINDSIGHT]
 
 
 def _batched(items: Sequence[dt.date], size: int) -> Iterator[Sequence[dt.date]]:

@@ -12,6 +12,7 @@ from feature_store import sessions
 from feature_store.dataset import Dataset
 
 Length = int | Callable[[Profile], int]
+Columns = tuple[str, ...] | Callable[[Profile], tuple[str, ...]] | None
 Kind = Literal["source", "along_time", "per_session", "fit", "path"]
 
 
@@ -21,7 +22,7 @@ class Window:
 
     dataset: Dataset
     length: Length
-    columns: tuple[str, ...] | None = None
+    columns: Columns = None
 
     def sessions(self, profile: Profile) -> int:
         return self.length(profile) if callable(self.length) else self.length
@@ -31,15 +32,17 @@ class Window:
         i = sessions.index_of(target) - (self.sessions(profile) - 1)
         return max(sessions.all_sessions()[max(i, 0)], sessions.at_or_after(profile.history.start))
 
-    def values(self) -> list[str]:
-        return list(self.columns or self.dataset.values)
+    def values(self, profile: Profile) -> list[str]:
+        """The value columns that are read."""
+        columns = self.columns(profile) if callable(self.columns) else self.columns
+        return self.dataset.values if columns is None else list(columns)
 
 
-def trailing(dataset: Dataset, sessions: Length, columns: tuple[str, ...] | None = None) -> Window:
+def trailing(dataset: Dataset, sessions: Length, columns: Columns = None) -> Window:
     return Window(dataset, sessions, columns)
 
 
-def same(dataset: Dataset, columns: tuple[str, ...] | None = None) -> Window:
+def same(dataset: Dataset, columns: Columns = None) -> Window:
     return Window(dataset, 1, columns)
 
 

@@ -231,7 +231,8 @@ def write_regimes(store: Store, rng: np.random.Generator, days: Sequence[dt.date
         day: frame([{"event_date": day, "return_1": float(rng.normal(0, 0.01))}]) for day in days
     })  # fmt: skip
     write(store, INDUSTRY_RETURNS, {
-        day: frame([{"event_date": day, "industry": name, "log_return": float(rng.normal(0, 0.01)), "n_members": n}
+        day: frame([{"event_date": day, "industry": name, "log_return": float(rng.normal(0, 0.01)), "n_members": n,
+                     "n_volumes": n}
                     for n, name in enumerate(INDUSTRIES, start=5)])
         for day in days
     })  # fmt: skip

@@ -83,7 +83,8 @@ def write_inputs(store: Store, at: Market, t: int) -> None:
     write(store, MARKET_REGIME, {day: frame([{"event_date": day, "trend": "bull", "systemic": False}])})
     states = {"p_bear": 0.1, "p_sideways": 0.2, "p_bull": 0.7, "p_calm": 0.6, "p_turbulent": 0.3, "p_crisis": 0.1}
     write(store, STATES, {day: frame([{"event_date": day, "industry": i} | states for i in ("Energy", "Tech")])})
-    scored = [{"event_date": day, "symbol": s, "industry": INDUSTRY[s]} | Z[s] for s in NAMES]
+    plain = {"event_date": day, "above_floors": True}
+    scored = [{**plain, "symbol": s, "industry": INDUSTRY[s]} | Z[s] for s in NAMES]
     write(store, STOCK_SCORES, {day: frame(scored)})
     write(store, STOCK_FEATURES, {
         day: frame([{"event_date": day, "symbol": s, "momentum_63": 0.12, "rsi_14": 55.0} for s in NAMES])

@@ -7,6 +7,7 @@ from feature_store.schemas.risk import EXPOSURES
 from quant_assets.alpha.blackout import LOOKBACK_SESSIONS
 from quant_assets.alpha.combination import combined
 from quant_assets.alpha.models import model_fits, predictions
+from quant_assets.alpha.training import score_names
 from quant_assets.windows import SessionAsset, fit, per_session, same, trailing
 
 ASSETS: list[SessionAsset] = [
@@ -14,13 +15,17 @@ ASSETS: list[SessionAsset] = [
         MODEL_FITS,
         model_fits,
         {
-            "scores": trailing(STOCK_SCORES, lambda p: p.alpha.lookback_sessions),
-            "labels": trailing(LABELS, lambda p: p.alpha.lookback_sessions),
+            "scores": trailing(STOCK_SCORES, lambda p: p.alpha.lookback_sessions, lambda p: score_names(p.features)),
+            "labels": trailing(LABELS, lambda p: p.alpha.lookback_sessions, columns=("label_log", "label_simple")),
         },
         refit="monthly",
         figures=lambda rows: {"worth_something": float((rows.filter(term="calibration")["coefficient"] > 0).sum())},
     ),
-    per_session(PREDICTIONS, predictions, {"scores": same(STOCK_SCORES), "fits": same(MODEL_FITS)}),
+    per_session(
+        PREDICTIONS,
+        predictions,
+        {"scores": same(STOCK_SCORES, lambda p: score_names(p.features)), "fits": same(MODEL_FITS)},
+    ),
     per_session(
         COMBINED,
         combined,

@@ -9,7 +9,7 @@ import polars as pl
 from configs.settings import Alpha, Features
 from feature_store.schemas.alpha import MODEL_FITS, PREDICTIONS
 from quant_assets.alpha import ridge, trees
-from quant_assets.alpha.training import FEATURES, Sample, calibration, design, samples
+from quant_assets.alpha.training import Sample, calibration, design, samples, score_names
 from quant_assets.features.panel import Array
 
 RIDGE, LIGHTGBM = "ridge", "lightgbm"
@@ -35,7 +35,7 @@ def model_fits(
         labels: rows of LABELS known at the session, so matured; the others are absent, and refused if not.
         session: the refit; event_dates of the last `lookback_sessions` up to it are used.
         settings: models, window, penalty, trees, and the calibration's share and cap.
-        features: `horizons`.
+        features: `horizons`, `scored`.
         seed: of the trees.
 
     Returns:
@@ -48,7 +48,7 @@ def model_fits(
     """
     rows = [
         (session, model, sample.horizon, term, session, coefficient, text, n_rows, sample.last_label())
-        for sample in samples(scores, labels, session, settings, features.horizons)
+        for sample in samples(scores, labels, session, settings, features)
         for model in settings.models
         for term, coefficient, text, n_rows in (
             _ridge(sample, settings) if model == RIDGE else _lightgbm(sample, settings, seed)
@@ -60,9 +60,9 @@ def model_fits(
 def _ridge(sample: Sample, settings: Alpha) -> Iterator[Term]:
     sums = ridge.moments(sample)
     found, early = (ridge.coefficients(sums, part, settings) for part in (sample.labelled, sample.first))
-    values = [None] * (len(FEATURES) + 1) if found is None else found.tolist()
+    values = [None] * (len(sample.names) + 1) if found is None else found.tolist()
     n_rows = int(sums.rows.sum())
-    yield from ((term, value, None, n_rows) for term, value in zip((*FEATURES, INTERCEPT), values, strict=True))
+    yield from ((term, value, None, n_rows) for term, value in zip((*sample.names, INTERCEPT), values, strict=True))
     held_out = sample.rows(sample.held_out)
     usable = found is not None and early is not None
     score = ridge.linear(sample.features[held_out], early) if usable else None
@@ -74,12 +74,12 @@ def _lightgbm(sample: Sample, settings: Alpha, seed: int) -> Iterator[Term]:
         trees.training_rows(sample, part, settings.tree_row_stride) for part in (sample.labelled, sample.first)
     )
     enough = len(every) >= settings.min_rows
-    found = trees.grow(sample.features[every], sample.log[every], settings, seed) if enough else None
+    found = trees.grow(sample.features[every], sample.log[every], sample.names, settings, seed) if enough else None
     yield TREES, None, None if found is None else trees.text_of(found), len(every)
     held_out = sample.rows(sample.held_out)
     score = None
     if enough and len(first) >= settings.min_rows:
-        early = trees.grow(sample.features[first], sample.log[first], settings, seed)
+        early = trees.grow(sample.features[first], sample.log[first], sample.names, settings, seed)
         score = trees.predict(early, sample.features[held_out])
     yield from _worth(score, sample.simple[held_out], settings)
 
@@ -91,13 +91,14 @@ def _worth(out_of_fold: Array | None, simple: Array, settings: Alpha) -> Iterato
         yield term, value, None, len(simple)
 
 
-def predictions(scores: pl.DataFrame, fits: pl.DataFrame, session: dt.date) -> pl.DataFrame:
+def predictions(scores: pl.DataFrame, fits: pl.DataFrame, session: dt.date, features: Features) -> pl.DataFrame:
     """Scores of the session under every model in force, and what they are worth.
 
     Args:
         scores: rows of STOCK_SCORES.
         fits: rows of MODEL_FITS in force on the session; without any, nothing is predicted.
         session: the partition.
+        features: `scored`.
 
     Returns:
         Rows of PREDICTIONS, one a stock, model and horizon, sorted by them. A null score enters as it did in the fit; a
@@ -105,11 +106,12 @@ def predictions(scores: pl.DataFrame, fits: pl.DataFrame, session: dt.date) -> p
         its calibration). The variance is one number for all stocks of a model and horizon.
     """
     today = scores.filter(event_date=session).sort("symbol")
-    x = design(today)
+    names = score_names(features)
+    x = design(today, names)
     in_force = fits.filter(event_date=session).partition_by("model", "horizon_sessions", as_dict=True)
     columns = list(_stored(PREDICTIONS.schema))
     found = [
-        _predicted(today, x, terms)
+        _predicted(today, x, names, terms)
         .with_columns(model=pl.lit(model, pl.String), horizon_sessions=pl.lit(horizon, pl.Int32))
         .select(columns)
         for (model, horizon), terms in in_force.items()
@@ -118,10 +120,10 @@ def predictions(scores: pl.DataFrame, fits: pl.DataFrame, session: dt.date) -> p
     return pl.concat([nothing, *found]).sort("symbol", "model", "horizon_sessions")
 
 
-def _predicted(today: pl.DataFrame, x: Array, terms: pl.DataFrame) -> pl.DataFrame:
+def _predicted(today: pl.DataFrame, x: Array, names: tuple[str, ...], terms: pl.DataFrame) -> pl.DataFrame:
     """event_date, symbol and what one model says of one horizon."""
     coefficient = dict(zip(terms["term"], terms["coefficient"], strict=True))
-    score = np.where(np.isnan(x).all(axis=1), np.nan, _scores(terms, coefficient, x))
+    score = np.where(np.isnan(x).all(axis=1), np.nan, _scores(terms, coefficient, x, names))
     slope, square = (_nan(coefficient.get(term)) for term in (CALIBRATION, RESIDUAL_VARIANCE))
     # labels that never differ leave no error, and no variance that anything could be weighed by
     variance = np.where(np.isnan(score), np.nan, square if square > 0 else np.nan)
@@ -136,13 +138,13 @@ def _nan(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _scores(terms: pl.DataFrame, coefficient: dict[str, float | None], x: Array) -> Array:
+def _scores(terms: pl.DataFrame, coefficient: dict[str, float | None], x: Array, names: tuple[str, ...]) -> Array:
     """(n,) of one model and horizon; NaN where it is null."""
     missing = np.full(len(x), np.nan)
     if TREES in coefficient:
         (text,) = terms.filter(term=TREES)["text"]
         return missing if text is None or not len(x) else trees.predict(trees.booster_of(text), x)
-    values = [coefficient.get(term) for term in (*FEATURES, INTERCEPT)]
+    values = [coefficient.get(term) for term in (*names, INTERCEPT)]
     return missing if None in values else ridge.linear(x, np.array(values, dtype=np.float64))
 
 

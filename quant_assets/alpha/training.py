@@ -9,13 +9,12 @@ import polars as pl
 from numba import njit
 from numpy.typing import NDArray
 
-from configs.settings import Alpha
+from configs.settings import Alpha, Features
 from feature_store import sessions as calendar
-from feature_store.schemas.features import SCORED
 from quant_assets.alpha.cross_validation import WalkForward
 from quant_assets.features.panel import Array, window
+from quant_assets.features.scores import scored
 
-FEATURES = tuple(f"z_{name}" for name in SCORED)
 Chosen = NDArray[np.bool_]
 
 
@@ -27,6 +26,7 @@ class Sample:
         horizon: sessions.
         sessions: the S event_dates with a score, ascending.
         edges: (S + 1,) rows of sessions[s] are edges[s] up to edges[s + 1], by symbol.
+        names: P columns of STOCK_SCORES.
         features: (n, P) scores, C-contiguous, NaN where null; the same array for all horizons.
         log, simple: (n,) labels, NaN where there is none.
         labelled: (S,) true where a row has a label.
@@ -36,6 +36,7 @@ class Sample:
     horizon: int
     sessions: list[dt.date]
     edges: NDArray[np.int64]
+    names: tuple[str, ...]
     features: Array
     log: Array
     simple: Array
@@ -53,37 +54,43 @@ class Sample:
 
 
 def samples(
-    scores: pl.DataFrame, labels: pl.DataFrame, session: dt.date, settings: Alpha, horizons: Sequence[int]
+    scores: pl.DataFrame, labels: pl.DataFrame, session: dt.date, settings: Alpha, features: Features
 ) -> Iterator[Sample]:
-    """One sample a horizon, in the order of `horizons`, of the last `lookback_sessions` up to the session.
+    """One sample a horizon, in the order of `features.horizons`, of the last `lookback_sessions` up to the session.
 
     Rows without any score are left out, and those without a label train nothing.
 
     Raises:
         ValueError: a label of one of the horizons that matures after the session.
     """
-    scored = pl.any_horizontal(pl.col(FEATURES).is_not_null())
-    known = window(scores, session, settings.lookback_sessions).filter(scored).sort("event_date", "symbol")
-    features = design(known)
+    names = score_names(features)
+    any_score = pl.any_horizontal(pl.col(names).is_not_null())
+    known = window(scores, session, settings.lookback_sessions).filter(any_score).sort("event_date", "symbol")
+    x = design(known, names)
     keys = known.select("event_date", "symbol")
     days = keys["event_date"].unique().sort()
     starts = np.searchsorted(keys["event_date"].to_physical().to_numpy(), days.to_physical().to_numpy())
     edges = np.append(starts, len(keys)).astype(np.int64)
     day = np.repeat(np.arange(len(days)), np.diff(edges))
     recent = window(labels, session, settings.lookback_sessions).drop_nulls(["label_log", "label_simple"])
-    for horizon in horizons:
+    for horizon in features.horizons:
         matured = recent.filter(pl.col("horizon_sessions") == horizon)
         _require_matured(matured, session, horizon)
         aligned = keys.join(matured, on=["event_date", "symbol"], how="left", maintain_order="left")
         log, simple = (np.array(aligned[name].to_numpy()) for name in ("label_log", "label_simple"))
         labelled = np.isin(np.arange(len(days)), day[~np.isnan(log)])
         first, held_out = _parts(days.to_list(), labelled, settings.calibration_share, horizon)
-        yield Sample(horizon, days.to_list(), edges, features, log, simple, labelled, first, held_out)
+        yield Sample(horizon, days.to_list(), edges, names, x, log, simple, labelled, first, held_out)
 
 
-def design(scores: pl.DataFrame) -> Array:
+def score_names(features: Features) -> tuple[str, ...]:
+    """Columns of STOCK_SCORES that the models learn from: of the features that are scored."""
+    return tuple(f"z_{name}" for name in scored(features))
+
+
+def design(scores: pl.DataFrame, names: Sequence[str]) -> Array:
     """(n, P) scores, C-contiguous, NaN where null."""
-    return np.array(scores.select(FEATURES).to_numpy(order="c"), dtype=np.float64, copy=None)
+    return np.array(scores.select(names).to_numpy(order="c"), dtype=np.float64, copy=None)
 
 
 def _parts(days: list[dt.date], labelled: Chosen, share: float, horizon: int) -> tuple[Chosen, Chosen]:

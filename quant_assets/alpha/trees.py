@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from configs.settings import Alpha
 from feature_store import sessions as calendar
-from quant_assets.alpha.training import FEATURES, Chosen, Sample
+from quant_assets.alpha.training import Chosen, Sample
 from quant_assets.features.panel import Array
 
 BINS = 63  # scores are winsorized deviations: finer steps cost time and say nothing
@@ -25,12 +25,13 @@ def training_rows(sample: Sample, chosen: Chosen, stride: int) -> NDArray[np.int
     return sample.rows(chosen & (numbers % stride == 0))
 
 
-def grow(features: Array, label: Array, settings: Alpha, seed: int) -> lightgbm.Booster:
+def grow(features: Array, label: Array, names: tuple[str, ...], settings: Alpha, seed: int) -> lightgbm.Booster:
     """Least-squares boosting: one thread, rows in the order given, all features, and no early stopping.
 
     Args:
         features: (n, P), NaN where missing.
         label: (n,) without NaN.
+        names: P.
         settings: tree_count, tree_leaves, tree_learning_rate, tree_min_rows.
         seed: of LightGBM's own draws; with all rows and features in every tree there are none.
     """
@@ -48,7 +49,7 @@ def grow(features: Array, label: Array, settings: Alpha, seed: int) -> lightgbm.
         "seed": seed % 2**31,  # LightGBM's is a signed number of 32 bits
         "verbosity": -1,
     }
-    data = lightgbm.Dataset(features, label, feature_name=list(FEATURES), params=parameters)
+    data = lightgbm.Dataset(features, label, feature_name=list(names), params=parameters)
     return lightgbm.train(parameters, data, settings.tree_count)
 
 

@@ -62,7 +62,7 @@ def equity(levels: pl.DataFrame) -> go.Figure:
         )
     figure.update_yaxes(type="log", title_text="growth of 1, log scale", tickformat=".3~g", row=1, col=1)
     figure.update_yaxes(title_text="drawdown", tickformat=".0%", row=2, col=1)
-    return _styled(figure, 560)
+    return styled(figure, 560)
 
 
 def exposures(weights: pl.DataFrame, industries: pl.DataFrame) -> go.Figure:
@@ -92,7 +92,7 @@ def exposures(weights: pl.DataFrame, industries: pl.DataFrame) -> go.Figure:
             hovertemplate="%{y} %{x}: %{z:.2%}<extra></extra>",
             colorbar={"title": "active", "tickformat": ".0%", "len": 0.6, "y": 0.3, "thickness": 12, "outlinewidth": 0},
         )  # fmt: skip
-    return _styled(figure, 240 + 24 * len(names) + (60 if names else 0))
+    return styled(figure, 240 + 24 * len(names) + (60 if names else 0))
 
 
 def turnover_and_costs(pnl: pl.DataFrame) -> go.Figure:
@@ -116,7 +116,7 @@ def turnover_and_costs(pnl: pl.DataFrame) -> go.Figure:
     figure.update_yaxes(title_text="of NAV, a month", tickformat=".0%", row=1, col=1)
     figure.update_yaxes(title_text="bp of NAV, a month", row=2, col=1)
     figure.update_layout(barmode="stack")
-    return _styled(figure, 440)
+    return styled(figure, 440)
 
 
 def regimes(states: pl.DataFrame, returns: pl.DataFrame, industry: str) -> go.Figure:
@@ -145,7 +145,7 @@ def regimes(states: pl.DataFrame, returns: pl.DataFrame, industry: str) -> go.Fi
             type="log", side="left", tickformat=".3~g", title_text="growth of 1", row=row, col=1, secondary_y=True
         )
     figure.update_xaxes(domain=[0, 1])  # no second scale on the right
-    return _styled(figure, 560)
+    return styled(figure, 560)
 
 
 def information_by_month(coefficients: pl.DataFrame) -> go.Figure:
@@ -172,7 +172,7 @@ def information_by_month(coefficients: pl.DataFrame) -> go.Figure:
         )
         figure.add_hline(y=means[i], line={"color": ORANGE, "width": 2, "dash": "dash"}, row=i + 1, col=1)
     figure.update_yaxes(title_text="rank IC")
-    return _styled(figure, 60 + 170 * len(parts))
+    return styled(figure, 60 + 170 * len(parts))
 
 
 def cumulative_attribution(rows: pl.DataFrame) -> go.Figure:
@@ -208,7 +208,7 @@ def cumulative_attribution(rows: pl.DataFrame) -> go.Figure:
     colours = [VERMILION if share < 0 else BLUE for share in factors["share"]]
     figure.add_bar(x=labels, y=factors["share"], marker_color=colours, showlegend=False, name="sum", row=2, col=1)
     figure.update_yaxes(tickformat=".1%", title_text="of NAV")
-    return _styled(figure, 640)
+    return styled(figure, 640)
 
 
 def comparison(first: pl.DataFrame, second: pl.DataFrame, names: tuple[str, str]) -> go.Figure:
@@ -231,7 +231,7 @@ def comparison(first: pl.DataFrame, second: pl.DataFrame, names: tuple[str, str]
     )
     figure.update_yaxes(type="log", title_text="growth of 1, log scale", tickformat=".3~g", row=1, col=1)
     figure.update_yaxes(title_text="ahead by", tickformat=".1%", row=2, col=1)
-    return _styled(figure, 520)
+    return styled(figure, 520)
 
 
 def _rebased(levels: pl.DataFrame) -> pl.DataFrame:
@@ -289,10 +289,11 @@ def _nothing(why: str) -> go.Figure:
     figure.add_annotation(text=f"Nothing to show: {why}.", showarrow=False, font={"size": 14})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    return _styled(figure, 120)
+    return styled(figure, 120)
 
 
-def _styled(figure: go.Figure, height: int) -> go.Figure:
+def styled(figure: go.Figure, height: int) -> go.Figure:
+    """The look of all figures of reports."""
     figure.update_layout(
         template="none",
         height=height,

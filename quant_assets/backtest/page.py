@@ -14,7 +14,12 @@ from quant_assets.backtest.figures import INK
 NUMBER = re.compile(r"[+−-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?( ?(%|bp|x|USD|sessions))?")
 MISSING = "–"
 
-Part: TypeAlias = str | pl.DataFrame | go.Figure  # a sentence, a table, a figure
+
+class Markup(str):
+    """HTML that is put in as it is; whoever makes it escapes what it quotes."""
+
+
+Part: TypeAlias = str | Markup | pl.DataFrame | go.Figure  # a sentence, HTML, a table, a figure
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --soft: #666; --ground: #fff; --line: #ddd; --band: #f6f6f6; }
@@ -51,7 +56,9 @@ dark.addEventListener("change", paint);
 """
 
 
-def page(title: str, header: Mapping[str, str], sections: Mapping[str, Sequence[Part]]) -> str:
+def page(
+    title: str, header: Mapping[str, str], sections: Mapping[str, Sequence[Part]], library: bool | str = True
+) -> str:
     """The whole page as text; the same content gives the same text.
 
     Args:
@@ -60,12 +67,13 @@ def page(title: str, header: Mapping[str, str], sections: Mapping[str, Sequence[
         sections: by heading, what stands below it. A table's column is aligned right if it is numeric, or if every text
             in it reads as a number ("1,204", "−3.1 %"); floats are shown with four significant digits or, from 1,000
             on, as whole numbers, so pass text where that does not do. Missing is shown as a dash.
+        library: of the figures: in the page, or "directory", where many pages share one plotly.min.js beside them.
     """
     shown, n_figures = [], 0
     for heading, parts in sections.items():
         body = []
         for part in parts:
-            body.append(_shown_part(part, n_figures))
+            body.append(_shown_part(part, n_figures, library))
             n_figures += isinstance(part, go.Figure)
         shown.append(f"<section>\n<h2>{html.escape(heading)}</h2>\n{''.join(body)}\n</section>\n")
     facts = "\n".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in header.items())
@@ -88,19 +96,21 @@ def page(title: str, header: Mapping[str, str], sections: Mapping[str, Sequence[
 """
 
 
-def _shown_part(part: Part, n_figures: int) -> str:
+def _shown_part(part: Part, n_figures: int, library: bool | str) -> str:
     """A part of a section below `n_figures` figures; the first figure brings the library along."""
+    if isinstance(part, Markup):
+        return part
     if isinstance(part, str):
         return f"<p>{html.escape(part)}</p>"
     if isinstance(part, pl.DataFrame):
         return _table(part)
-    return _figure(part, f"figure-{n_figures}", whole=n_figures == 0)
+    return _figure(part, f"figure-{n_figures}", library if n_figures == 0 else False)
 
 
-def _figure(figure: go.Figure, name: str, whole: bool) -> str:
+def _figure(figure: go.Figure, name: str, library: bool | str) -> str:
     text: str = figure.to_html(
         full_html=False,
-        include_plotlyjs=whole,
+        include_plotlyjs=library,
         div_id=name,  # else a random one
         default_height=f"{figure.layout.height}px" if figure.layout.height else "450px",
         # the mode bar would lie over the lines; dragging zooms and a double click goes back without it

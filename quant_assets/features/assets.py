@@ -1,73 +1,176 @@
 """What is computed from prices per stock, industry and market, and what is to be predicted."""
 
 from configs.settings import Profile
+from feature_store.dataset import Dataset
+from feature_store.schemas.companies import (
+    BORROW,
+    COMPANY_FIGURES,
+    EARNINGS_DATES,
+    ESTIMATES,
+    SHORT_INTEREST,
+)
+from feature_store.schemas.company_features import COMPANY_FEATURES, COMPANY_SNAPSHOTS, FIGURES_READ, REACH
 from feature_store.schemas.features import (
+    ALPHA158,
     FORWARD_RETURNS,
     INDUSTRY_FEATURES,
     INDUSTRY_RETURNS,
     LABELS,
     MARKET_FEATURES,
+    SCORE_DISTRIBUTIONS,
+    STATIONARY_FEATURES,
     STOCK_FEATURES,
     STOCK_SCORES,
 )
-from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, MACRO, UNIVERSE
-from quant_assets.features import market, stock
+from feature_store.schemas.market import (
+    ADJUSTED_BARS,
+    ADJUSTED_BENCHMARKS,
+    CORPORATE_ACTIONS,
+    INDUSTRIES,
+    MACRO,
+    UNIVERSE,
+)
+from quant_assets.features import alpha158, companies, cross_asset, market, stock
+from quant_assets.features.index_features import LOOKBACK_SESSIONS
 from quant_assets.features.industries import industry_features, industry_returns
-from quant_assets.features.labels import forward_returns, labels
+from quant_assets.features.labels import forward_returns, labels, lookback_sessions
 from quant_assets.features.macro import macro_sessions
-from quant_assets.features.scores import stock_scores
-from quant_assets.windows import SessionAsset, along_time, per_session, same, trailing
+from quant_assets.features.scores import compared, read_of, score_distributions, stock_scores
+from quant_assets.features.snapshots import YEAR_SESSIONS, company_snapshots
+from quant_assets.features.stationarity import named, reach, stationary_features
+from quant_assets.windows import SessionAsset, Window, along_time, per_session, same, trailing
+
+OF_INDUSTRIES = (
+    "proxy",
+    "proxy_log_return",
+    "proxy_range_variance",
+    "member_range_variance",
+    "dollar_volume_usd",
+    "n_volumes",
+    "breadth_50",
+    "breadth_200",
+)
 
 
-def _maturity(profile: Profile) -> int:
-    """Sessions from the event_date of the longest label to its maturity, both included."""
-    return max(profile.features.horizons) + 1
+def _told(profile: Profile) -> int:
+    return lookback_sessions(profile.features)
 
+
+def _scored(dataset: Dataset) -> Window:
+    """The session's features that scores, composite or floors rest on."""
+    return same(dataset, columns=lambda p: read_of(p.features, tuple(dataset.values)))
+
+
+COMPARED = {
+    "features": _scored(STOCK_FEATURES),
+    "companies": _scored(COMPANY_FEATURES),
+    "stationary": same(
+        STATIONARY_FEATURES,
+        columns=lambda p: tuple(name for name in named(p.features) if name in compared(p.features)),
+    ),
+    "universe": same(UNIVERSE),
+}
 
 ASSETS: list[SessionAsset] = [
     along_time(STOCK_FEATURES, stock.stock_features, {"bars": trailing(ADJUSTED_BARS, 273, columns=stock.BAR_COLUMNS)}),
+    along_time(
+        STATIONARY_FEATURES,
+        stationary_features,
+        {"features": trailing(STOCK_FEATURES, lambda p: reach(p.features), columns=lambda p: named(p.features))},
+    ),
+    along_time(
+        ALPHA158,
+        alpha158.alpha158,
+        {
+            "bars": trailing(
+                ADJUSTED_BARS,
+                lambda p: alpha158.LOOKBACK_SESSIONS if p.features.alpha158 else 1,
+                columns=lambda p: alpha158.BAR_COLUMNS if p.features.alpha158 else (),
+            )
+        },
+    ),
     per_session(
-        STOCK_SCORES,
-        stock_scores,
-        {"features": same(STOCK_FEATURES), "universe": same(UNIVERSE), "industries": same(INDUSTRIES)},
+        COMPANY_SNAPSHOTS,
+        company_snapshots,
+        {
+            "figures": same(COMPANY_FIGURES, columns=("period_end",)),
+            "estimates": trailing(ESTIMATES, YEAR_SESSIONS),
+            "earnings_dates": trailing(EARNINGS_DATES, YEAR_SESSIONS),
+            # a settlement is published sessions later
+            "short_interest": trailing(
+                SHORT_INTEREST, lambda p: p.features.short_interest_max_age_sessions, columns=("shares_short",)
+            ),
+            "borrow": trailing(BORROW, lambda p: p.features.quote_max_age_sessions),
+        },
+        figures=lambda rows: {"companies": float(rows.height), "with_estimates": float(rows["quarter_end"].count())},
+    ),
+    along_time(
+        COMPANY_FEATURES,
+        companies.company_features,
+        {
+            "figures": same(COMPANY_FIGURES, columns=FIGURES_READ),
+            "snapshots": trailing(COMPANY_SNAPSHOTS, REACH),
+            "bars": trailing(ADJUSTED_BARS, REACH, columns=companies.BAR_COLUMNS),
+        },
+    ),
+    per_session(STOCK_SCORES, stock_scores, {**COMPARED, "industries": same(INDUSTRIES)}),
+    per_session(
+        SCORE_DISTRIBUTIONS,
+        score_distributions,
+        COMPARED,
+        figures=lambda rows: {"features": float(rows.height), "nulls": float(rows["null_share"].mean() or 0.0)},
     ),
     per_session(
         INDUSTRY_RETURNS,
         industry_returns,
         {
-            "bars": same(ADJUSTED_BARS, columns=("log_return",)),
-            "universe": same(UNIVERSE),
-            "industries": same(INDUSTRIES),
+            "bars": same(ADJUSTED_BARS, columns=("log_return", "high", "low", "dollar_volume_usd")),
+            "features": same(STOCK_FEATURES, columns=("ma_gap_50", "ma_gap_200")),
+            # weights and members of the session before earn the return of this one
+            "universe": trailing(UNIVERSE, 2, columns=("tradable", "adv_usd", "market_cap_usd")),
+            "industries": trailing(INDUSTRIES, 2),
+            "benchmarks": trailing(ADJUSTED_BENCHMARKS, 2, columns=("log_return", "high", "low")),
         },
     ),
     along_time(
         INDUSTRY_FEATURES,
         industry_features,
-        {"returns": trailing(INDUSTRY_RETURNS, 273, columns=("log_return",))},
+        {"returns": trailing(INDUSTRY_RETURNS, LOOKBACK_SESSIONS, columns=OF_INDUSTRIES)},
         entity="industry",
     ),
     per_session(
         MARKET_FEATURES,
         market.market_features,
         {
-            "industries": trailing(INDUSTRY_RETURNS, market.LOOKBACK_SESSIONS),
-            "features": same(STOCK_FEATURES, columns=("reversal_21", "ma_gap_200")),
+            "industries": trailing(
+                INDUSTRY_RETURNS,
+                LOOKBACK_SESSIONS,
+                columns=("log_return", "n_members", "dollar_volume_usd", "n_volumes"),
+            ),
+            "features": same(STOCK_FEATURES, columns=("reversal_21", "ma_gap_50", "ma_gap_200")),
             "universe": same(UNIVERSE, columns=("tradable",)),
+            "benchmarks": trailing(
+                ADJUSTED_BENCHMARKS, cross_asset.LOOKBACK_SESSIONS, columns=("log_return", "high", "low")
+            ),
             "macro": trailing(MACRO, lambda p: macro_sessions(p.macro)),
         },
     ),
     along_time(
         FORWARD_RETURNS,
         forward_returns,
-        {"bars": trailing(ADJUSTED_BARS, _maturity, columns=("log_return", "intraday_log_return"))},
+        {
+            "bars": trailing(ADJUSTED_BARS, _told, columns=("log_return", "intraday_log_return", "close")),
+            # a merger may be declared up to a year before its ex-date
+            "actions": trailing(CORPORATE_ACTIONS, 273, columns=("value", "cash_usd")),
+        },
     ),
     per_session(
         LABELS,
         labels,
         {
-            "forward": trailing(FORWARD_RETURNS, _maturity),
-            "universe": trailing(UNIVERSE, _maturity, columns=("tradable",)),
-            "industries": trailing(INDUSTRIES, _maturity),
+            "forward": trailing(FORWARD_RETURNS, _told),
+            "universe": trailing(UNIVERSE, _told, columns=("tradable",)),
+            "industries": trailing(INDUSTRIES, _told),
         },
     ),
 ]

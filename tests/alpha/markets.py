@@ -7,7 +7,7 @@ import polars as pl
 
 from configs.settings import Alpha, Features
 from feature_store.schemas.features import LABELS, STOCK_SCORES
-from quant_assets.alpha.training import FEATURES
+from quant_assets.alpha.training import score_names
 from tests.oracles.panels import sessions, stored
 
 ALPHA = Alpha(
@@ -22,6 +22,7 @@ ALPHA = Alpha(
     calibration_share=0.3,
 )
 HORIZONS = Features(horizons=(5, 10))
+FEATURES = score_names(HORIZONS)
 DAYS = sessions(60)
 SESSION = DAYS[-1]
 
@@ -54,12 +55,15 @@ def market(
     n = len(DAYS) * n_symbols
     frame = pl.DataFrame([(day, name) for day in DAYS for name in names], schema=["event_date", "symbol"], orient="row")
     z = np.where(rng.random((n, len(FEATURES))) < nulls, np.nan, rng.normal(size=(n, len(FEATURES))))
-    scores = frame.with_columns(
-        pl.lit("x").alias("industry"), *(pl.Series(f, z[:, i], nan_to_null=True) for i, f in enumerate(FEATURES))
+    kinds = stored(STOCK_SCORES)
+    blank = [pl.lit(None, kinds[name]).alias(name) for name in STOCK_SCORES.values[1:]]
+    scores = frame.with_columns(pl.lit("x").alias("industry"), *blank).with_columns(
+        *(pl.Series(f, z[:, i], nan_to_null=True) for i, f in enumerate(FEATURES))
     )
     labels = [_labels(frame, horizon, signal(z), slope, nulls, noise, rng) for horizon in HORIZONS.horizons]
     both = pl.concat(labels).sort("event_date", "symbol", "horizon_sessions")
-    return scores.select(stored(STOCK_SCORES).keys()), both.select(stored(LABELS).keys())
+    labels = both.select("event_date", *LABELS.key, "label_log", "label_simple")
+    return scores.select(stored(STOCK_SCORES).keys()), labels
 
 
 def _labels(

@@ -11,9 +11,8 @@ from feature_store.schemas.features import STOCK_SCORES
 from quant_assets.alpha import models
 from quant_assets.alpha.models import predictions
 from quant_assets.alpha.significance import hac_t, rank_ic
-from quant_assets.alpha.training import FEATURES
 from quant_assets.alpha.trees import booster_of, predict
-from tests.alpha.markets import ALPHA, DAYS, HORIZONS, SESSION, coefficients, linear, market
+from tests.alpha.markets import ALPHA, DAYS, FEATURES, HORIZONS, SESSION, coefficients, linear, market
 from tests.oracles import alpha as oracle
 from tests.oracles.panels import assert_stored_as, stored
 
@@ -34,7 +33,8 @@ def ic(scores: pl.DataFrame, labels: pl.DataFrame, model: str, learned: int, hor
     """Rank IC of what is fitted on the labels of the first `learned` sessions, on all later ones."""
     fits = model_fits(scores, labels.filter(pl.col("event_date") < DAYS[learned]))
     later = [
-        predictions(scores, fits.with_columns(event_date=pl.lit(day)), day) for day in DAYS[learned : -1 - horizon]
+        predictions(scores, fits.with_columns(event_date=pl.lit(day)), day, HORIZONS)
+        for day in DAYS[learned : -1 - horizon]
     ]
     chosen = pl.concat(later).filter(model=model, horizon_sessions=horizon)
     return rank_ic(chosen, labels.filter(horizon_sessions=horizon).rename({"label_simple": "label"}))
@@ -100,7 +100,7 @@ def test_a_score_that_points_the_wrong_way_out_of_sample_is_worth_nothing():
     fits = model_fits(scores, turned)
     worthless = fits.filter(term="calibration")["coefficient"].to_list()
     assert worthless == [0.0] * 4
-    predicted = predictions(scores, fits, SESSION)
+    predicted = predictions(scores, fits, SESSION, HORIZONS)
     assert predicted["alpha"].abs().max() == 0.0  # it stays, and says 0
     assert predicted["variance"].null_count() == 0
 
@@ -120,7 +120,7 @@ def test_too_few_rows_give_null_models_and_null_predictions():
     fits = model_fits(scores, labels, alpha=ALPHA.model_copy(update={"min_rows": 10_000}))
     assert_stored_as(fits, MODEL_FITS)
     assert fits["coefficient"].null_count() == fits["text"].null_count() == len(fits)
-    predicted = predictions(scores, fits, SESSION)
+    predicted = predictions(scores, fits, SESSION, HORIZONS)
     assert_stored_as(predicted, PREDICTIONS)
     assert len(predicted) == 8 * 4
     assert all(predicted[name].null_count() == len(predicted) for name in ("score", "alpha", "variance"))
@@ -134,7 +134,7 @@ def test_enough_rows_in_all_but_too_few_to_calibrate_give_scores_without_alpha(m
     fits = model_fits(scores, labels, alpha=one.model_copy(update={"min_rows": n_rows})).filter(horizon_sessions=5)
     assert coefficients(fits, model)["calibration"] is None
     assert coefficients(fits, model)["residual_variance"] is None
-    predicted = predictions(scores, fits, SESSION)
+    predicted = predictions(scores, fits, SESSION, HORIZONS)
     assert predicted["score"].null_count() == 0
     assert predicted["alpha"].null_count() == predicted["variance"].null_count() == 8
 
@@ -162,7 +162,7 @@ def test_predictions_by_hand():
             (DAYS[1], "D", dict.fromkeys(FEATURES, 1.0)),
         ]
     ]
-    predicted = predictions(pl.DataFrame(rows, schema=stored(STOCK_SCORES)), fits, DAYS[0])
+    predicted = predictions(pl.DataFrame(rows, schema=stored(STOCK_SCORES)), fits, DAYS[0], HORIZONS)
     assert_stored_as(predicted, PREDICTIONS)
     assert predicted["symbol"].to_list() == ["A", "A", "B", "B", "C", "C"]
     assert predicted["horizon_sessions"].to_list() == [5, 10] * 3
@@ -178,27 +178,27 @@ def test_trees_predict_from_their_text_with_nulls_missing():
     fits = model_fits(scores, labels)
     today = scores.filter(event_date=SESSION).sort("symbol")
     text = fits.filter(model="lightgbm", horizon_sessions=10, term="trees")["text"].item()
-    predicted = predictions(scores, fits, SESSION).filter(model="lightgbm", horizon_sessions=10)
+    predicted = predictions(scores, fits, SESSION, HORIZONS).filter(model="lightgbm", horizon_sessions=10)
     assert predicted["score"].to_list() == predict(booster_of(text), oracle.x(today, "lightgbm")).tolist()
 
 
 def test_labels_that_never_differ_leave_no_variance_to_weigh_by():
     fits = said("ridge", {**dict.fromkeys([*FEATURES, "intercept"], 0.0), "calibration": 1.0, "residual_variance": 0.0})
-    predicted = predictions(market(8)[0], fits, DAYS[0])
+    predicted = predictions(market(8)[0], fits, DAYS[0], HORIZONS)
     assert predicted["alpha"].null_count() == 0
     assert predicted["variance"].null_count() == len(predicted) == 8
 
 
 def test_without_a_fit_in_force_nothing_is_predicted():
     scores, labels = market(8)
-    predicted = predictions(scores, model_fits(scores, labels).clear(), SESSION)
+    predicted = predictions(scores, model_fits(scores, labels).clear(), SESSION, HORIZONS)
     assert_stored_as(predicted, PREDICTIONS)
     assert predicted.is_empty()
 
 
 def test_a_session_without_scores_has_no_predictions():
     scores, labels = market(8)
-    assert predictions(scores.clear(), model_fits(scores, labels), SESSION).is_empty()
+    assert predictions(scores.clear(), model_fits(scores, labels), SESSION, HORIZONS).is_empty()
 
 
 # properties
@@ -210,7 +210,7 @@ def test_fits_are_those_of_copied_rows(seed: int, strength: float):
     scores, labels = market(seed, linear(strength))
     fits = model_fits(scores, labels)
     today = scores.filter(event_date=SESSION).sort("symbol")
-    predicted = predictions(scores, fits, SESSION)
+    predicted = predictions(scores, fits, SESSION, HORIZONS)
     for model in ALPHA.models:
         for horizon in HORIZONS.horizons:
             slow, slope, variance = oracle.fit(scores, labels, horizon, model, ALPHA)
@@ -255,8 +255,8 @@ def test_a_prediction_depends_on_its_own_stock_only():
     fits = model_fits(scores, labels)
     alone = pl.col("symbol") == "S03"
     assert_frame_equal(
-        predictions(scores.filter(alone), fits, SESSION),
-        predictions(scores, fits, SESSION).filter(alone),
+        predictions(scores.filter(alone), fits, SESSION, HORIZONS),
+        predictions(scores, fits, SESSION, HORIZONS).filter(alone),
         check_exact=True,
     )
 

@@ -13,7 +13,7 @@ def sample(features: list[list[float]], label: list[float], rows_by_session: lis
     every = np.ones(len(days), dtype=np.bool_)
     edges = np.append(0, np.cumsum(rows_by_session)).astype(np.int64)
     y = np.array(label)
-    return Sample(5, days, edges, np.array(features), y, y, every, every, every)
+    return Sample(5, days, edges, ("x",), np.array(features), y, y, every, every, every)
 
 
 # known values

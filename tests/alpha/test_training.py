@@ -11,7 +11,7 @@ from tests.alpha.markets import ALPHA, DAYS, HORIZONS, SESSION, market
 
 
 def both(scores: pl.DataFrame, labels: pl.DataFrame, session: dt.date = SESSION) -> list[Sample]:
-    return list(samples(scores, labels, session, ALPHA, HORIZONS.horizons))
+    return list(samples(scores, labels, session, ALPHA, HORIZONS))
 
 
 # known values
