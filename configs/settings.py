@@ -357,15 +357,30 @@ SCORED_BY_DEFAULT = (
 
 
 class Stationary(Settings):
-    """How a feature is made stationary against its own trailing values, the session's included."""
+    """How a feature is made stationary against its own trailing values."""
 
-    method: Literal["difference", "normalize", "rank"]
+    method: Literal["difference", "normalize", "rank", "neutralize"]
     sessions: int = Field(252, ge=1, le=756, description="of the window; of the lag of a difference")
+    against: tuple[str, ...] = Field((), description="neutralize: features of the stock that it shares trends with")
+    components: int = Field(1, ge=1, description="neutralize: principal components that are taken out")
 
     @model_validator(mode="after")
     def _wide_enough(self) -> "Stationary":
         if self.method != "difference" and self.sessions < 2:
             raise ValueError(f"{self.method} needs a window of at least 2 sessions")
+        return self
+
+    @model_validator(mode="after")
+    def _against_others(self) -> "Stationary":
+        if self.method != "neutralize":
+            if self.against or self.components > 1:
+                raise ValueError(f"against and components are of neutralize; {self.method} looks at one feature alone")
+        elif len({*self.against}) < len(self.against):
+            raise ValueError(f"against names one feature twice: {self.against}")
+        elif self.components > len(self.against):
+            raise ValueError(
+                f"{self.components} components of {len(self.against) + 1} features leave nothing; name more in against"
+            )
         return self
 
 

@@ -30,7 +30,7 @@ from feature_store.schemas.market import (
     MACRO,
     UNIVERSE,
 )
-from quant_assets.features import alpha158, companies, cross_asset, market, stock
+from quant_assets.features import alpha158, companies, cross_asset, market, stationarity, stock
 from quant_assets.features.index_features import LOOKBACK_SESSIONS
 from quant_assets.features.industries import industry_features, industry_returns
 from quant_assets.features.labels import forward_returns, labels, lookback_sessions
@@ -76,7 +76,11 @@ ASSETS: list[SessionAsset] = [
     along_time(
         STATIONARY_FEATURES,
         stationary_features,
-        {"features": trailing(STOCK_FEATURES, lambda p: reach(p.features), columns=lambda p: named(p.features))},
+        {
+            "features": trailing(
+                STOCK_FEATURES, lambda p: reach(p.features), columns=lambda p: stationarity.read_of(p.features)
+            )
+        },
     ),
     along_time(
         ALPHA158,

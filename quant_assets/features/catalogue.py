@@ -49,7 +49,8 @@ def catalogue(settings: Features) -> pl.DataFrame:
 
 def _method(settings: Features, name: str) -> str:
     of = settings.stationary[name]
-    return f"{of.method} over {of.sessions} sessions"
+    against = f", {of.components} of the components with {', '.join(of.against)}" if of.against else ""
+    return f"{of.method} over {of.sessions} sessions{against}"
 
 
 def as_markdown(table: pl.DataFrame) -> str:

@@ -4,11 +4,15 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
+from numba import njit
 
 from configs.settings import Features, Stationary
 from feature_store.schemas.features import STATIONARY_FEATURES
+from feature_store.schemas.stock_features import FEATURES
 from quant_assets.features.panel import Array, panel
 from quant_assets.features.rolling import least_of, window_deviation, window_mean, window_rank
+
+NO_SPREAD = 1e-12  # of the mean: equal values leave a spread of a few ulps, whose scores would be noise
 
 
 def named(settings: Features) -> tuple[str, ...]:
@@ -24,6 +28,21 @@ def named(settings: Features) -> tuple[str, ...]:
     return tuple(settings.stationary)
 
 
+def read_of(settings: Features) -> tuple[str, ...]:
+    """The features that are made stationary, and those that they are neutralized against.
+
+    Raises:
+        ValueError: a name that no feature has, or a feature that is neutralized against itself.
+    """
+    names, every = named(settings), tuple(feature.name for feature in FEATURES)
+    for name, of in settings.stationary.items():
+        if unknown := {*of.against} - {*every}:
+            raise ValueError(f"features.stationary.{name}.against names {sorted(unknown)}; choose among {every}")
+        if name in of.against:
+            raise ValueError(f"features.stationary.{name}.against names {name} itself; leave it out")
+    return tuple(dict.fromkeys((*names, *(other for of in settings.stationary.values() for other in of.against))))
+
+
 def reach(settings: Features) -> int:
     """Sessions that the longest window looks back on, the session itself included."""
     return max((of.sessions for of in settings.stationary.values()), default=0) + 1
@@ -35,7 +54,7 @@ def stationary_features(
     """The features that `settings.stationary` names, each by its own method, along time.
 
     Args:
-        features: rows of STOCK_FEATURES, with those features at least.
+        features: rows of STOCK_FEATURES, with the columns that `read_of` says at least.
         sessions: the window, ascending; a value is exact once `reach` of them have passed.
         first: the first session that is wanted.
         settings: `stationary`, `min_observations_share`.
@@ -48,12 +67,16 @@ def stationary_features(
     if not settings.stationary:
         return pl.DataFrame(schema=columns)
     where, wanted = panel(features, sessions), features["event_date"] >= first
+    dense = {name: where.dense(features[name]) for name in read_of(settings)}
+    begin = sessions.index(first) if first in sessions else 0
     made = [
-        where.flat(stationary(where.dense(features[name]), of, settings.min_observations_share)).alias(name)
+        where.flat(_made([dense[each] for each in (name, *of.against)], of, settings.min_observations_share, begin))
+        .alias(name)
         for name, of in settings.stationary.items()
-    ]
-    rest = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in features.columns]
-    return features.with_columns(*made).with_columns(rest).select(*columns).filter(wanted)
+    ]  # fmt: skip
+    kept = features.select("event_date", "symbol").with_columns(made)
+    rest = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in kept.columns]
+    return kept.with_columns(rest).select(*columns).filter(wanted)
 
 
 def stationary(x: Array, of: Stationary, share: float) -> Array:
@@ -69,6 +92,82 @@ def stationary(x: Array, of: Stationary, share: float) -> Array:
     if of.method == "rank":
         return window_rank(x, n, least)
     mean, deviation = window_mean(x, n, least), window_deviation(x, n, least)
-    # equal values leave a spread of a few ulps, whose scores would be noise
-    score: Array = (x - mean) / np.where(deviation > 1e-12 * np.abs(mean), deviation, np.nan)
+    score: Array = (x - mean) / np.where(deviation > NO_SPREAD * np.abs(mean), deviation, np.nan)
     return score
+
+
+def neutralized(x: Array, of: Stationary, share: float, first: int = 0) -> Array:
+    """(T, N) the first of (F, T, N) features of each column, without the trends that it shares with the others.
+
+    Mean, deviation and the principal components of the features' correlations are those of rows t-n .. t-1, which are
+    over when t is looked at; row t, in deviations, is then taken without its part along the first `components` of them.
+    A row counts where all features are known; NaN where row t is not, or one of the features does not vary.
+
+    Args:
+        first: rows before it are left NaN.
+    """
+    if of.components >= len(x):
+        raise ValueError(f"{of.components} components of {len(x)} features leave nothing")
+    least = max(least_of(of.sessions, share), len(x) + 1)  # no fewer, or the components fit them exactly
+    found: Array = _neutralized(np.ascontiguousarray(x), of.sessions, least, of.components, first)
+    return found
+
+
+def _made(group: list[Array], of: Stationary, share: float, first: int) -> Array:
+    if of.method == "neutralize":
+        return neutralized(np.stack(group), of, share, first)
+    return stationary(group[0], of, share)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _neutralized(x: Array, window: int, least: int, components: int, first: int) -> Array:
+    n_features, n_rows, n_columns = x.shape
+    out = np.full((n_rows, n_columns), np.nan)
+    past, today = np.empty((n_features, window)), np.empty(n_features)
+    for i in range(n_columns):
+        known = np.ones(n_rows, dtype=np.bool_)
+        for f in range(n_features):
+            known &= ~np.isnan(x[f, :, i])
+        for t in range(first, n_rows):
+            n = 0
+            for s in range(max(0, t - window), t):
+                if known[s]:
+                    past[:, n] = x[:, s, i]
+                    n += 1
+            if n < least or not known[t]:
+                continue
+            varies = True
+            for f in range(n_features):
+                mean, squares = past[f, :n].sum() / n, 0.0
+                for k in range(n):
+                    past[f, k] -= mean
+                    squares += past[f, k] * past[f, k]
+                deviation = np.sqrt(squares / (n - 1))
+                varies = varies and deviation > NO_SPREAD * abs(mean)
+                if varies:
+                    past[f, :n] /= deviation
+                    today[f] = (x[f, t, i] - mean) / deviation
+            if varies:
+                out[t, i] = _left_of(past[:, :n], today, components)
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _left_of(past: Array, today: Array, components: int) -> float:
+    """The first of today's values, without their part along the first principal components of past ones."""
+    n_features, n = past.shape
+    together = np.zeros((n_features, n_features))
+    for f in range(n_features):
+        for g in range(f + 1):
+            for k in range(n):
+                together[f, g] += past[f, k] * past[g, k]
+            together[f, g] /= n - 1
+            together[g, f] = together[f, g]
+    axes = np.linalg.eigh(together)[1]  # ascending
+    left: float = today[0]
+    for k in range(n_features - components, n_features):
+        along = 0.0
+        for f in range(n_features):
+            along += axes[f, k] * today[f]
+        left -= along * axes[0, k]
+    return left

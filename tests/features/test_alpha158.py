@@ -19,8 +19,17 @@ from quant_assets.features.alpha158 import BAR_COLUMNS, LOOKBACK_SESSIONS, alpha
 from quant_assets.features.sorting_network import ordering
 from quant_assets.graph import all_assets
 from quant_assets.market.adjustment import adjusted_bars
-from quant_assets.windows import SessionAsset
-from tests.mechanism.market import SESSIONS, contents, failures, forget, make_runner, profile, run, run_and_judge
+from tests.mechanism.market import (
+    SESSIONS,
+    contents,
+    failures,
+    forget,
+    make_runner,
+    needed_for,
+    profile,
+    run,
+    run_and_judge,
+)
 from tests.oracles import alpha158 as twin
 from tests.oracles.bundle import bundle_actions, bundle_bars, needs
 from tests.oracles.panels import adjusted, assert_stored_as, random_traded, sessions
@@ -192,15 +201,6 @@ def test_every_column_that_is_read_is_used_and_no_other():
         spoilt = frame.with_columns(pl.when(pl.col("event_date").dt.day() % 2 == 0).then(pl.col(column) * 1.01)
                                     .otherwise(column).alias(column))  # fmt: skip
         assert not alpha158(spoilt, days, days[-30], ON).equals(whole), column
-
-
-def needed_for(name: str) -> list[SessionAsset]:
-    """The asset and all that it reads, in an order in which they can run."""
-    named, wanted = {asset.name: asset for asset in all_assets()}, {name}
-    for asset in reversed(all_assets()):
-        if asset.name in wanted:
-            wanted |= {window.dataset.name for window in asset.inputs.values()}
-    return [asset for asset in named.values() if asset.name in wanted]
 
 
 def test_days_store_what_a_range_stores_where_the_settings_ask_for_it(tmp_path: Path):

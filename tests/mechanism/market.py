@@ -19,6 +19,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_assets.calculation import Calculation
+from quant_assets.graph import all_assets
 from quant_assets.pit_checks import Verdict, judge_run
 from quant_assets.runner import Outcome, Runner
 from quant_assets.windows import SessionAsset
@@ -97,6 +98,16 @@ def make_runner(
     allowed = [*derived, *chosen.exceptions]
     store = Store(folder, datasets=known, clock=clock, hindsight_allowed=allowed, reached=reached)
     return Runner(store, calculation(chosen, clock, vendor or make_vendor(chosen), pool))
+
+
+def needed_for(*names: str) -> list[SessionAsset]:
+    """The assets and all that they read, in an order in which they can run."""
+    wanted, found = {*names}, []
+    for asset in reversed(all_assets()):
+        if asset.name in wanted:
+            wanted |= {window.dataset.name for window in asset.inputs.values()}
+            found.append(asset)
+    return found[::-1]
 
 
 def run(runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> list[Outcome]:

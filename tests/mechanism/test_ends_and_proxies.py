@@ -20,7 +20,7 @@ from feature_store.schemas.features import (
 from quant_assets.graph import all_assets
 from quant_assets.pit_checks import Judge
 from quant_assets.runner import Runner
-from tests.mechanism.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, run
+from tests.mechanism.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, needed_for, run
 
 SESSIONS = sessions.between(dt.date(2015, 12, 1), dt.date(2016, 2, 12))
 LATER = SESSIONS[25:]
@@ -80,27 +80,12 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Profile:
 BY_NAME = {asset.name: asset for asset in all_assets()}
 
 
-def closure() -> list[str]:
-    """The datasets judged here and all that they rest on, in the order of the graph."""
-    needed: set[str] = set()
-
-    def add(name: str) -> None:
-        if name not in needed:
-            needed.add(name)
-            for window in BY_NAME[name].inputs.values():
-                add(window.dataset.name)
-
-    for name in JUDGED:
-        add(name)
-    return [asset.name for asset in all_assets() if asset.name in needed]
-
-
 @pytest.fixture(scope="module")
 def range_store(chosen: Profile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ends") / "range"
     runner = make_runner(folder, chosen)
-    for name in closure():
-        run(runner, BY_NAME[name], SESSIONS)
+    for asset in needed_for(*JUDGED):
+        run(runner, asset, SESSIONS)
     runner.store.index.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return folder
 
@@ -144,8 +129,7 @@ def test_a_fund_takes_its_members_place_once_it_has_a_return(range_store: Path, 
 
 
 def test_daily_runs_and_chunks_in_any_order_store_what_one_range_stores(again: Runner) -> None:
-    assets = [BY_NAME[name] for name in closure()]
-    assert_any_order_stores_the_same(again, assets, LATER[:3], [LATER[3:14], LATER[14:15], LATER[15:]])
+    assert_any_order_stores_the_same(again, needed_for(*JUDGED), LATER[:3], [LATER[3:14], LATER[14:15], LATER[15:]])
 
 
 # -- law 6 -------------------------------------------------------------------------------------------------------------
