@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## Run the whole chain on a simulated market
 	$(BIN)/asof demo
 
 test: $(INSTALLED) ## Run all tests and doctests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## Lint, formatting, types and the direction of imports
 	$(BIN)/ruff check

@@ -146,10 +146,12 @@ class Studied:
             for source, share in known.items()
             if share is not None and coverage - NEARLY <= share < LOW_COVERAGE
         ]
-        young = self._young(dataset, name, feature.lookback)
+        explained, young = bool(said), self._young(dataset, name, feature.lookback)
         if young > NEARLY:
             said.append(f"{text(young)} of what is missing lies within the first {feature.lookback} sessions")
-        return "; ".join(said) or "its formula has no value there, or too little of its window is observed"
+        if not explained and young < 1 - NEARLY:
+            said.append("elsewhere its formula has no value, or too little of its window is observed")
+        return "; ".join(said)
 
     def _young(self, dataset: str, name: str, lookback: int) -> float:
         """Share of the missing values that lie within the first sessions of a stock, or of the range."""
