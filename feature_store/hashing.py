@@ -1,13 +1,14 @@
 """Content hash of a frame: of its values, never of a file's bytes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 DIGEST_BYTES = 16
+NULL = "\0null"  # ends the name of a mask; no column's does
 
 
 def content_hash(frame: pl.DataFrame, sort_key: Sequence[str] = ()) -> str:
@@ -22,34 +23,35 @@ def content_hash(frame: pl.DataFrame, sort_key: Sequence[str] = ()) -> str:
     names = sorted(schema)
     nulls = dict(zip(schema, frame.null_count().row(0), strict=True)) if frame.width else {}
     # one query for all that need one: a call of Polars costs more than the work on a small partition
-    changed = [name for name in names if nulls[name] or not _hashes_as_it_is(schema[name])]
-    plain = frame.with_columns(_without_nulls(name, schema[name], nulls[name] > 0) for name in changed)
-    masks = frame.select(pl.col(name).is_null() for name in names if nulls[name])
+    changed = [name for name in names if nulls[name] or not _needs_no_query(schema[name])]
+    columns = [_without_nulls(name, schema[name], nulls[name] > 0) for name in changed]
+    masks = [pl.col(name).is_null().alias(f"{name}{NULL}") for name in changed if nulls[name]]
+    found = {column.name: column for column in frame.select(*columns, *masks).get_columns()} if changed else {}
+    plain = {name: found[name] if name in found else frame.get_column(name) for name in names}
     floats = _canonical_floats(plain)
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     digest.update(f"{frame.height}".encode())
     for name in names:
         digest.update(f"|{name}:{schema[name]}|".encode())
         if nulls[name]:
-            digest.update(masks.get_column(name).to_numpy().tobytes())
+            digest.update(found[f"{name}{NULL}"].to_numpy().tobytes())
         if name in floats:
             digest.update(floats[name].data)
             continue
-        for part in _canonical_bytes(plain.get_column(name)):
+        for part in _canonical_bytes(plain[name]):
             digest.update(part)
     return digest.hexdigest()
 
 
-def _canonical_floats(plain: pl.DataFrame) -> dict[str, NDArray[np.floating]]:
+def _canonical_floats(plain: Mapping[str, pl.Series]) -> dict[str, NDArray[np.floating]]:
     """Float columns without nulls, each as one block of memory, with −0.0 and NaN made canonical."""
     canonical: dict[str, NDArray[np.floating]] = {}
-    schema = plain.schema
     for dtype in (pl.Float32, pl.Float64):
-        chosen = [name for name, found in schema.items() if found == dtype]
-        if not chosen or not plain.height:
+        chosen = [name for name, column in plain.items() if column.dtype == dtype]
+        if not chosen or not len(plain[chosen[0]]):
             continue
         # all of a type at once: a hundred columns one by one cost more than hashing them
-        columns = pl.DataFrame([plain.get_column(name) for name in chosen])
+        columns = pl.DataFrame([plain[name] for name in chosen])
         block = np.array(columns.to_numpy(order="fortran"), order="F", copy=True)
         block += block.dtype.type(0)  # −0.0 + 0.0 is 0.0
         block[np.isnan(block)] = np.nan
@@ -62,8 +64,8 @@ def digest_of(parts: Sequence[str]) -> str:
     return hashlib.blake2b("\0".join([*parts, ""]).encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def _hashes_as_it_is(dtype: pl.DataType) -> bool:
-    return dtype.is_float() or dtype in (pl.String, pl.Boolean)
+def _needs_no_query(dtype: pl.DataType) -> bool:
+    return dtype.is_float() or dtype.is_integer() or dtype in (pl.String, pl.Boolean, pl.Date, pl.Datetime)
 
 
 def _without_nulls(name: str, dtype: pl.DataType, has_nulls: bool) -> pl.Expr:
@@ -89,4 +91,7 @@ def _canonical_bytes(column: pl.Series) -> list[bytes]:
         encoded = "\0".join(texts).encode()
         # lengths too, because a text may hold the separator
         return [np.fromiter(map(len, texts), np.int64, len(texts)).tobytes(), encoded]
-    return [np.ascontiguousarray(column.to_numpy()).tobytes()]
+    values = np.ascontiguousarray(column.to_numpy())
+    if column.dtype == pl.Date:
+        values = values.astype(np.int32)  # days since 1970, as Polars holds them
+    return [values.tobytes()]
