@@ -8,6 +8,7 @@ import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from quant_assets.windows import SessionAsset
 
 NO_LOOKAHEAD = "no_lookahead"
 CONTRACT = "contract"
+THREADS = 2  # that read back
 SPAN = 10  # sessions on either side of the scrambled pass's cut
 
 
@@ -76,14 +78,15 @@ class Judge:
 
     def contract(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
         """Read back from disk: the content is what was announced, and what the subject demands holds."""
-        verdicts = []
-        for partition in partitions:
-            try:
-                self._runner.store.verify_partition(partition)
-                verdicts.append(Verdict(partition.session, CONTRACT, True))
-            except StoreError as error:
-                verdicts.append(Verdict(partition.session, CONTRACT, False, str(error)))
-        return verdicts
+        with ThreadPoolExecutor(THREADS) as pool:  # reading and hashing hold no lock of Python
+            return list(pool.map(self._as_announced, partitions))
+
+    def _as_announced(self, partition: StoredPartition) -> Verdict:
+        try:
+            self._runner.store.verify_partition(partition)
+        except StoreError as error:
+            return Verdict(partition.session, CONTRACT, False, str(error))
+        return Verdict(partition.session, CONTRACT, True)
 
     def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
         """The asset's own checks of each session: over its rows and what else each asks for by name."""
