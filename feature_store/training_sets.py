@@ -57,7 +57,8 @@ def training_set(
     old they are is told by a column `<slice>_<dataset>__event_date`.
 
     Labels are the last word by `as_of` about event_date = session, null where none had matured. A key of theirs that
-    `entities` lack, such as `horizon_sessions`, is spread into columns: `label_log_21`, `label_log_63`.
+    `entities` lack, such as `horizon_sessions`, is spread into columns, one for each of its values that any row has:
+    `label_log_21`, `label_log_63`.
 
     A name that several columns would bear is prefixed with its dataset: `market_bars__close`.
 

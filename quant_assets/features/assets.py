@@ -37,7 +37,6 @@ from quant_assets.features.labels import forward_returns, labels, lookback_sessi
 from quant_assets.features.macro import macro_sessions
 from quant_assets.features.scores import compared, read_of, score_distributions, stock_scores
 from quant_assets.features.snapshots import YEAR_SESSIONS, company_snapshots
-from quant_assets.features.stationarity import named, reach, stationary_features
 from quant_assets.windows import SessionAsset, Window, along_time, per_session, same, trailing
 
 OF_INDUSTRIES = (
@@ -66,7 +65,7 @@ COMPARED = {
     "companies": _scored(COMPANY_FEATURES),
     "stationary": same(
         STATIONARY_FEATURES,
-        columns=lambda p: tuple(name for name in named(p.features) if name in compared(p.features)),
+        columns=lambda p: tuple(name for name in stationarity.named(p.features) if name in compared(p.features)),
     ),
     "universe": same(UNIVERSE),
 }
@@ -75,10 +74,12 @@ ASSETS: list[SessionAsset] = [
     along_time(STOCK_FEATURES, stock.stock_features, {"bars": trailing(ADJUSTED_BARS, 273, columns=stock.BAR_COLUMNS)}),
     along_time(
         STATIONARY_FEATURES,
-        stationary_features,
+        stationarity.stationary_features,
         {
             "features": trailing(
-                STOCK_FEATURES, lambda p: reach(p.features), columns=lambda p: stationarity.read_of(p.features)
+                STOCK_FEATURES,
+                lambda p: stationarity.reach(p.features),
+                columns=lambda p: stationarity.read_of(p.features),
             )
         },
     ),

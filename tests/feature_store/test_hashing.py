@@ -23,6 +23,11 @@ def test_the_hash_is_what_it_was():
     """A change of this value makes every stored session look different: it belongs under Numerics in the CHANGELOG."""
     frame = pl.DataFrame({"symbol": ["A", "B"], "close": [1.0, None], "volume": [3, 4]})
     assert content_hash(frame) == "a958f46974a88fe35590b2ee9272ceeb"
+    days = [dt.date(1969, 12, 31), dt.date(2017, 1, 3)]
+    moments = [dt.datetime(2017, 1, 3, 14, 0, 0, 1, tzinfo=dt.UTC), dt.datetime(1969, 12, 31, tzinfo=dt.UTC)]
+    schema = {"event_date": pl.Date, "known_at": KNOWN_AT, "rank": pl.Int8}
+    dated = pl.DataFrame({"event_date": days, "known_at": moments, "rank": [1, -1]}, schema=schema)
+    assert content_hash(dated) == "d878f9766148f6e284902ac1d88c1c9f"
 
 
 def test_minus_zero_is_zero():

@@ -439,7 +439,7 @@ class Told:
         return rows.filter(pl.col("session").is_between(first, last)).select(*columns, "session")
 
     def state(self, dataset: Dataset, session: dt.date) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"{dataset.name} {session}: nothing here walks a path")
 
     def compute(self, calculation: Calculation, asset: SessionAsset, days: Sequence[dt.date]) -> pl.DataFrame:
         stored_ = calculation.compute(asset, days, self)
