@@ -20,9 +20,9 @@ from feature_store.schemas.features import STOCK_FEATURES
 from feature_store.schemas.market import ADJUSTED_BARS
 from feature_store.store import Store
 from feature_store.writers import NewPartition, Provenance
-from quant_assets.calculation import Calculation
+from quant_assets.engine.computation import Calculation
+from quant_assets.engine.runner import Runner
 from quant_assets.features.assets import ASSETS
-from quant_assets.runner import Runner
 from quant_resources.vendors.protocol import make_vendor
 
 GROUP = 64

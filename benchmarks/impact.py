@@ -24,7 +24,7 @@ from configs.load import load
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
 from quant_assets.graph import all_assets
-from quant_assets.impact import impact
+from quant_assets.operations.impact import impact
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.protocol import make_vendor
 from tests.arrivals import Amended, Arrivals, differing, differing_orders, rebuild

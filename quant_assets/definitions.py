@@ -5,10 +5,10 @@ import os
 import dagster as dg
 
 from configs.settings import FilesVendor
+from quant_assets.automation.schedules import daily_schedule
+from quant_assets.automation.sensors import drop_sensor
+from quant_assets.engine.dagster_asset import to_dagster
 from quant_assets.graph import all_assets
-from quant_assets.schedules import daily_schedule
-from quant_assets.sensors import drop_sensor
-from quant_assets.session_asset import to_dagster
 from quant_resources.home import Home
 from quant_resources.platform import Platform
 

@@ -4,13 +4,13 @@ from graphlib import TopologicalSorter
 
 from quant_assets.alpha.assets import ASSETS as ALPHA
 from quant_assets.backtest.assets import ASSETS as BACKTEST
+from quant_assets.engine.asset import SessionAsset
 from quant_assets.execution.assets import ASSETS as EXECUTION
 from quant_assets.features.assets import ASSETS as FEATURES
 from quant_assets.market.assets import ASSETS as MARKET
 from quant_assets.portfolio.assets import ASSETS as PORTFOLIO
 from quant_assets.regimes.assets import ASSETS as REGIMES
 from quant_assets.risk.assets import ASSETS as RISK
-from quant_assets.windows import SessionAsset
 
 
 def all_assets() -> list[SessionAsset]:

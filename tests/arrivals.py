@@ -14,8 +14,8 @@ from feature_store.dataset import KNOWN_AT, Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
-from quant_assets.runner import Runner
-from quant_assets.windows import SessionAsset
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.runner import Runner
 from quant_resources.vendors import moments
 from quant_resources.vendors.protocol import Vendor
 from quant_resources.vendors.simulated import SimulatedMarket

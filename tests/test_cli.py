@@ -19,11 +19,11 @@ from feature_store.layout import FOOTER
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.execution import BOOKS
 from feature_store.store import Store
-from quant_assets import certify
-from quant_assets.calculation import Calculation
+from quant_assets.engine.computation import Calculation
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
-from quant_assets.runner import Runner
-from quant_assets.status import diff_rows
+from quant_assets.operations import certify
+from quant_assets.operations.status import diff_rows
 from quant_resources.home import Home
 from quant_resources.vendors.protocol import make_vendor
 from tests.tiny import FIRST, LAST, SETTINGS, SHORT, Answer, asof, copy_of, setting

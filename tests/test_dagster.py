@@ -21,11 +21,12 @@ from feature_store import sessions
 from feature_store.decision_time import NEW_YORK, DecisionClock
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
-from quant_assets import definitions, runner
+from quant_assets import definitions
+from quant_assets.automation.schedules import daily_schedule
+from quant_assets.engine import runner
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.partitions import session_partitions
 from quant_assets.graph import all_assets
-from quant_assets.partitions import session_partitions
-from quant_assets.schedules import daily_schedule
-from quant_assets.windows import SessionAsset
 from quant_resources.home import Home
 from tests.tiny import FIRST, LAST, SETTINGS, asof, setting
 

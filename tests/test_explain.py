@@ -21,8 +21,8 @@ from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARI
 from feature_store.store import Store
 from quant_assets.execution.costs import CostParameters, trade_cost_usd
 from quant_assets.execution.orders import orders
-from quant_assets.explain import SCORES_SHOWN, UnknownOrderError, explain
 from quant_assets.portfolio.diagnostics import diagnostics
+from quant_assets.reporting.orders.study import SCORES_SHOWN, UnknownOrderError, explain
 from quant_resources.home import Home
 from tests.accounts import CLOCK, by_session, frame, home_of, write
 from tests.execution.markets import DAYS, Market, plain_portfolio

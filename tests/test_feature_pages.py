@@ -14,10 +14,10 @@ from feature_store import sessions
 from feature_store.schemas.features import INDUSTRY_FEATURES, LABELS, MARKET_FEATURES, STOCK_FEATURES
 from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
 from feature_store.schemas.regimes import MARKET_REGIME
-from quant_assets.evaluation import ReportError
-from quant_assets.feature_pages import FeaturePages, make_feature_pages
-from quant_assets.feature_sheets import Small, by_month, listing
 from quant_assets.features.catalogue import DECLARED
+from quant_assets.reporting.evaluation import ReportError
+from quant_assets.reporting.features.pages import FeaturePages, make_feature_pages
+from quant_assets.reporting.features.sheets import Small, by_month, listing
 from quant_resources.home import Home
 from quant_resources.trials import trials
 from tests.accounts import DAYS, HOLD_OUT, HORIZON, by_session, home_of, write

@@ -6,8 +6,8 @@ import pytest
 
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.execution import BOOKS
+from quant_assets.engine.asset import SessionAsset
 from quant_assets.graph import all_assets, as_text
-from quant_assets.windows import SessionAsset
 
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 # left to right; a slice reads what stands left of it or itself, and what projects the book reads the book

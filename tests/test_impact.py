@@ -18,15 +18,14 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.execution import EQUAL_WEIGHT_BOOK
 from feature_store.schemas.features import INDUSTRY_RETURNS
 from feature_store.store import Store
-from quant_assets import impact as impact_module
-from quant_assets import refresh, session_asset
+from quant_assets.engine import opening
+from quant_assets.engine.asset import SessionAsset, fit, per_session, same, trailing
+from quant_assets.engine.recomputation import StaleStoreError
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
-from quant_assets.impact import Impact, impact
-from quant_assets.recomputation import StaleStoreError
-from quant_assets.refresh import stale_spans
-from quant_assets.runner import Runner
-from quant_assets.what_if import WhatIfError
-from quant_assets.windows import SessionAsset, fit, per_session, same, trailing
+from quant_assets.operations.impact import Impact, impact
+from quant_assets.operations.refresh import stale_spans
+from quant_assets.operations.what_if import WhatIfError
 from quant_resources.home import Home
 from quant_resources.vendors.protocol import Vendor, make_vendor
 from tests.arrivals import KINDS, Amended, Arrival, Arrivals, Cells, differing, differing_orders, rebuild
@@ -297,8 +296,7 @@ def test_refresh_stores_new_generations_and_leaves_nothing_stale(home: Path, mon
     arrival = arrivals.of("corrected bars", np.random.default_rng(1))
     (day,) = arrival.added["event_date"]
     clock = DecisionClock(chosen.decision_minutes_before_open)
-    for module in (impact_module, refresh, session_asset):
-        monkeypatch.setattr(module, "make_vendor", lambda p, _=None: Amended(make_vendor(p), arrival, clock))
+    monkeypatch.setattr(opening, "make_vendor", lambda p, _=None: Amended(make_vendor(p), arrival, clock))
 
     found = asof(home, "impact", "--json")
     assert found.code == 1, found.err

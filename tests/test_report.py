@@ -19,10 +19,10 @@ from feature_store.schemas.portfolio import DIAGNOSTICS
 from feature_store.schemas.regimes import STATES
 from quant_assets.backtest.deflated_sharpe import deflated_sharpe_ratio, variance_of_trials
 from quant_assets.backtest.metrics import sharpe_ratio, simple_returns
-from quant_assets.evaluation import Evaluation, ReportError, cash_rates_annual, choose_span
 from quant_assets.execution.interest import cash_rate_annual
-from quant_assets.report import Report, make_report
-from quant_assets.report_sections import settings_that_differ
+from quant_assets.reporting.evaluation import Evaluation, ReportError, cash_rates_annual, choose_span
+from quant_assets.reporting.performance.page import Report, make_report
+from quant_assets.reporting.performance.sections import settings_that_differ
 from quant_resources.home import Home
 from quant_resources.trials import trials
 from tests import accounts

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from configs.settings import History, Profile, SimulatedVendor
 from feature_store.schemas.catalogue import DATASETS
-from quant_assets.cli import app
+from quant_assets.cli.app import app
 from quant_assets.graph import all_assets
 
 ROOT = Path(__file__).parent.parent
@@ -237,16 +237,16 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("quant_assets/risk/covariance.py", "import configs.load", "pure"),
         ("quant_assets/alpha/ridge.py", "import feature_store.store", "pure"),
         ("quant_assets/execution/fills.py", "import time", "clock"),
-        ("quant_assets/regimes/hmm.py", "import quant_assets.windows", "mechanism"),
+        ("quant_assets/regimes/hmm.py", "import quant_assets.engine.asset", "mechanism"),
         ("quant_assets/features/stock.py", "import quant_assets.alpha.ridge", "slices"),
         ("quant_assets/alpha/ridge.py", "import quant_assets.risk.covariance", "slices"),
-        ("quant_assets/windows.py", "import quant_assets.market.universe", "slices"),
+        ("quant_assets/engine/asset.py", "import quant_assets.market.universe", "slices"),
         ("quant_assets/risk/assets.py", "import quant_assets.market.assets", "assets"),
         ("quant_assets/execution/fills.py", "import quant_assets.execution.checks", "checks"),
         ("feature_store/index.py", "import configs.settings", "packages"),
-        ("quant_resources/home.py", "import quant_assets.windows", "packages"),
+        ("quant_resources/home.py", "import quant_assets.engine.asset", "packages"),
         ("configs/settings.py", "import dagster", "memory"),
-        ("quant_assets/session_asset.py", "import quant_resources.vendors.simulated_truth", "truth"),
+        ("quant_assets/engine/dagster_asset.py", "import quant_resources.vendors.simulated_truth", "truth"),
     ],
 )
 def test_an_import_against_the_design_is_caught(copy: Path, module: str, line: str, contract: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from configs.load import load
 from feature_store import sessions
-from quant_assets import definitions, sensors
+from quant_assets import definitions
+from quant_assets.automation import sensors
 from quant_resources.home import Choice, Home
 from tests.tiny import Answer, asof, setting
 

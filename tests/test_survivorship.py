@@ -10,7 +10,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from quant_assets.survivorship import DATED, TODAYS, Survivorship, mean_returns
+from quant_assets.reporting.performance.survivorship import DATED, TODAYS, Survivorship, mean_returns
 from tests.oracles.panels import sessions
 
 DAYS = sessions(4)

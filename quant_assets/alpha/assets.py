@@ -8,7 +8,7 @@ from quant_assets.alpha.blackout import LOOKBACK_SESSIONS
 from quant_assets.alpha.combination import combined
 from quant_assets.alpha.models import model_fits, predictions
 from quant_assets.alpha.training import score_names
-from quant_assets.windows import SessionAsset, fit, per_session, same, trailing
+from quant_assets.engine.asset import SessionAsset, fit, per_session, same, trailing
 
 ASSETS: list[SessionAsset] = [
     fit(

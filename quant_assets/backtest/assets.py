@@ -8,7 +8,7 @@ from feature_store.schemas.risk import EXPOSURES, FACTOR_RETURNS, SPECIFIC_RETUR
 from quant_assets.backtest.attribution import attribution
 from quant_assets.backtest.checks import account_closes, attribution_closes
 from quant_assets.backtest.pnl import pnl
-from quant_assets.windows import SessionAsset, per_session, same, trailing
+from quant_assets.engine.asset import SessionAsset, per_session, same, trailing
 
 # without what the programme said: its text is most of a book's bytes
 ACCOUNT = (

@@ -6,10 +6,10 @@ from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, ORDERS, SHU
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
 from feature_store.schemas.portfolio import VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK
+from quant_assets.engine.asset import SessionAsset, path, per_session, same, trailing
 from quant_assets.execution.book import equal_weight_step, shuffled_step, step
 from quant_assets.execution.checks import fills_come_after_decisions
 from quant_assets.execution.orders import orders
-from quant_assets.windows import SessionAsset, path, per_session, same, trailing
 
 OF_ACCOUNT = {
     "bars": same(BARS),

@@ -30,6 +30,7 @@ from feature_store.schemas.market import (
     MACRO,
     UNIVERSE,
 )
+from quant_assets.engine.asset import SessionAsset, Window, along_time, per_session, same, trailing
 from quant_assets.features import alpha158, companies, cross_asset, market, stationarity, stock
 from quant_assets.features.index_features import LOOKBACK_SESSIONS
 from quant_assets.features.industries import industry_features, industry_returns
@@ -37,7 +38,6 @@ from quant_assets.features.labels import forward_returns, labels, lookback_sessi
 from quant_assets.features.macro import macro_sessions
 from quant_assets.features.scores import compared, read_of, score_distributions, stock_scores
 from quant_assets.features.snapshots import YEAR_SESSIONS, company_snapshots
-from quant_assets.windows import SessionAsset, Window, along_time, per_session, same, trailing
 
 OF_INDUSTRIES = (
     "proxy",

@@ -22,12 +22,12 @@ from feature_store.schemas.market import (
     UNIVERSE,
 )
 from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
+from quant_assets.engine.asset import SessionAsset, along_time, per_session, same, source, trailing
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.market.checks import bars_arrived, within_tolerance
 from quant_assets.market.company_figures import action_sessions, company_figures, lookback_sessions
 from quant_assets.market.data_quality import FINDINGS, data_quality, sessions_needed
 from quant_assets.market.universe import universe
-from quant_assets.windows import SessionAsset, along_time, per_session, same, source, trailing
 
 
 def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:

@@ -5,11 +5,11 @@ import polars as pl
 from feature_store.schemas.execution import BOOK
 from feature_store.schemas.portfolio import DIAGNOSTICS, TARGET_WEIGHTS, VIEWS
 from feature_store.schemas.regimes import STATES
+from quant_assets.engine.asset import SessionAsset, per_session, same
 from quant_assets.portfolio.checks import limits_hold
 from quant_assets.portfolio.diagnostics import diagnostics
 from quant_assets.portfolio.views import views
 from quant_assets.portfolio.weights import target_weights
-from quant_assets.windows import SessionAsset, per_session, same
 
 
 def _relaxed(rows: pl.DataFrame) -> dict[str, float]:

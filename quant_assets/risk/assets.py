@@ -10,12 +10,12 @@ from feature_store.schemas.risk import (
     SPECIFIC_RETURNS,
     SPECIFIC_RISK,
 )
+from quant_assets.engine.asset import SessionAsset, per_session, same, trailing
 from quant_assets.risk.cost_parameters import cost_parameters
 from quant_assets.risk.covariance import factor_covariance
 from quant_assets.risk.exposures import exposures
 from quant_assets.risk.factor_model import explained_share, returns_of_factors, specific_returns
 from quant_assets.risk.specific import specific_risk
-from quant_assets.windows import SessionAsset, per_session, same, trailing
 
 RETURN = ("log_return",)
 # a session's returns are explained by the exposures of the session before

@@ -22,12 +22,12 @@ from feature_store.schemas.companies import (
 )
 from feature_store.schemas.company_features import COMPANY_FEATURES, COMPANY_SNAPSHOTS, REACH
 from feature_store.schemas.market import ADJUSTED_BARS
-from quant_assets.calculation import Calculation
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.computation import Calculation
 from quant_assets.features.assets import ASSETS as FEATURE_ASSETS
 from quant_assets.features.companies import company_features
 from quant_assets.features.snapshots import company_snapshots
 from quant_assets.market.assets import ASSETS as MARKET_ASSETS
-from quant_assets.windows import SessionAsset
 from tests.lookahead import assert_causal
 from tests.oracles.company_features import company
 from tests.oracles.panels import adjusted, assert_stored_as, random_traded, sessions, stored

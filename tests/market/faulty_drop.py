@@ -14,7 +14,7 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock, end_of_day
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.quality import DATA_QUALITY
-from quant_assets.calculation import Calculation
+from quant_assets.engine.computation import Calculation
 from quant_assets.market.assets import ASSETS
 from quant_resources.vendors.files import FileDrop
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from feature_store.schemas.market import ADJUSTED_BARS, BARS
-from quant_assets.windows import along_time, fit, trailing
+from quant_assets.engine.asset import along_time, fit, trailing
 from tests.mechanism.market import dense, valued
 
 

@@ -13,10 +13,10 @@ from feature_store.dataset import Dataset
 from feature_store.schemas.execution import BOOK, CASH
 from feature_store.schemas.features import INDUSTRY_RETURNS
 from feature_store.schemas.market import ADJUSTED_BARS, BARS
-from quant_assets.calculation import PIECE, Calculation
+from quant_assets.engine.asset import SessionAsset, along_time, fit, trailing
+from quant_assets.engine.computation import PIECE, Calculation
 from quant_assets.execution.book import step
 from quant_assets.regimes.hmm import filter_states
-from quant_assets.windows import SessionAsset, along_time, fit, trailing
 from quant_resources.vendors.protocol import Vendor
 from tests.mechanism.market import dense, valued
 

@@ -14,10 +14,10 @@ from feature_store.decision_time import DecisionClock
 from feature_store.schemas.companies import COMPANY_FIGURES, EARNINGS_DATES, FUNDAMENTALS
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
 from feature_store.store import Store
+from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
 from quant_assets.market.company_figures import company_figures
-from quant_assets.pit_checks import Judge
-from quant_assets.runner import Runner
 from tests.mechanism.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, run
 from tests.oracles.bundle import SHARED, needs
 from tests.oracles.companies import told

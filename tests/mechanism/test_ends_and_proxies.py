@@ -17,9 +17,9 @@ from feature_store.schemas.features import (
     LABELS,
     MARKET_FEATURES,
 )
+from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
-from quant_assets.pit_checks import Judge
-from quant_assets.runner import Runner
 from tests.mechanism.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, needed_for, run
 
 SESSIONS = sessions.between(dt.date(2015, 12, 1), dt.date(2016, 2, 12))

@@ -21,13 +21,13 @@ from feature_store.decision_time import end_of_day
 from feature_store.errors import MissingSessionsError
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS
 from feature_store.writers import STEPS
-from quant_assets.calculation import Calculation, settings_of
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.computation import Calculation, settings_of
+from quant_assets.engine.dagster_asset import workers
+from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
 from quant_assets.market.adjustment import adjusted_bars
-from quant_assets.pit_checks import Judge
-from quant_assets.runner import Runner
-from quant_assets.session_asset import workers
-from quant_assets.windows import SessionAsset
 from tests.mechanism.assets import ASSETS, AVERAGE, MEAN_CLOSE, WARM, mean_close
 from tests.mechanism.market import (
     SESSIONS,
@@ -146,9 +146,9 @@ def test_two_processes_fit_what_one_fits(range_store: Path, stored: Contents, ch
 def test_small_pieces_store_what_large_ones_store(
     again: Runner, stored: Contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quant_assets.calculation.PIECE_ROWS", 500)
-    monkeypatch.setattr("quant_assets.runner.CHUNK_ROWS", 300)
-    monkeypatch.setattr("quant_assets.runner.GROUP", 5)
+    monkeypatch.setattr("quant_assets.engine.computation.PIECE_ROWS", 500)
+    monkeypatch.setattr("quant_assets.engine.runner.CHUNK_ROWS", 300)
+    monkeypatch.setattr("quant_assets.engine.runner.GROUP", 5)
     for asset in (a for a in EVERY if a.kind == "along_time"):
         forget(again.store, asset.dataset, LATER)
         run(again, asset, LATER)
@@ -180,7 +180,7 @@ def test_an_interrupted_run_repeated_stores_what_one_range_stores(
 
     crashing = make_runner(again.store.layout.root, chosen, reached=crash)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(CrashError):
-        patch.setattr("quant_assets.runner.GROUP", 8)
+        patch.setattr("quant_assets.engine.runner.GROUP", 8)
         run(crashing, asset, gone)
     # opening settles what was announced
     repeated = make_runner(again.store.layout.root, chosen, datasets=[asset.dataset])
@@ -194,8 +194,8 @@ import os, signal, sys
 from pathlib import Path
 from tests.mechanism.market import SESSIONS, make_runner, profile, run
 from quant_assets.graph import all_assets
-import quant_assets.runner
-quant_assets.runner.GROUP = 8
+import quant_assets.engine.runner
+quant_assets.engine.runner.GROUP = 8
 seen = 0
 def reached(step):
     global seen

@@ -13,11 +13,11 @@ from feature_store import sessions
 from feature_store.dataset import Column, Dataset, Grade
 from feature_store.errors import HindsightError, LookaheadError
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, MEMBERS, UNIVERSE
+from quant_assets.engine.asset import SessionAsset, along_time, per_session, same, source, trailing
+from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Judge, chosen_sessions, judge_run
+from quant_assets.engine.runner import Runner
 from quant_assets.execution.book import step
 from quant_assets.graph import all_assets
-from quant_assets.pit_checks import CONTRACT, NO_LOOKAHEAD, Judge, chosen_sessions, judge_run
-from quant_assets.runner import Runner
-from quant_assets.windows import SessionAsset, along_time, per_session, same, source, trailing
 from quant_resources.vendors.protocol import make_vendor
 from quant_resources.vendors.simulated_truth import truth_of
 from tests.mechanism.leaks import (

@@ -11,9 +11,9 @@ from feature_store.index import StoredPartition
 from feature_store.layout import read_footer
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS, MACRO, MEMBERS, UNIVERSE
 from feature_store.store import Store
+from quant_assets.engine.asset import per_session, same
+from quant_assets.engine.lineage import ACTIONS, CONSTITUENCY, constituency
 from quant_assets.graph import all_assets
-from quant_assets.lineage import ACTIONS, CONSTITUENCY, constituency
-from quant_assets.windows import per_session, same
 from tests.mechanism.market import SESSIONS, copy_store, make_runner, profile, run, valued
 
 OWN = valued("laws/lineage")

@@ -14,7 +14,7 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Grade
 from feature_store.decision_time import DecisionClock
 from feature_store.schemas.market import INDUSTRIES, MEMBERS, TICKERS
-from quant_assets.windows import source
+from quant_assets.engine.asset import source
 from quant_resources.vendors.files import FileDrop
 from tests.mechanism.market import make_runner, run
 from tests.oracles.bundle import SHARED, needs

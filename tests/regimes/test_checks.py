@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from feature_store.schemas.regimes import TREND_STATES
-from quant_assets.pit_checks import Judge, Verdict
+from quant_assets.engine.asset import per_session
+from quant_assets.engine.lookahead_checks import Judge, Verdict
 from quant_assets.regimes.checks import probabilities_sum_to_one
-from quant_assets.windows import per_session
 
 DAY = dt.date(2015, 8, 25)
 

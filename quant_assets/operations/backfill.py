@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from configs.load import ConfigError
 from feature_store import sessions
 from feature_store.schemas.quality import QUARANTINE
-from quant_assets.calculation import Calculation
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.dagster_asset import sessions_needed
+from quant_assets.engine.opening import open_runner
+from quant_assets.engine.runner import Runner
+from quant_assets.engine.staleness import count_stale
 from quant_assets.graph import all_assets
-from quant_assets.runner import Runner
-from quant_assets.session_asset import sessions_needed
-from quant_assets.status import count_stale
-from quant_assets.windows import SessionAsset
 from quant_resources.home import SOURCES, Home
-from quant_resources.vendors.protocol import make_vendor
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -47,8 +46,7 @@ def run_backfill(
     assets = all_assets()
     names = selected_names(assets, select)
     needed = _with_quarantine(sessions_needed(assets, names, first, home.profile))
-    store = home.open_store()
-    runner = Runner(store, Calculation(home.profile, store.clock, make_vendor(home.profile, home.folder)))
+    runner = open_runner(home)
     wanted = [asset for asset in assets if asset.name in needed]
     for begin, group in itertools.groupby(wanted, key=lambda asset: needed[asset.name]):
         before, end = list(group), sessions.shift(first, -1)

@@ -20,12 +20,12 @@ from feature_store.schemas.features import LABELS, STOCK_FEATURES
 from feature_store.store import Store
 from quant_assets.alpha.feature_study import information
 from quant_assets.backtest.page import Part, page
-from quant_assets.evaluation import ReportError, Span
-from quant_assets.feature_sheets import Small, by_month, link, listing, sheet, text, wide
 from quant_assets.features.catalogue import DECLARED, OF_STOCKS
 from quant_assets.features.panel import Array
-from quant_assets.report import LEDGER
-from quant_assets.studied_features import LOW_COVERAGE, Studied, choose_sessions
+from quant_assets.reporting.evaluation import ReportError, Span
+from quant_assets.reporting.features.sheets import Small, by_month, link, listing, sheet, text, wide
+from quant_assets.reporting.features.study import LOW_COVERAGE, Studied, choose_sessions
+from quant_assets.reporting.performance.page import LEDGER
 from quant_resources.home import Home
 from quant_resources.trials import Trial, record
 

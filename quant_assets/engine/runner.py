@@ -24,9 +24,9 @@ from feature_store.index import StoredPartition
 from feature_store.store import Store
 from feature_store.versioning import code_version, fingerprint, schema_version, window_digest
 from feature_store.writers import NewPartition, Provenance
-from quant_assets.calculation import Calculation, session_seed, settings_of
-from quant_assets.lineage import ActionsKnown, Lineage, as_written, lineage_of
-from quant_assets.windows import SessionAsset, Window
+from quant_assets.engine.asset import SessionAsset, Window
+from quant_assets.engine.computation import Calculation, session_seed, settings_of
+from quant_assets.engine.lineage import ActionsKnown, Lineage, as_written, lineage_of
 
 GROUP = 64  # sessions that share one sync and one transaction
 CHUNK_ROWS = 3_000_000  # input rows held at once: bounds memory, never values

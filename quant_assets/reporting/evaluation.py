@@ -23,13 +23,11 @@ from quant_assets.alpha.significance import rank_ic
 from quant_assets.backtest import metrics, tables
 from quant_assets.backtest.benchmarks import levels
 from quant_assets.backtest.metrics import Array
-from quant_assets.calculation import Calculation
+from quant_assets.engine.opening import open_runner
 from quant_assets.execution.interest import PERCENT
 from quant_assets.graph import all_assets
-from quant_assets.runner import Runner
 from quant_resources.home import Home
 from quant_resources.trials import Trial
-from quant_resources.vendors.protocol import make_vendor
 
 MAIN, EQUAL_WEIGHT = "main", "equal_weight"
 COMBINED_MODEL = "combined"
@@ -244,8 +242,7 @@ class Evaluation:
     @cached_property
     def code(self) -> Code:
         """A trial is what was evaluated: what is stored, wherever the home's settings and code have moved on to."""
-        vendor = make_vendor(self.profile, self.home.folder)
-        runner = Runner(self.store, Calculation(self.profile, self.store.clock, vendor))
+        runner = open_runner(self.home, self.store, self.profile)
         versions, settings, stale, commit = [], [], [], ""
         for asset in all_assets():
             for stored in self.store.partitions(asset.dataset, self.span.last, self.span.last):

@@ -12,15 +12,14 @@ from threadpoolctl import threadpool_limits
 from configs.settings import Profile
 from feature_store.dataset import Dataset
 from feature_store.schemas.execution import ORDERS
-from quant_assets.calculation import Calculation
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.opening import open_runner
+from quant_assets.engine.overlay import Overlay
+from quant_assets.engine.recomputation import Recomputation
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
-from quant_assets.overlay import Overlay
-from quant_assets.recomputation import Recomputation
-from quant_assets.runner import Runner
-from quant_assets.what_if import in_sessions, read_rows, source_named
-from quant_assets.windows import SessionAsset
+from quant_assets.operations.what_if import in_sessions, read_rows, source_named
 from quant_resources.home import Home
-from quant_resources.vendors.protocol import make_vendor
 
 COUNTS = ("added", "removed", "changed", "restamped")
 ORDER = ("side", "shares", "reference_price_usd")
@@ -123,7 +122,7 @@ def impact(
         MissingSessionsError: a touched session's input is not stored.
         VendorError: the vendor does not serve a stored session any more.
     """
-    runner = home if isinstance(home, Runner) else runner_of(home, profile)
+    runner = home if isinstance(home, Runner) else open_runner(home, profile=profile)
     given = None
     if overlay is not None:
         source = source_named(dataset)
@@ -136,12 +135,6 @@ def impact(
     found = work.overlay
     each = [d for asset in graph for d in _differences(asset.dataset, found)]
     return Impact(tuple(each), _orders(found), found)
-
-
-def runner_of(home: Home, profile: Profile | None = None) -> Runner:
-    """A runner on the home's store, with the vendor of the profile; of the home's own by default."""
-    store, profile = home.open_store(), profile or home.profile
-    return Runner(store, Calculation(profile, store.clock, make_vendor(profile, home.folder)))
 
 
 def _differences(dataset: Dataset, overlay: Overlay) -> list[Difference]:

@@ -19,14 +19,13 @@ from configs.settings import Profile
 from feature_store import sessions
 from feature_store.dataset import Dataset
 from feature_store.versioning import code_version
-from quant_assets.calculation import Calculation
-from quant_assets.partitions import session_partitions
-from quant_assets.pit_checks import CONTRACT, NO_LOOKAHEAD, judge_run
-from quant_assets.runner import Outcome, Runner
-from quant_assets.windows import SessionAsset
-from quant_resources.home import git_commit
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, judge_run
+from quant_assets.engine.opening import open_runner
+from quant_assets.engine.partitions import session_partitions
+from quant_assets.engine.runner import Outcome, Runner
+from quant_resources.home import Home, git_commit
 from quant_resources.platform import Platform
-from quant_resources.vendors.protocol import make_vendor
 
 OWNERS = ["team:quant"]
 DESCRIPTIONS = {
@@ -69,7 +68,9 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
     def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
         targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
         with workers(platform.workers) as pool:
-            runner = make_runner(platform, context.run.run_id, pool)
+            runner = open_runner(
+                Home(Path(platform.home)), platform.store(), platform.profile(), context.run.run_id, git_commit(), pool
+            )
             return _materialize(context, runner, asset, targets)
 
     return session_asset
@@ -82,13 +83,6 @@ def _windows(asset: SessionAsset, profile: Profile) -> dict[str, int]:
         name = window.dataset.name
         lengths[name] = max(asset.longest(window, profile), lengths.get(name, 0))
     return lengths
-
-
-def make_runner(platform: Platform, run_id: str = "", pool: Executor | None = None) -> Runner:
-    """A runner on the platform's store."""
-    store, profile = platform.store(), platform.profile()
-    calculation = Calculation(profile, store.clock, make_vendor(profile, Path(platform.home)), pool)
-    return Runner(store, calculation, run_id, git_commit())
 
 
 @contextmanager

@@ -21,9 +21,9 @@ from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.hashing import content_hash, digest_of
 from feature_store.index import StoredPartition
-from quant_assets.calculation import Versions, parameters
-from quant_assets.runner import Runner, StoredVersions
-from quant_assets.windows import SessionAsset
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.computation import Versions, parameters
+from quant_assets.engine.runner import Runner, StoredVersions
 
 NO_LOOKAHEAD = "no_lookahead"
 CONTRACT = "contract"

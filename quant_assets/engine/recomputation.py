@@ -19,10 +19,10 @@ from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.hashing import content_hash
 from feature_store.index import StoredPartition
-from quant_assets.overlay import NewContent, OfEntities, Overlay
-from quant_assets.runner import Expected, Runner
-from quant_assets.status import unbroken
-from quant_assets.windows import SessionAsset, Window
+from quant_assets.engine.asset import SessionAsset, Window
+from quant_assets.engine.overlay import NewContent, OfEntities, Overlay
+from quant_assets.engine.runner import Expected, Runner
+from quant_assets.engine.staleness import unbroken
 
 Frames = dict[dt.date, pl.DataFrame]
 

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from feature_store.schemas.quality import QUARANTINE
-from quant_assets.backfill import prepare, run_range, selected_names, span_text
-from quant_assets.calculation import Calculation
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.opening import open_runner
+from quant_assets.engine.recomputation import spans
+from quant_assets.engine.runner import Runner, StoredVersions
+from quant_assets.engine.staleness import stale_sessions, unbroken
 from quant_assets.graph import all_assets
-from quant_assets.recomputation import spans
-from quant_assets.runner import Runner, StoredVersions
-from quant_assets.status import stale_sessions, unbroken
-from quant_assets.windows import SessionAsset
+from quant_assets.operations.backfill import prepare, run_range, selected_names, span_text
 from quant_resources.home import SOURCES, Home
-from quant_resources.vendors.protocol import make_vendor
 
 Span = tuple[dt.date, dt.date]
 
@@ -34,8 +33,7 @@ def run_refresh(
     """
     prepare(home, workers)
     assets = _with_inputs(all_assets(), select)
-    store = home.open_store()
-    runner = Runner(store, Calculation(home.profile, store.clock, make_vendor(home.profile, home.folder)))
+    runner = open_runner(home)
     due = stale_spans(runner, assets, first, last)
     if not due:
         say("nothing is stale")

@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from feature_store.schemas.execution import ORDERS
-from quant_assets.report import make_report
-from quant_assets.report import show as show_report
+from quant_assets.reporting.performance.page import make_report
+from quant_assets.reporting.performance.page import show as show_report
 from quant_resources.home import Home
 
 SHOWN = 10

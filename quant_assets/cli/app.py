@@ -64,8 +64,8 @@ def backfill(
     workers: Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")] = 1,
 ) -> None:
     """Store every session of a range, through Dagster; safe to interrupt and to repeat."""
-    from quant_assets.backfill import run_backfill, selected_names
     from quant_assets.graph import all_assets
+    from quant_assets.operations.backfill import run_backfill, selected_names
 
     home = Home.of_environment()
     choice = _choice(home, profile, data, set_)
@@ -103,8 +103,8 @@ def fetch(
 @app.command(epilog="Example: asof demo")
 def demo(workers: Annotated[int, typer.Option(min=1)] = 1) -> None:
     """The main job on the simulated market: from bars to orders, a table of profit and loss, and a report."""
-    from quant_assets.backfill import run_backfill
-    from quant_assets.demo import show
+    from quant_assets.cli.demo import show
+    from quant_assets.operations.backfill import run_backfill
 
     home = Home.of_environment()
     choice = _choice(home, "demo", None, None)
@@ -146,7 +146,7 @@ def read(
 @app.command(epilog="Example: asof status --json")
 def status(as_json: Json = False) -> None:
     """Stored, missing, stale and failed sessions of every dataset."""
-    from quant_assets.status import status_rows
+    from quant_assets.operations.status import status_rows
 
     found = status_rows(_stored_home())
     _show(found, as_json, "status")
@@ -161,7 +161,7 @@ def certify(
     as_json: Json = False,
 ) -> None:
     """Recompute stored sessions from what was known at them (law 6); 1 if any differs or none could be judged."""
-    from quant_assets.certify import certify_rows
+    from quant_assets.operations.certify import certify_rows
 
     found = certify_rows(_stored_home(), select or [], None if all_ else count)
     _show(found, as_json, "certify")
@@ -183,9 +183,9 @@ def impact(
 
     With --overlay: by what its rows say; 0.
     """
-    from quant_assets.impact import impact as reach
-    from quant_assets.impact_shown import show
-    from quant_assets.what_if import WhatIfError
+    from quant_assets.operations.impact import impact as reach
+    from quant_assets.operations.what_if import WhatIfError
+    from quant_assets.reporting.corrections.terminal import show
 
     first_day, last_day = _day(first), _day(last)
     home = _stored_home()
@@ -209,7 +209,7 @@ def refresh(
     workers: Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")] = 1,
 ) -> None:
     """Store stale sessions anew, through Dagster, as new generations; safe to interrupt and to repeat."""
-    from quant_assets.refresh import run_refresh
+    from quant_assets.operations.refresh import run_refresh
 
     first_day, last_day = _day(first), _day(last)
     ok = run_refresh(_stored_home(), first_day, last_day, select or [], workers, _say)
@@ -219,7 +219,7 @@ def refresh(
 @app.command(epilog="Example: asof diff .asof/store other/store --from 2017-03-01 --to 2017-03-31")
 def diff(a: Path, b: Path, first: From = None, last: To = None, select: Select = None, as_json: Json = False) -> None:
     """Compare two stores session by session by content hash; 1 if any differs."""
-    from quant_assets.status import diff_rows
+    from quant_assets.operations.status import diff_rows
 
     for folder in (a, b):
         if not (_store_folder(folder) / "store.json").exists():
@@ -244,8 +244,8 @@ def report(
     first_day, last_day = _day(first), _day(last)
     home = _stored_home()
     other = _with_store(Home(against.absolute())) if against else None
-    from quant_assets.evaluation import ReportError
-    from quant_assets.report import make_report, show
+    from quant_assets.reporting.evaluation import ReportError
+    from quant_assets.reporting.performance.page import make_report, show
 
     try:
         found = make_report(home, first_day, last_day, final=final, against=other, output=output)
@@ -267,7 +267,7 @@ def quality(
     """Judge the data that came in, and write the page of it; 1 if a stored check of the sessions fails."""
     home = _stored_home()
     start, end = _stored_range(home, first, last)
-    from quant_assets.quality_page import make_quality_page, show
+    from quant_assets.reporting.data_quality.page import make_quality_page, show
 
     found = make_quality_page(home, start, end, output)
     if as_json:
@@ -289,8 +289,8 @@ def features(
     """Write the catalogue of features and a page of each: coverage, information, decay, turnover, null flags."""
     first_day, last_day = _day(first), _day(last)
     home = _stored_home()
-    from quant_assets.evaluation import ReportError
-    from quant_assets.feature_pages import make_feature_pages, show
+    from quant_assets.reporting.evaluation import ReportError
+    from quant_assets.reporting.features.pages import make_feature_pages, show
 
     try:
         found = make_feature_pages(home, first_day, last_day, final=final, chosen=feature or [], output=output)
@@ -306,9 +306,9 @@ def features(
 def explain(order: Annotated[str, typer.Argument(help="SESSION-SYMBOL")], as_json: Json = False) -> None:
     """Where an order came from: alpha, regime, risk, limits, costs, fill, and what was known when."""
     home = _stored_home()
-    from quant_assets.explain import UnknownOrderError
-    from quant_assets.explain import explain as explanation
-    from quant_assets.explain_shown import show
+    from quant_assets.reporting.orders.study import UnknownOrderError
+    from quant_assets.reporting.orders.study import explain as explanation
+    from quant_assets.reporting.orders.terminal import show
 
     try:
         found = explanation(home, order)

@@ -10,7 +10,7 @@ from feature_store.hashing import digest_of
 from feature_store.index import StoredPartition
 from feature_store.schemas.market import CORPORATE_ACTIONS, MEMBERS, UNIVERSE
 from feature_store.store import Store
-from quant_assets.windows import SessionAsset
+from quant_assets.engine.asset import SessionAsset
 
 CONSTITUENCY, ACTIONS = "constituency", "actions"
 

@@ -14,10 +14,10 @@ from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
 from feature_store.schemas.regimes import MARKET_REGIME
 from feature_store.store import Store
 from quant_assets.alpha.feature_study import CrossSection, FeatureStudy
-from quant_assets.evaluation import ReportError, Span, refuse_hold_out
-from quant_assets.feature_sheets import text
 from quant_assets.features.catalogue import DECLARED, OF_STOCKS, catalogue
 from quant_assets.features.scores import with_industry
+from quant_assets.reporting.evaluation import ReportError, Span, refuse_hold_out
+from quant_assets.reporting.features.sheets import text
 from quant_resources.home import Home
 
 LOW_COVERAGE = 0.8  # of a feature: below it the page says why

@@ -19,9 +19,9 @@ from feature_store.schemas.portfolio import DIAGNOSTICS
 from quant_assets.backtest import tables
 from quant_assets.backtest.deflated_sharpe import deflated_sharpe_ratio, variance_of_trials
 from quant_assets.backtest.page import page
-from quant_assets.evaluation import Evaluation, ReportError, choose_span, shared_span
-from quant_assets.report_sections import comparison, sections
-from quant_assets.survivorship import Survivorship, section, survivorship
+from quant_assets.reporting.evaluation import Evaluation, ReportError, choose_span, shared_span
+from quant_assets.reporting.performance.sections import comparison, sections
+from quant_assets.reporting.performance.survivorship import Survivorship, section, survivorship
 from quant_resources.home import SOURCES, Home
 from quant_resources.trials import RecordedTrial, Trial, record, trials
 

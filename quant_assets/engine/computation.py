@@ -22,7 +22,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.errors import LookaheadError
 from feature_store.hashing import digest_of
 from feature_store.readers import last_of_each, last_word
-from quant_assets.windows import SessionAsset, Window
+from quant_assets.engine.asset import SessionAsset, Window
 from quant_resources.vendors.protocol import Vendor
 
 PIECE = "\x1f"  # separates a symbol from the epoch of one of its versions

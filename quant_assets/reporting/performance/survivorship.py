@@ -12,7 +12,7 @@ from feature_store.schemas.market import ADJUSTED_BARS, UNIVERSE
 from quant_assets.backtest import figures, metrics, tables
 from quant_assets.backtest.metrics import Array
 from quant_assets.backtest.page import Part
-from quant_assets.evaluation import Evaluation
+from quant_assets.reporting.evaluation import Evaluation
 
 DATED, TODAYS = "dated universe", "names of the last session (hindsight)"
 

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from quant_assets.impact import Impact
+from quant_assets.operations.impact import Impact
 
 ORDERS_SHOWN = 20
 

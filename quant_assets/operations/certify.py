@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from quant_assets.backfill import selected_names
-from quant_assets.calculation import Calculation
+from quant_assets.engine.lookahead_checks import Judge, chosen_sessions, record
+from quant_assets.engine.opening import open_runner
 from quant_assets.graph import all_assets
-from quant_assets.pit_checks import Judge, chosen_sessions, record
-from quant_assets.runner import Runner
+from quant_assets.operations.backfill import selected_names
 from quant_resources.home import Home
-from quant_resources.vendors.protocol import make_vendor
 
 
 def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[dict[str, Any]]:
@@ -19,8 +17,8 @@ def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[d
     """
     assets = all_assets()
     names = selected_names(assets, select)
-    store, profile = home.open_store(), home.profile
-    runner = Runner(store, Calculation(profile, store.clock, make_vendor(profile, home.folder)))
+    runner = open_runner(home)
+    store = runner.store
     judge = Judge(runner)
     rows = []
     for asset in (a for a in assets if a.name in names):

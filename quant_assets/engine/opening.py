@@ -1,0 +1,31 @@
+"""Store, vendor and runner of a home, wired in one place."""
+
+from concurrent.futures import Executor
+
+from configs.settings import Profile
+from feature_store.store import Store
+from quant_assets.engine.computation import Calculation
+from quant_assets.engine.runner import Runner
+from quant_resources.home import Home
+from quant_resources.vendors.protocol import make_vendor
+
+
+def open_runner(
+    home: Home,
+    store: Store | None = None,
+    profile: Profile | None = None,
+    run_id: str = "",
+    git_commit: str = "",
+    pool: Executor | None = None,
+) -> Runner:
+    """A runner on the home's store.
+
+    Args:
+        store: opened before; opened here by default.
+        profile: in the place of the home's, to ask another vendor or folder.
+        run_id, git_commit: written into every footer (law 9).
+        pool: processes for independent fits.
+    """
+    store, profile = store or home.open_store(), profile or home.profile
+    calculation = Calculation(profile, store.clock, make_vendor(profile, home.folder), pool)
+    return Runner(store, calculation, run_id, git_commit)
