@@ -16,10 +16,10 @@ from configs.load import load
 from feature_store import sessions
 from feature_store.dataset import KNOWN_AT
 from feature_store.decision_time import DecisionClock, end_of_day
+from feature_store.describing import NewPartition, Provenance
 from feature_store.schemas.features import STOCK_FEATURES
 from feature_store.schemas.market import ADJUSTED_BARS
 from feature_store.store import Store
-from feature_store.writers import NewPartition, Provenance
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
 from quant_assets.features.assets import ASSETS

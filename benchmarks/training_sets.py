@@ -21,8 +21,8 @@ from benchmarks._figures import scratch, tell
 from feature_store import sessions
 from feature_store.dataset import KNOWN_AT, Dataset, key, number
 from feature_store.decision_time import end_of_day
+from feature_store.describing import NewPartition, Provenance
 from feature_store.store import Store
-from feature_store.writers import NewPartition, Provenance
 
 WIDTH = 4
 FACTS = Dataset(

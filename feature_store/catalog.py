@@ -32,9 +32,10 @@ def connect(store: Store, datasets: list[Dataset]) -> duckdb.DuckDBPyConnection:
 
 
 def _files(store: Store, dataset: Dataset) -> str:
-    glob = store.layout.folder(dataset.name, dataset.version) / "session=*" / "part.parquet"
+    glob = store.layout.folder(dataset.name, dataset.version) / "*" / "*.parquet"
     quoted = str(glob).replace("'", "''")
-    return f"read_parquet('{quoted}', hive_partitioning = true)"
+    # the files say the session themselves; their folders are of sessions and of months
+    return f"read_parquet('{quoted}', hive_partitioning = false)"
 
 
 def _macro(store: Store, dataset: Dataset) -> str:

@@ -1,14 +1,20 @@
 """Schema, keys and bounds of a dataset, checked before anything is written."""
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import pandera.polars as pa
 import polars as pl
+from numpy.typing import NDArray
 
 from feature_store.dataset import KNOWN_AT, Column, Dataset
 from feature_store.errors import ContractError
+
+NUMBER = "\0number"  # of the session in its group; no column's name
 
 
 @lru_cache
@@ -35,15 +41,43 @@ def _checks(column: Column) -> list[pa.Check]:
     return checks
 
 
-def validated(dataset: Dataset, group: Sequence[tuple[dt.date, pl.DataFrame]]) -> list[pl.DataFrame]:
-    """The group's frames in stored column and row order, rechunked; anything else is a ContractError.
+@dataclass(frozen=True)
+class Group:
+    """Rows of several sessions, one session after the other, each in stored order.
 
-    One validation serves the whole group, because pandera's cost is per call.
+    Attributes:
+        sessions: as they were given.
+        frame: all rows, in stored column order, rechunked.
+        bounds: session i has the rows [bounds[i], bounds[i + 1]).
     """
+
+    sessions: tuple[dt.date, ...]
+    frame: pl.DataFrame
+    bounds: tuple[int, ...]
+
+    def spans(self) -> list[tuple[int, int]]:
+        return list(itertools.pairwise(self.bounds))
+
+    def frames(self) -> list[pl.DataFrame]:
+        return [self.frame.slice(a, b - a) for a, b in self.spans()]
+
+
+def validated(dataset: Dataset, group: Sequence[tuple[dt.date, pl.DataFrame]]) -> list[pl.DataFrame]:
+    """The group's frames in stored column and row order, rechunked; anything else is a ContractError."""
+    return validated_group(dataset, group).frames()
+
+
+def validated_group(dataset: Dataset, group: Sequence[tuple[dt.date, pl.DataFrame]]) -> Group:
+    """The group in stored column and row order; anything else is a ContractError.
+
+    One validation serves the whole group, because the cost of pandera and of Polars is per call.
+    """
+    days = tuple(session for session, _ in group)
     ordered = [_ordered(dataset, session, frame) for session, frame in group]
-    whole = pl.concat([*ordered, dataset.empty()], how="vertical")
+    bounds = tuple(itertools.accumulate((frame.height for frame in ordered), initial=0))
+    whole = pl.concat([*ordered, dataset.empty()], how="vertical").rechunk()
     _refuse_bad_values(dataset, whole)
-    return [_keyed(dataset, session, frame) for (session, _), frame in zip(group, ordered, strict=True)]
+    return Group(days, _keyed(dataset, days, whole, bounds), bounds)
 
 
 def _ordered(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> pl.DataFrame:
@@ -103,23 +137,36 @@ def _violations(dataset: Dataset) -> list[pl.Expr]:
     return found
 
 
-def _keyed(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> pl.DataFrame:
-    key = dataset.sort_key if dataset.restates else dataset.sort_key[:-1]
-    if not dataset.restates and frame.height and not (frame.get_column("event_date") == session).all():
-        row = frame.filter(pl.col("event_date") != session).head(1).to_dicts()[0]
+def _keyed(dataset: Dataset, days: Sequence[dt.date], whole: pl.DataFrame, bounds: Sequence[int]) -> pl.DataFrame:
+    """Each session's rows in order; a key that repeats, or another date than the session's, is refused."""
+    number = np.repeat(np.arange(len(days)), np.diff(bounds))  # of the session that each row belongs to
+    if not dataset.restates:
+        _refuse_other_dates(dataset, days, whole, number)
+    if not dataset.restates and len(dataset.key) == 1 and _rises(whole.get_column(dataset.key[0]), number):
+        return whole  # as most functions hand it out: in order, and without a key twice
+    whole = whole.with_columns(pl.Series(NUMBER, number)).sort(NUMBER, *dataset.sort_key)
+    key = [NUMBER, *(dataset.sort_key if dataset.restates else dataset.sort_key[:-1])]
+    repeats = whole.select(pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key)).to_series()
+    if repeats.any():
+        first = repeats.arg_true()[0]
+        rows = whole.slice(first - 1, 2)
+        raise ContractError(
+            f"{dataset.name} {days[rows.item(0, NUMBER)]}: key {key[1:]} repeats: {rows.drop(NUMBER).to_dicts()}"
+        )
+    return whole.drop(NUMBER)
+
+
+def _refuse_other_dates(
+    dataset: Dataset, days: Sequence[dt.date], whole: pl.DataFrame, number: NDArray[np.int64]
+) -> None:
+    expected = np.array(days, dtype="datetime64[D]")[number]
+    other = np.flatnonzero(whole.get_column("event_date").to_numpy() != expected)
+    if len(other):
+        row, session = whole.slice(int(other[0]), 1).to_dicts()[0], days[number[other[0]]]
         raise ContractError(f"{dataset.name} {session} speaks of another date: {row}; only restating datasets may")
-    frame = frame.rechunk()
-    if not dataset.restates and len(dataset.key) == 1 and _rises(frame.get_column(dataset.key[0])):
-        return frame  # as most functions hand it out: in order, and without a key twice
-    frame = frame.sort(dataset.sort_key)
-    if frame.height > 1:
-        repeated = frame.select(key).is_duplicated()
-        if repeated.any():
-            rows = frame.filter(repeated).head(2).to_dicts()
-            raise ContractError(f"{dataset.name} {session}: key {key} repeats: {rows}")
-    return frame
 
 
-def _rises(values: pl.Series) -> bool:
-    """Strictly ascending."""
-    return bool((values[1:] > values[:-1]).all())
+def _rises(values: pl.Series, number: NDArray[np.int64]) -> bool:
+    """Strictly ascending within each session."""
+    above = (values.slice(1) > values.slice(0, max(len(values) - 1, 0))).to_numpy()
+    return bool((above | (number[1:] != number[:-1])).all())

@@ -1,14 +1,33 @@
-"""Content hash of a frame: of its values, never of a file's bytes."""
+"""Content hashes of frames: of their values, never of a file's bytes."""
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from feature_store.partition import DIGEST
+
 DIGEST_BYTES = 16
 NULL = "\0null"  # ends the name of a mask; no column's does
+
+Values = NDArray[np.generic] | list[str]
+
+
+@dataclass(frozen=True)
+class ContentHash:
+    """
+    Attributes:
+        content: of all columns by name and type, and of the number of rows.
+        names, columns: of each column alone, DIGEST bytes each in the order of the names.
+    """
+
+    content: str
+    names: tuple[str, ...]
+    columns: bytes
 
 
 def content_hash(frame: pl.DataFrame, sort_key: Sequence[str] = ()) -> str:
@@ -19,28 +38,66 @@ def content_hash(frame: pl.DataFrame, sort_key: Sequence[str] = ()) -> str:
     """
     if sort_key:
         frame = frame.sort(sort_key)
+    return content_hashes(frame, [0, frame.height])[0].content
+
+
+def content_hashes(frame: pl.DataFrame, bounds: Sequence[int]) -> list[ContentHash]:
+    """Of each part of a frame, rows [bounds[i], bounds[i + 1]), as `content_hash` gives it for that part alone.
+
+    Many parts are hashed at once because a call of Polars costs more than the work on a small part.
+    """
     schema = frame.schema  # a property that is built anew at each access
-    names = sorted(schema)
+    names = tuple(sorted(schema))
+    values, masks = _canonical(frame, schema, names)
+    heads = [f"|{name}:{schema[name]}|".encode() for name in names]
+    columns = [(head, values[name], masks.get(name)) for head, name in zip(heads, names, strict=True)]
+    return [_of_part(names, columns, a, b) for a, b in itertools.pairwise(bounds)]
+
+
+def _of_part(
+    names: tuple[str, ...], columns: Sequence[tuple[bytes, Values, NDArray[np.bool_] | None]], first: int, end: int
+) -> ContentHash:
+    height = f"{end - first}".encode()
+    whole = hashlib.blake2b(height, digest_size=DIGEST_BYTES)
+    each = []
+    for head, values, mask in columns:
+        of_column = hashlib.blake2b(height + head, digest_size=DIGEST)
+        whole.update(head)
+        for data in _parts(values, mask, first, end):
+            whole.update(data)
+            of_column.update(data)
+        each.append(of_column.digest())
+    return ContentHash(whole.hexdigest(), names, b"".join(each))
+
+
+def _parts(values: Values, mask: NDArray[np.bool_] | None, first: int, end: int) -> list[bytes | memoryview]:
+    found: list[bytes | memoryview] = []
+    if mask is not None and mask[first:end].any():
+        found.append(mask[first:end].tobytes())
+    if isinstance(values, list):
+        texts = values[first:end]
+        # lengths too, because a text may hold the separator
+        found += [np.fromiter(map(len, texts), np.int64, len(texts)).tobytes(), "\0".join(texts).encode()]
+    else:
+        found.append(values[first:end].data)
+    return found
+
+
+def _canonical(
+    frame: pl.DataFrame, schema: Mapping[str, pl.DataType], names: Sequence[str]
+) -> tuple[dict[str, Values], dict[str, NDArray[np.bool_]]]:
+    """Values of each column with null slots zeroed, −0.0 and NaN canonical; and where the nulls are, if anywhere."""
     nulls = dict(zip(schema, frame.null_count().row(0), strict=True)) if frame.width else {}
-    # one query for all that need one: a call of Polars costs more than the work on a small partition
+    # one query for all that need one
     changed = [name for name in names if nulls[name] or not _needs_no_query(schema[name])]
     columns = [_without_nulls(name, schema[name], nulls[name] > 0) for name in changed]
-    masks = [pl.col(name).is_null().alias(f"{name}{NULL}") for name in changed if nulls[name]]
+    masked = [name for name in changed if nulls[name]]
+    masks = [pl.col(name).is_null().alias(f"{name}{NULL}") for name in masked]
     found = {column.name: column for column in frame.select(*columns, *masks).get_columns()} if changed else {}
     plain = {name: found[name] if name in found else frame.get_column(name) for name in names}
-    floats = _canonical_floats(plain)
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    digest.update(f"{frame.height}".encode())
-    for name in names:
-        digest.update(f"|{name}:{schema[name]}|".encode())
-        if nulls[name]:
-            digest.update(found[f"{name}{NULL}"].to_numpy().tobytes())
-        if name in floats:
-            digest.update(floats[name].data)
-            continue
-        for part in _canonical_bytes(plain[name]):
-            digest.update(part)
-    return digest.hexdigest()
+    values: dict[str, Values] = dict(_canonical_floats(plain))
+    values |= {name: _plain_values(column) for name, column in plain.items() if name not in values}
+    return values, {name: found[f"{name}{NULL}"].to_numpy() for name in masked}
 
 
 def _canonical_floats(plain: Mapping[str, pl.Series]) -> dict[str, NDArray[np.floating]]:
@@ -85,13 +142,11 @@ def _without_nulls(name: str, dtype: pl.DataType, has_nulls: bool) -> pl.Expr:
     raise TypeError(f"column {name} has type {dtype}, which the store does not hash; use a plain type")
 
 
-def _canonical_bytes(column: pl.Series) -> list[bytes]:
+def _plain_values(column: pl.Series) -> Values:
     if column.dtype == pl.String:
-        texts = column.to_list()
-        encoded = "\0".join(texts).encode()
-        # lengths too, because a text may hold the separator
-        return [np.fromiter(map(len, texts), np.int64, len(texts)).tobytes(), encoded]
+        return column.to_list()
     values = np.ascontiguousarray(column.to_numpy())
     if column.dtype == pl.Date:
         values = values.astype(np.int32)  # days since 1970, as Polars holds them
-    return [values.tobytes()]
+    # a view of plain numbers: the buffer of dates cannot be handed out as it is
+    return values.view(np.int64) if values.dtype.kind in "mM" else values

@@ -1,4 +1,4 @@
-"""The store's index: what is stored, in SQLite; a rebuildable cache of the files' footers."""
+"""The store's index: what is stored and where, in SQLite; a rebuildable cache of the files' footers."""
 
 import contextlib
 import datetime as dt
@@ -6,10 +6,13 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from feature_store.hashing import digest_of
+from feature_store.partition import WRITTEN, Place, StoredPartition, revive
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS partitions (
@@ -17,95 +20,60 @@ CREATE TABLE IF NOT EXISTS partitions (
     content_hash TEXT, fingerprint TEXT, parts TEXT, rows INTEGER, nulls INTEGER, late_rows INTEGER,
     repeated_rows INTEGER, first_event TEXT, last_event TEXT, latest_known_at TEXT, grade INTEGER, run_id TEXT,
     git_commit TEXT, seeds TEXT, written_at TEXT, lineage TEXT NOT NULL DEFAULT '{}',
+    column_names TEXT NOT NULL DEFAULT '', column_hashes BLOB NOT NULL DEFAULT x'',
+    file TEXT, row_offset INTEGER NOT NULL DEFAULT 0, file_rows INTEGER NOT NULL DEFAULT 0, adopted TEXT,
     PRIMARY KEY (dataset, version, session, generation)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS current ON partitions (dataset, version, session) WHERE is_current = 1;
+CREATE TABLE IF NOT EXISTS column_names (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS verdicts (
     dataset TEXT, session TEXT, check_name TEXT, passed INTEGER, detail TEXT, at TEXT,
     PRIMARY KEY (dataset, session, check_name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seconds (
+    dataset TEXT, session TEXT, part TEXT, seconds REAL, at TEXT, PRIMARY KEY (dataset, session, part)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS replacing (
+    dataset TEXT, version INTEGER, month TEXT, PRIMARY KEY (dataset, version, month)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
 """
+ADDED = {  # to the table of partitions since the first index
+    "lineage": "TEXT NOT NULL DEFAULT '{}'",
+    "column_names": "TEXT NOT NULL DEFAULT ''",
+    "column_hashes": "BLOB NOT NULL DEFAULT x''",
+    "file": "TEXT",
+    "row_offset": "INTEGER NOT NULL DEFAULT 0",
+    "file_rows": "INTEGER NOT NULL DEFAULT 0",
+    "adopted": "TEXT",
+}
+PLACED = ("file", "row_offset", "file_rows")
+COLUMNS = (*WRITTEN, *PLACED, "adopted")
+JSON = ("parts", "seeds", "lineage")
+_SELECT = "SELECT " + ", ".join(COLUMNS) + " FROM partitions "
+_CURRENT = "WHERE dataset=? AND version=? AND is_current=1 AND session BETWEEN ? AND ? ORDER BY session"
 
 
-@dataclass(frozen=True)
-class StoredPartition:
-    """One generation of one session, as its footer says."""
+class Readable(NamedTuple):
+    """What a read must know of a partition."""
 
-    dataset: str
-    version: int
-    session: dt.date
+    session: str
     generation: int
-    content_hash: str
-    fingerprint: str
-    parts: dict[str, str]
     rows: int
-    nulls: int
     late_rows: int
     repeated_rows: int
-    first_event: dt.date | None
-    last_event: dt.date | None
-    latest_known_at: dt.datetime | None
-    grade: int
-    run_id: str
-    git_commit: str
-    seeds: dict[str, int]
-    written_at: dt.datetime
-    lineage: dict[str, str | None] = field(default_factory=dict)
-
-    def to_footer(self) -> str:
-        return json.dumps(asdict(self), default=lambda value: value.isoformat(), sort_keys=True)
-
-    @staticmethod
-    def from_footer(text: str) -> "StoredPartition":
-        raw: dict[str, Any] = {"lineage": {}} | json.loads(text)  # early footers had none
-        return StoredPartition(**{f.name: _revive(f.name, raw[f.name]) for f in fields(StoredPartition)})
-
-    def numbered(self, generation: int) -> "StoredPartition":
-        return replace(self, generation=generation)
+    latest_known_at: str | None
+    file: str | None
+    offset: int
+    file_rows: int
 
 
-_DATES = {"session", "first_event", "last_event"}
-_TIMES = {"latest_known_at", "written_at"}
-_COLUMNS = [field.name for field in fields(StoredPartition)]
-_SELECT = "SELECT " + ", ".join(_COLUMNS) + " FROM partitions "
+class Known(NamedTuple):
+    """A finished generation of a session, in brief."""
 
-
-def _revive(name: str, value: Any) -> Any:  # noqa: ANN401 -- a footer's fields have many types
-    if value is None:
-        return None
-    if name in _DATES:
-        return dt.date.fromisoformat(value)
-    if name in _TIMES:
-        return dt.datetime.fromisoformat(value)
-    return value
-
-
-def _to_row(partition: StoredPartition) -> list[Any]:
-    values = []
-    for name in _COLUMNS:
-        value = getattr(partition, name)
-        if isinstance(value, dict):
-            value = json.dumps(value, sort_keys=True)
-        elif isinstance(value, dt.date):  # datetimes too
-            value = value.isoformat()
-        values.append(value)
-    return values
-
-
-def _from_row(row: Sequence[Any]) -> StoredPartition:
-    raw = dict(zip(_COLUMNS, row, strict=True))
-    raw["parts"] = json.loads(raw["parts"])
-    raw["seeds"] = json.loads(raw["seeds"])
-    raw["lineage"] = json.loads(raw["lineage"])
-    return StoredPartition(**{name: _revive(name, value) for name, value in raw.items()})
-
-
-def _add_lineage(connection: sqlite3.Connection) -> None:
-    """An index that was made before partitions had a lineage gets the column."""
-    if "lineage" not in [name for _, name, *_ in connection.execute("PRAGMA table_info(partitions)")]:
-        with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
-            connection.execute("ALTER TABLE partitions ADD COLUMN lineage TEXT NOT NULL DEFAULT '{}'")
+    generation: int
+    fingerprint: str
+    content_hash: str
 
 
 class Index:
@@ -114,6 +82,7 @@ class Index:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
+        self._names: dict[str, tuple[str, ...]] = {"": ()}
 
     def connection(self) -> sqlite3.Connection:
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -123,7 +92,7 @@ class Index:
             # What was announced as stored survives a power cut; 2 to 6 ms a group.
             found.execute("PRAGMA synchronous=FULL")
             found.executescript(SCHEMA)
-            _add_lineage(found)
+            _add_columns(found)
             self._local.connection, self._local.pid = found, os.getpid()
         return found
 
@@ -152,10 +121,15 @@ class Index:
         self._insert(connection, partitions, "pending")
 
     def _insert(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition], state: str) -> None:
-        marks = ", ".join("?" * (len(_COLUMNS) + 2))
+        names = {names: _digest(names) for names in {p.column_names for p in partitions}}
         connection.executemany(
-            f"INSERT OR REPLACE INTO partitions ({', '.join(_COLUMNS)}, state, is_current) VALUES ({marks})",
-            [[*_to_row(partition), state, 0] for partition in partitions],
+            "INSERT OR IGNORE INTO column_names VALUES (?, ?)",
+            [(digest, json.dumps(columns)) for columns, digest in names.items() if digest],
+        )
+        marks = ", ".join("?" * (len(COLUMNS) + 2))
+        connection.executemany(
+            f"INSERT OR REPLACE INTO partitions ({', '.join(COLUMNS)}, state, is_current) VALUES ({marks})",
+            [[*_to_row(partition, names[partition.column_names]), state, 0] for partition in partitions],
         )
 
     def mark_done(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
@@ -179,12 +153,29 @@ class Index:
             "AND p.session=partitions.session AND p.state='done')"
         )
 
-    def pending(self, dataset: str, version: int) -> list[StoredPartition]:
-        rows = self.connection().execute(
-            _SELECT + "WHERE dataset=? AND version=? AND state='pending' ORDER BY session, generation",
-            (dataset, version),
+    def move(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
+        """Say where the rows lie from now on."""
+        connection.executemany(
+            "UPDATE partitions SET file=?, row_offset=?, file_rows=? "
+            "WHERE dataset=? AND version=? AND session=? AND generation=?",
+            [(*p.place, p.dataset, p.version, p.session.isoformat(), p.generation) for p in partitions],
         )
-        return [_from_row(row) for row in rows]
+
+    def adopt(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
+        """Say under which fingerprint the partitions are taken over."""
+        connection.executemany(
+            "UPDATE partitions SET fingerprint=?, parts=?, adopted=? "
+            "WHERE dataset=? AND version=? AND session=? AND generation=?",
+            [
+                (p.fingerprint, _as_json(p.parts), _as_json(p.adopted or {}), p.dataset, p.version,
+                 p.session.isoformat(), p.generation)
+                for p in partitions
+            ],
+        )  # fmt: skip
+
+    def pending(self, dataset: str, version: int) -> list[StoredPartition]:
+        where = "WHERE dataset=? AND version=? AND state='pending' ORDER BY session, generation"
+        return self._partitions(_SELECT + where, (dataset, version))
 
     def remove(self, connection: sqlite3.Connection, partition: StoredPartition) -> None:
         """Take one generation out; the one before it, if any, becomes current again."""
@@ -204,52 +195,120 @@ class Index:
         self, dataset: str, version: int, first: dt.date | None = None, last: dt.date | None = None
     ) -> list[StoredPartition]:
         """The latest generation of each session in [first, last], by session."""
-        rows = self.connection().execute(
-            _SELECT + "WHERE dataset=? AND version=? AND is_current=1 AND session BETWEEN ? AND ? ORDER BY session",
-            (dataset, version, (first or dt.date.min).isoformat(), (last or dt.date.max).isoformat()),
-        )
-        return [_from_row(row) for row in rows]
+        return self._partitions(_SELECT + _CURRENT, (dataset, version, *_span(first, last)))
+
+    def table(
+        self, dataset: str, version: int, names: Sequence[str], first: dt.date | None, last: dt.date | None
+    ) -> list[tuple[Any, ...]]:
+        """These columns of the latest generations in [first, last], by session, as they are in the index."""
+        return self.connection().execute(
+            f"SELECT {', '.join(names)} FROM partitions INDEXED BY current {_CURRENT}",
+            (dataset, version, *_span(first, last)),
+        ).fetchall()  # fmt: skip
 
     def plan(
         self, dataset: str, version: int, last: dt.date, first_event: dt.date, last_event: dt.date
-    ) -> list[tuple[str, int, int, int, str]]:
-        """(session, generation, late rows, repeated rows, latest known_at) of the files that a read must open."""
-        return self.connection().execute(
-            "SELECT session, generation, late_rows, repeated_rows, latest_known_at FROM partitions INDEXED BY current "
+    ) -> list[Readable]:
+        """What a read must open, by session."""
+        rows = self.connection().execute(
+            "SELECT session, generation, rows, late_rows, repeated_rows, latest_known_at, file, row_offset, file_rows "
+            "FROM partitions INDEXED BY current "
             "WHERE dataset=? AND version=? AND is_current=1 AND session<=? AND rows>0 AND last_event>=? "
             "AND first_event<=? ORDER BY session",
             (dataset, version, last.isoformat(), first_event.isoformat(), last_event.isoformat()),
-        ).fetchall()  # fmt: skip
+        )
+        return [Readable._make(row) for row in rows]
+
+    def known(self, dataset: str, version: int, days: Collection[dt.date]) -> Mapping[dt.date, list[Known]]:
+        """Finished generations of these sessions, oldest first."""
+        found: dict[dt.date, list[Known]] = {day: [] for day in days}
+        if not found:
+            return found
+        rows = self.connection().execute(
+            "SELECT session, generation, fingerprint, content_hash FROM partitions WHERE dataset=? AND version=? "
+            "AND state='done' AND session BETWEEN ? AND ? ORDER BY session, generation",
+            (dataset, version, *_span(min(found), max(found))),
+        )
+        for session, *known in rows:
+            if (day := dt.date.fromisoformat(session)) in found:
+                found[day].append(Known(*known))
+        return found
 
     def generations(self, dataset: str, version: int, session: dt.date | None = None) -> list[StoredPartition]:
         """Every finished generation, oldest first."""
         clause, values = ("AND session=? ", [session.isoformat()]) if session else ("", [])
-        rows = self.connection().execute(
+        return self._partitions(
             _SELECT + f"WHERE dataset=? AND version=? AND state='done' {clause}ORDER BY session, generation",
             [dataset, version, *values],
         )
-        return [_from_row(row) for row in rows]
+
+    def generations_in(self, dataset: str, version: int, first: dt.date, last: dt.date) -> list[StoredPartition]:
+        """Every generation of the sessions in [first, last], whatever its state."""
+        where = "WHERE dataset=? AND version=? AND session BETWEEN ? AND ? ORDER BY session, generation"
+        return self._partitions(_SELECT + where, (dataset, version, *_span(first, last)))
+
+    def in_files(self, dataset: str, version: int, first: dt.date, last: dt.date) -> dict[str | None, int]:
+        """How many partitions of the sessions in [first, last] lie in each pack, whatever their state."""
+        rows = self.connection().execute(
+            "SELECT file, COUNT(*) FROM partitions WHERE dataset=? AND version=? AND session BETWEEN ? AND ? "
+            "GROUP BY file",
+            (dataset, version, *_span(first, last)),
+        )
+        return dict(rows.fetchall())
 
     def sessions(self, dataset: str, version: int) -> list[dt.date]:
-        rows = self.connection().execute(
-            "SELECT session FROM partitions WHERE dataset=? AND version=? AND is_current=1 ORDER BY session",
-            (dataset, version),
-        )
+        rows = self.table(dataset, version, ["session"], None, None)
         return [dt.date.fromisoformat(session) for (session,) in rows]
 
     def content_hashes(self, dataset: str, version: int, last: dt.date) -> list[tuple[dt.date, str]]:
         """Of the latest generation of each session up to `last`, by session."""
-        rows = self.connection().execute(
-            "SELECT session, content_hash FROM partitions WHERE dataset=? AND version=? AND is_current=1 "
-            "AND session<=? ORDER BY session",
-            (dataset, version, last.isoformat()),
-        )
+        rows = self.table(dataset, version, ["session", "content_hash"], None, last)
         return [(dt.date.fromisoformat(session), content) for session, content in rows]
 
     def datasets(self) -> list[tuple[str, int]]:
         return self.connection().execute("SELECT DISTINCT dataset, version FROM partitions ORDER BY 1, 2").fetchall()
 
-    # -- verdicts and the store's sequence ----------------------------------------------------------------------
+    def names_of(self, digest: str) -> tuple[str, ...]:
+        """Names of the columns that were hashed, by their digest."""
+        if digest not in self._names:
+            row = self.connection().execute("SELECT names FROM column_names WHERE digest=?", (digest,)).fetchone()
+            self._names[digest] = tuple(json.loads(row[0]))
+        return self._names[digest]
+
+    def _partitions(self, query: str, values: Sequence[Any]) -> list[StoredPartition]:
+        return [self._from_row(row) for row in self.connection().execute(query, values).fetchall()]
+
+    def _from_row(self, row: Sequence[Any]) -> StoredPartition:
+        raw = dict(zip(COLUMNS, row, strict=True))
+        place = Place(*(raw.pop(name) for name in PLACED))
+        adopted = raw.pop("adopted")
+        raw |= {name: json.loads(raw[name]) for name in JSON}
+        raw["column_names"] = self.names_of(raw["column_names"])
+        partition = StoredPartition(**{name: revive(name, value) for name, value in raw.items()}, place=place)
+        return replace(partition, adopted=json.loads(adopted)) if adopted else partition
+
+    # -- months whose files for other engines are being replaced ---------------------------------------------------
+
+    def mark_replacing(self, connection: sqlite3.Connection, dataset: str, version: int, month: str) -> None:
+        connection.execute("INSERT OR REPLACE INTO replacing VALUES (?, ?, ?)", (dataset, version, month))
+
+    def unmark_replacing(self, connection: sqlite3.Connection, dataset: str, version: int, month: str) -> None:
+        connection.execute("DELETE FROM replacing WHERE dataset=? AND version=? AND month=?", (dataset, version, month))
+
+    def replacing(self, dataset: str, version: int) -> list[str]:
+        found = self.connection().execute(
+            "SELECT month FROM replacing WHERE dataset=? AND version=? ORDER BY month", (dataset, version)
+        )
+        return [month for (month,) in found]
+
+    def unsettled(self) -> list[str]:
+        """Datasets of which a crashed writer left something."""
+        found = self.connection().execute(
+            "SELECT dataset FROM partitions WHERE state='pending' UNION SELECT dataset FROM replacing"
+        )
+        return [name for (name,) in found]
+
+    # -- verdicts, timings and the store's sequence ----------------------------------------------------------------
 
     def record_verdicts(self, verdicts: Sequence[tuple[str, dt.date, str, bool, str]], at: dt.datetime) -> None:
         """(dataset, session, check, passed, detail) each; a later verdict replaces the earlier one."""
@@ -266,6 +325,21 @@ class Index:
         )
         return [(dt.date.fromisoformat(session), bool(passed), detail) for session, passed, detail in rows]
 
+    def record_seconds(self, dataset: str, seconds: Mapping[tuple[dt.date, str], float], at: dt.datetime) -> None:
+        """What each (session, part of the work) took, last time."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO seconds VALUES (?, ?, ?, ?, ?)",
+                [(dataset, s.isoformat(), part, taken, at.isoformat()) for (s, part), taken in seconds.items()],
+            )
+
+    def seconds(self, dataset: str) -> dict[str, float]:
+        """Mean seconds a session by part of the work, over the sessions that were timed."""
+        rows = self.connection().execute(
+            "SELECT part, AVG(seconds) FROM seconds WHERE dataset=? GROUP BY part ORDER BY part", (dataset,)
+        )
+        return dict(rows.fetchall())
+
     def sequence(self, connection: sqlite3.Connection) -> int | None:
         """Groups counted so far; None in an index that is new."""
         row = connection.execute("SELECT value FROM meta WHERE name='sequence'").fetchone()
@@ -273,3 +347,36 @@ class Index:
 
     def set_sequence(self, connection: sqlite3.Connection, value: int) -> None:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('sequence', ?)", (str(value),))
+
+
+def _span(first: dt.date | None, last: dt.date | None) -> tuple[str, str]:
+    return (first or dt.date.min).isoformat(), (last or dt.date.max).isoformat()
+
+
+def _digest(names: Sequence[str]) -> str:
+    return digest_of(names) if names else ""
+
+
+def _as_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), sort_keys=True)
+
+
+def _to_row(partition: StoredPartition, names: str) -> list[Any]:
+    values: list[Any] = []
+    for name in WRITTEN:
+        value = names if name == "column_names" else getattr(partition, name)
+        if isinstance(value, dict):
+            value = _as_json(value)
+        elif isinstance(value, dt.date):  # datetimes too
+            value = value.isoformat()
+        values.append(value)
+    return [*values, *partition.place, _as_json(partition.adopted) if partition.adopted else None]
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """An index that an earlier version made gets the columns that it lacks."""
+    present = {name for _, name, *_ in connection.execute("PRAGMA table_info(partitions)")}
+    for name, kind in ADDED.items():
+        if name not in present:
+            with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
+                connection.execute(f"ALTER TABLE partitions ADD COLUMN {name} {kind}")

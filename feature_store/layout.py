@@ -1,14 +1,18 @@
 """Where things lie on disk, and how a file's footer is read."""
 
+import datetime as dt
+import json
 import os
 from pathlib import Path
 
 import polars as pl
 
 from feature_store.errors import CorruptPartitionError
-from feature_store.index import StoredPartition
+from feature_store.partition import StoredPartition, placed_in_order
 
 FOOTER = "asof"
+PACK = "pack"  # in the footer of a file that holds several partitions
+SESSION = "session"  # the column that says in a file to which partition a row belongs
 # Broken bytes make Polars panic at times, and its panic is no Exception.
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
@@ -16,8 +20,10 @@ UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 class Layout:
     """Paths of one store.
 
-    `<root>/<slice>/<dataset>/v<schema>/session=D/part.parquet` is the latest generation, for any engine's glob;
-    `<root>/_generations/...` holds all of them.
+    `<root>/_generations/<slice>/<dataset>/v<schema>/` holds all that was stored: a session's own file
+    `session=D/<generation>.parquet`, or packs of a month, `month=M/<number>.parquet`.
+    `<root>/<slice>/<dataset>/v<schema>/*/*.parquet` has the same folders with the latest generations alone, for any
+    engine's glob.
     """
 
     def __init__(self, root: Path) -> None:
@@ -31,14 +37,31 @@ class Layout:
     def folder(self, name: str, version: int) -> Path:
         return self.root / name / f"v{version}"
 
+    def archive(self, name: str, version: int) -> Path:
+        return self.generations / name / f"v{version}"
+
     def part(self, p: StoredPartition) -> Path:
-        return self.folder(p.dataset, p.version) / f"session={p.session}" / "part.parquet"
+        """The file in which other engines find a partition while it is the latest generation."""
+        folder = self.folder(p.dataset, p.version)
+        if p.place.file is None:
+            return folder / f"session={p.session}" / "part.parquet"
+        return self.latest_pack(p.dataset, p.version, p.place.file)
+
+    def latest_pack(self, name: str, version: int, file: str) -> Path:
+        month, number = file.split("/")
+        return self.folder(name, version) / month / f"part-{number}"
 
     def generation(self, p: StoredPartition) -> Path:
-        return Path(self.generation_path(p.dataset, p.version, p.session.isoformat(), p.generation))
+        return Path(self.path_of(p.dataset, p.version, p.session.isoformat(), p.generation, p.place.file))
 
-    def generation_path(self, name: str, version: int, session: str, generation: int) -> str:
-        return f"{self.generations}/{name}/v{version}/session={session}/{generation:06d}.parquet"
+    def path_of(self, name: str, version: int, session: str, generation: int, file: str | None) -> str:
+        """The file that holds a generation; as text, because reads of thousands of sessions ask for it."""
+        return f"{self.generations}/{name}/v{version}/{file or f'session={session}/{generation:06d}.parquet'}"
+
+    def next_pack(self, name: str, version: int, month: str) -> str:
+        """A pack's name that is not taken. The caller holds the dataset's lock."""
+        taken = [int(path.stem) for path in (self.archive(name, version) / f"month={month}").glob("*.parquet")]
+        return f"month={month}/{max(taken, default=0) + 1:06d}.parquet"
 
     def staged(self, name: str) -> Path:
         """Where the one writer of a dataset keeps what is not published yet."""
@@ -62,8 +85,18 @@ class Layout:
             temporary.unlink(missing_ok=True)
 
 
-def read_footer(path: Path) -> StoredPartition:
-    """What a stored file says of itself.
+def month_of(session: dt.date) -> str:
+    return f"{session:%Y-%m}"
+
+
+def days_of(month: str) -> tuple[dt.date, dt.date]:
+    """First and last day."""
+    first = dt.date.fromisoformat(f"{month}-01")
+    return first, (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+
+
+def read_footer(path: Path) -> list[StoredPartition]:
+    """What a stored file says of the partitions in it, in the order of their rows.
 
     Raises:
         FileNotFoundError: no such file.
@@ -72,7 +105,11 @@ def read_footer(path: Path) -> StoredPartition:
     if not path.exists():
         raise FileNotFoundError(path)
     try:
-        return StoredPartition.from_footer(pl.read_parquet_metadata(path)[FOOTER])
+        footer = json.loads(pl.read_parquet_metadata(path)[FOOTER])
+        if PACK not in footer:
+            return [StoredPartition.revived(footer)]
+        partitions = [StoredPartition.revived(written) for written in footer[PACK]]
+        return placed_in_order(partitions, f"{path.parent.name}/{path.name}")
     except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
         raise CorruptPartitionError(
             f"{path} cannot be read ({error}); run `asof verify`, then backfill again"

@@ -9,16 +9,15 @@ import polars as pl
 
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.errors import CorruptPartitionError, MissingSessionsError
-from feature_store.index import Index
-from feature_store.layout import UNREADABLE, Layout
-
-SESSION = {"session": pl.Date()}
+from feature_store.errors import MissingSessionsError
+from feature_store.index import Index, Readable
+from feature_store.layout import Layout
+from feature_store.segments import HIVE, Segment, readable, scan, segments
 
 
 @dataclass(frozen=True)
 class _Plan:
-    paths: list[str]
+    segments: list[Segment]
     late: bool  # some rows speak of other dates than their session's
     repeated: bool  # some session holds two versions of one row
     latest_known_at: dt.datetime | None
@@ -55,15 +54,15 @@ class Reader:
             raise ValueError(f"{dataset.name} has no symbols; its key is {dataset.key}")
         plan = self._plan(dataset, moment, first, last, written_before)
         wanted = list(dataset.schema) if columns is None else _wanted(dataset, columns)
-        if not plan.paths:
-            return pl.DataFrame(schema={**dataset.schema, **SESSION}).select(wanted)
+        if not plan.segments:
+            return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(wanted)
         predicates = _bounds(first, last)
         if plan.latest_known_at is not None and plan.latest_known_at > moment:
             predicates.append(pl.col("known_at") <= moment)
         if symbols is not None:
             predicates.append(pl.col("symbol").is_in(list(symbols)))
         keep = list(dict.fromkeys([*wanted, "known_at", "session"])) if dataset.restates else wanted
-        frame = scan(plan.paths, predicates, keep)
+        frame = scan(plan.segments, predicates, keep)
         if dataset.restates:
             frame = last_word(frame, dataset, plan.repeated) if plan.late or plan.repeated else frame
         return frame.select(wanted)
@@ -80,25 +79,21 @@ class Reader:
         For calculations over a range, which take what was known at each session themselves.
         """
         stored = self._index.plan(dataset.name, dataset.version, last, dt.date.min, dt.date.max)
-        paths = [
-            self._layout.generation_path(dataset.name, dataset.version, session, generation)
-            for session, generation, *_ in stored
-            if session >= first.isoformat()
-        ]
+        wanted = [one for one in stored if one.session >= first.isoformat()]
         if columns:
             _refuse_unknown(dataset, columns)
         keep = list(dict.fromkeys([*(columns or dataset.schema), "session"]))
-        if not paths:
-            return pl.DataFrame(schema={**dataset.schema, **SESSION}).select(keep)
-        return scan(paths, [], keep)
+        if not wanted:
+            return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(keep)
+        return scan(self._segments(dataset, wanted), [], keep)
 
     def of_sessions(self, dataset: Dataset, wanted: Collection[dt.date], columns: Sequence[str]) -> pl.DataFrame:
         """As `versions`, of these sessions alone; `session` comes too."""
         _refuse_unknown(dataset, columns)
         stored = self._index.current(dataset.name, dataset.version, min(wanted), max(wanted))
-        paths = [str(self._layout.generation(p)) for p in stored if p.session in wanted and p.rows]
+        parts = self._segments(dataset, readable(p for p in stored if p.session in wanted))
         keep = list(dict.fromkeys([*columns, "session"]))
-        return scan(paths, [], keep) if paths else pl.DataFrame(schema={**dataset.schema, **SESSION}).select(keep)
+        return scan(parts, [], keep) if parts else pl.DataFrame(schema={**dataset.schema, **HIVE}).select(keep)
 
     def sessions(self, dataset: Dataset) -> list[dt.date]:
         """Stored sessions, ascending."""
@@ -134,31 +129,21 @@ class Reader:
                 for p in self._index.generations(dataset.name, dataset.version)
                 if p.written_at < written_before and p.session <= horizon
             }
-            rows = [
-                (p.session.isoformat(), p.generation, p.late_rows, p.repeated_rows, str(p.latest_known_at))
+            rows = readable(
+                p
                 for p in latest.values()
                 if p.last_event and p.first_event and p.last_event >= lowest and p.first_event <= highest
-            ]
+            )
         return _Plan(
-            [self._layout.generation_path(dataset.name, dataset.version, row[0], row[1]) for row in rows],
-            late=any(row[2] for row in rows),
-            repeated=any(row[3] for row in rows),
-            latest_known_at=max((dt.datetime.fromisoformat(row[4]) for row in rows if row[4]), default=None),
-        )
+            self._segments(dataset, rows),
+            late=any(row.late_rows for row in rows),
+            repeated=any(row.repeated_rows for row in rows),
+            latest_known_at=max((dt.datetime.fromisoformat(r.latest_known_at) for r in rows if r.latest_known_at),
+                                default=None),
+        )  # fmt: skip
 
-
-def scan(paths: Sequence[str], predicates: Sequence[pl.Expr], columns: Sequence[str]) -> pl.DataFrame:
-    """Rows of the files in their order, with the partition's `session`; an unreadable file is named."""
-    try:
-        lazy = pl.scan_parquet(list(paths), hive_partitioning=True, hive_schema=SESSION, glob=False, cache=False)
-        if predicates:
-            lazy = lazy.filter(*predicates)
-        return lazy.select(columns).collect()
-    except UNREADABLE as error:
-        broken = [path for path in paths if not _readable(path)]
-        raise CorruptPartitionError(
-            f"cannot be read: {', '.join(broken[:3]) or error}; run `asof verify`, then backfill these sessions again"
-        ) from error
+    def _segments(self, dataset: Dataset, rows: Sequence[Readable]) -> list[Segment]:
+        return segments(self._layout, dataset.name, dataset.version, rows)
 
 
 def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataFrame:
@@ -223,11 +208,3 @@ def _refuse_unknown(dataset: Dataset, columns: Sequence[str]) -> None:
     known = {*dataset.schema, "session"}
     if unknown := [name for name in columns if name not in known]:
         raise ValueError(f"{dataset.name} has no column {unknown}; it has {sorted(known)}")
-
-
-def _readable(path: str) -> bool:
-    try:
-        pl.read_parquet(path, glob=False, hive_partitioning=False)
-    except UNREADABLE:
-        return False
-    return True

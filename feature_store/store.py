@@ -5,23 +5,30 @@ import datetime as dt
 import fcntl
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 
+from feature_store.compaction import Compactor
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
+from feature_store.describing import NewPartition
 from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
-from feature_store.hashing import content_hash
-from feature_store.index import Index, StoredPartition
-from feature_store.layout import UNREADABLE, Layout, read_footer
+from feature_store.files import read_back
+from feature_store.index import Index
+from feature_store.layout import Layout, read_footer
+from feature_store.partition import StoredPartition
+from feature_store.partition_table import COLUMNS as PARTITION_COLUMNS
+from feature_store.partition_table import PartitionTable
 from feature_store.readers import Reader
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.training_sets import Choice, training_set
-from feature_store.writers import NewPartition, Writer
+from feature_store.writers import Writer
 
-FORMAT = 1
+FORMAT = 2
+THREADS = 2  # that read back
 Selection = str | Dataset | Sequence[str | Dataset] | Mapping[str, Sequence[str]]
 
 
@@ -61,6 +68,7 @@ class Store:
             self._check_format()
             self.index, stale = self._open_index()
             self._writer = Writer(self.layout, self.index, self.clock, frozenset(hindsight_allowed), now, reached)
+            self._compactor = Compactor(self.layout, self.index, self._writer, reached)
             self._reader = Reader(self.layout, self.index, self.clock)
             if stale:
                 self.rebuild_index()
@@ -135,6 +143,14 @@ class Store:
         found = self.dataset(dataset)
         return self.index.current(found.name, found.version, first, last)
 
+    def table(
+        self, dataset: str | Dataset, first: dt.date | None = None, last: dt.date | None = None
+    ) -> PartitionTable:
+        """The latest generation of each stored session in [first, last], in columns."""
+        found = self.dataset(dataset)
+        rows = self.index.table(found.name, found.version, PARTITION_COLUMNS, first, last)
+        return PartitionTable(rows, self.index.names_of)
+
     def dataset(self, name: str | Dataset) -> Dataset:
         if isinstance(name, Dataset):
             self._datasets.setdefault(name.name, name)
@@ -164,36 +180,43 @@ class Store:
         Raises:
             CorruptPartitionError: unreadable, or another content than announced.
         """
-        path = self.layout.generation(partition)
-        try:
-            footer = read_footer(path)
-            found = content_hash(pl.read_parquet(path, hive_partitioning=False), [])
-        except UNREADABLE as error:
-            raise CorruptPartitionError(f"{path} cannot be read: {error}") from error
-        if footer != partition or found != partition.content_hash:
-            raise CorruptPartitionError(f"{path} holds another content than was stored")
+        if fault := self.faults([partition]).get((partition.session, partition.generation)):
+            raise CorruptPartitionError(fault)
+
+    def faults(self, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], str]:
+        """Read generations of one dataset back: what is wrong, by session and generation; empty where nothing is."""
+        found: dict[tuple[dt.date, int], str] = {}
+        with ThreadPoolExecutor(THREADS) as pool:  # reading and hashing hold no lock of Python
+            for faults in pool.map(lambda file: read_back(*file), self._by_file(partitions).items()):
+                found |= faults
+        return found
+
+    def _by_file(self, partitions: Iterable[StoredPartition]) -> dict[Path, list[StoredPartition]]:
+        by_file: dict[Path, list[StoredPartition]] = {}
+        for partition in partitions:
+            by_file.setdefault(self.layout.generation(partition), []).append(partition)
+        return by_file
 
     def verify(self) -> list[StoredPartition]:
-        """Re-read every generation; set broken ones aside under `_broken`, so that a backfill stores them again."""
+        """Re-read every generation; set broken ones aside under `_broken`, so that a backfill stores them again.
+
+        Of a broken pack the sessions that are intact stay.
+        """
         broken = []
         for name, version in self.index.datasets():
-            for partition in self.index.generations(name, version):
-                try:
-                    self.verify_partition(partition)
-                except CorruptPartitionError:
-                    broken.append(partition)
-                    with self._writer.locked(partition.dataset):
-                        self._set_aside(partition)
+            for path, held in self._by_file(self.index.generations(name, version)).items():
+                faults = read_back(path, held)
+                lost = [p for p in held if (p.session, p.generation) in faults]
+                if lost:
+                    broken += lost
+                    with self._writer.locked(name):
+                        self._set_aside(path, lost, [p for p in held if p not in lost])
         return broken
 
-    def _set_aside(self, partition: StoredPartition) -> None:
-        path = self.layout.generation(partition)
+    def _set_aside(self, path: Path, lost: Sequence[StoredPartition], kept: Sequence[StoredPartition]) -> None:
+        self._compactor.salvage(lost, kept)
         if path.exists():
             self._keep_broken(path)
-        with self.index.transaction() as connection:
-            self.index.remove(connection, partition)
-            self._writer.advance(connection)
-        self._writer.place_current(partition)
 
     def _keep_broken(self, path: Path) -> None:
         """Out of the way of the next generation of that number, for whoever wants to look at it."""
@@ -201,26 +224,41 @@ class Store:
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
 
+    def compact(self, name: str | Dataset, before: dt.date) -> int:
+        """Move each month of a dataset that ended before this day into one file; returns how many sessions moved."""
+        dataset = self.dataset(name)
+        with self._writer.locked(dataset.name):
+            self._writer.settle(dataset.name, dataset.version)
+        months = self._compactor.months(dataset.name, dataset.version, before)
+        return sum(self._compactor.compact(dataset.name, dataset.version, month) for month in months)
+
     def rebuild_index(self) -> list[Path]:
         """Forget the index and read every footer; returns the files whose footer could not be read, set aside."""
-        unreadable, found = [], []
+        unreadable: list[Path] = []
+        found: dict[tuple[str, int], dict[tuple[dt.date, int], StoredPartition]] = {}
         with contextlib.ExitStack() as writers_wait:
             for name in sorted(self._datasets):
                 writers_wait.enter_context(self._writer.locked(name))
             connection = writers_wait.enter_context(self.index.transaction())
-            for path in sorted(self.layout.generations.glob("*/*/v*/session=*/*.parquet")):
+            for path in self._all_files():
                 try:
-                    found.append(read_footer(path))
+                    for p in read_footer(path):
+                        found.setdefault((p.dataset, p.version), {})[p.session, p.generation] = p
                 except CorruptPartitionError:
                     unreadable.append(path)
                     self._keep_broken(path)
             connection.execute("DELETE FROM partitions")
-            self.index.insert_done(connection, found)
-            # The highest generation is the current one; a crash may have left the one before as part.parquet.
-            for partition in {(p.dataset, p.version, p.session): p for p in found}.values():
-                self._writer.place(partition)
+            self.index.insert_done(connection, [p for held in found.values() for p in held.values()])
+            # The highest generation is the current one; a crash may have left other engines the one before.
+            for (name, version), held in found.items():
+                self._writer.place_current(name, version, [session for session, _ in held])
             self.index.set_sequence(connection, self.layout.read_sequence())
         return unreadable
+
+    def _all_files(self) -> list[Path]:
+        """Packs come last, in the order in which they were made: what lies in several files is the same in all."""
+        kinds = ("session", "month")
+        return [f for kind in kinds for f in sorted(self.layout.generations.glob(f"*/*/v*/{kind}=*/*.parquet"))]
 
     # -- opening ---------------------------------------------------------------------------------------------------
 
@@ -232,14 +270,14 @@ class Store:
     def _check_format(self) -> None:
         path = self.layout.root / "store.json"
         if not path.exists():
-            temporary = path.with_suffix(".new")
-            temporary.write_text(json.dumps({"format": FORMAT}) + "\n")
-            temporary.replace(path)
+            self._write_format()
         found = json.loads(path.read_text())["format"]
         if found > FORMAT:
             raise NewerStoreError(
                 f"{self.layout.root} has store format {found}, this version knows {FORMAT}; upgrade asof"
             )
+        if found < FORMAT:  # all that an earlier format holds can be read; from now on there are packs
+            self._write_format()
         for dataset in self._datasets.values():
             newer = [p.name for p in (self.layout.root / dataset.name).glob("v*") if int(p.name[1:]) > dataset.version]
             if newer:
@@ -247,6 +285,12 @@ class Store:
                     f"{dataset.name} is stored with schema {newer[-1]}, this version knows v{dataset.version}; "
                     "upgrade asof"
                 )
+
+    def _write_format(self) -> None:
+        path = self.layout.root / "store.json"
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps({"format": FORMAT}) + "\n")
+        temporary.replace(path)
 
     def _open_index(self) -> tuple[Index, bool]:
         """The index, and whether it is not that of the files and must be rebuilt."""
@@ -267,11 +311,10 @@ class Store:
         return index, stale
 
     def _settle_all(self) -> None:
-        names = self.index.connection().execute("SELECT DISTINCT dataset FROM partitions WHERE state='pending'")
-        for (name,) in names.fetchall():
+        for name in self.index.unsettled():
             if name in self._datasets:
                 with self._writer.locked(name):
-                    self._writer.settle(self._datasets[name])
+                    self._writer.settle(name, self._datasets[name].version)
 
 
 @contextlib.contextmanager

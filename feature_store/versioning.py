@@ -3,7 +3,7 @@
 import ast
 import hashlib
 import importlib.util
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -51,10 +51,6 @@ def schema_version(dataset: Dataset) -> str:
 
 def fingerprint(parts: Mapping[str, str]) -> str:
     return digest_of([f"{name}={parts[name]}" for name in sorted(parts)])
-
-
-def window_digest(content_hashes: Sequence[str]) -> str:
-    return digest_of(content_hashes)
 
 
 @cache

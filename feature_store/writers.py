@@ -1,63 +1,52 @@
 """The write protocol: nothing is overwritten, and a crash at any step loses nothing that was announced as stored.
 
 A group of sessions is written together: temporary files, synced; `pending` rows in one transaction; each file
-hard-linked into the generations and renamed over `part.parquet`; the folders synced; the rows marked done in one
-transaction. A pending row found later is settled from the footer of its generation.
+hard-linked into the generations; the latest generations placed for other engines; the folders synced; the rows marked
+done in one transaction. A pending row found later is settled from the footer of its generation.
+
+Sessions of one month that are written together share a file, a pack: one file costs what one session costs.
 """
 
 import contextlib
 import datetime as dt
 import errno
 import fcntl
-import io
+import itertools
 import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from feature_store.contract import validated
-from feature_store.dataset import Dataset, Grade
+from feature_store.contract import Group, validated_group
+from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.errors import CorruptPartitionError, HindsightError, LookaheadError, StoreError
-from feature_store.hashing import content_hash
-from feature_store.index import Index, StoredPartition
-from feature_store.layout import FOOTER, Layout, read_footer
+from feature_store.describing import NewPartition, described
+from feature_store.errors import CorruptPartitionError, StoreError
+from feature_store.files import encoded, write_synced
+from feature_store.index import Index, Known
+from feature_store.latest import Latest, make_folder, sync_folder
+from feature_store.layout import Layout, days_of, month_of, read_footer
+from feature_store.partition import StoredPartition, placed_in_order
 
 THREADS = 2
 STEPS = ("staged", "pending", "linked", "renamed", "synced", "done")
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """Where a partition comes from (law 9).
+class _File:
+    """Partitions of a group that share a file, and their numbers in the group."""
 
-    Attributes:
-        fingerprint: hash of schema, code version, config and input digests; equal means skip.
-        parts: the fingerprint's parts by name.
-        grade: weakest knowledge grade among the inputs.
-        lineage: what it rests on however far back, by name; no part of the fingerprint.
-    """
+    numbers: tuple[int, ...]
+    partitions: tuple[StoredPartition, ...]
 
-    fingerprint: str
-    parts: dict[str, str]
-    grade: Grade = Grade.OBSERVED
-    run_id: str = ""
-    git_commit: str = ""
-    seeds: dict[str, int] = field(default_factory=dict)
-    lineage: dict[str, str | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class NewPartition:
-    session: dt.date
-    frame: pl.DataFrame
-    provenance: Provenance
+    @property
+    def is_pack(self) -> bool:
+        return self.partitions[0].place.file is not None
 
 
 class Writer:
@@ -81,6 +70,7 @@ class Writer:
         self._hindsight_allowed = hindsight_allowed
         self._now = now
         self._reached = reached
+        self._latest = Latest(layout, index)
 
     def write(self, dataset: Dataset, partitions: Sequence[NewPartition]) -> list[StoredPartition]:
         """Store a group of sessions as new generations, all or none visible.
@@ -93,42 +83,26 @@ class Writer:
             HindsightError: grade hindsight without a named exception of the profile.
             StoreError: the disk is full, or the same fingerprint gave another content.
         """
-        frames = validated(dataset, [(p.session, p.frame) for p in partitions])
-        # hashing, encoding and syncing hold no lock of Python
-        with ThreadPoolExecutor(THREADS) as pool:
-            announced = list(pool.map(partial(self._describe, dataset), partitions, frames))
-            _refuse_repeated_sessions(dataset, announced)
-            return self._store(dataset, announced, frames, pool)
+        if not partitions:
+            return []
+        _refuse_repeated_sessions(dataset, partitions)
+        group = validated_group(dataset, [(p.session, p.frame) for p in partitions])
+        announced = described(dataset, partitions, group, self._clock, self._now(), self._hindsight_allowed)
+        return self._store(dataset, announced, group)
 
-    def _store(
-        self,
-        dataset: Dataset,
-        announced: Sequence[StoredPartition],
-        frames: Sequence[pl.DataFrame],
-        pool: ThreadPoolExecutor,
-    ) -> list[StoredPartition]:
+    def _store(self, dataset: Dataset, announced: Sequence[StoredPartition], group: Group) -> list[StoredPartition]:
         staged: list[Path] = []
         try:
             with self.locked(dataset.name):
-                self.settle(dataset)
+                self.settle(dataset.name, dataset.version)
                 # Generation numbers are part of the footer, so they are fixed before the files are written; the
                 # lock makes them stay free until the rows say pending.
-                resolved = [self._resolved(p) for p in announced]
-                group = [p for p, is_new in resolved if is_new]
-                if not group:
-                    return [p for p, _ in resolved]
-                new = [(p, f) for (p, is_new), f in zip(resolved, frames, strict=True) if is_new]
-                waiting = [pool.submit(self._stage, partition, frame) for partition, frame in new]
-                staged += [future.result() for future in waiting if future.exception() is None]
-                for future in waiting:
-                    future.result()  # raises what went wrong, with the others' files known to the clean-up
-                self._reached("staged")
-                with self._index.transaction() as connection:
-                    self._index.insert_pending(connection, group)
-                    self.advance(connection)
-                self._reached("pending")
-                self._publish(group, staged, pool)
-                self._finish(group)
+                files = self._files(dataset, self._numbered(dataset, announced))
+                if files:
+                    self._stage(files, group, staged)
+                    self._reached("staged")
+                    self._publish(dataset, files, staged)
+                return self._answer(dataset, announced, files)
         except (OSError, sqlite3.OperationalError) as error:
             if _disk_is_full(error):
                 raise StoreError(
@@ -139,47 +113,53 @@ class Writer:
         finally:
             for path in staged:
                 path.unlink(missing_ok=True)
-        return [partition for partition, _ in resolved]
 
-    def settle(self, dataset: Dataset) -> None:
+    def settle(self, name: str, version: int) -> None:
         """Finish or withdraw what a crashed writer announced. The caller holds the dataset's lock.
 
         What is pending under the lock is one group, so it is finished only if all of it is there.
         """
-        self._clear_staging(dataset)
-        group = self._index.pending(dataset.name, dataset.version)
+        self._clear_staging(name)
+        for month in self._index.replacing(name, version):
+            self.place_replaced(name, version, month)
+        group = self._index.pending(name, version)
         if not group:
             return
-        if all(self._is_published(partition) for partition in group):
-            for partition in group:
-                self.place(partition)
+        if self._is_published(group):
+            self.place_current(name, version, [], group)
             self._finish(group)
             return
-        for partition in group:
-            self._layout.generation(partition).unlink(missing_ok=True)
+        for path in {self._layout.generation(partition) for partition in group}:
+            path.unlink(missing_ok=True)
         with self._index.transaction() as connection:
             for partition in group:
                 self._index.remove(connection, partition)
-                self.place_current(partition)
             self.advance(connection)
+        self.place_current(name, version, [p.session for p in group])
 
-    def place(self, partition: StoredPartition) -> None:
-        """Make `part.parquet` of its session this generation."""
-        part, generation = self._layout.part(partition), self._layout.generation(partition)
-        if part.exists() and part.samefile(generation):  # renaming a file over itself would leave both names
-            return
-        part.parent.mkdir(parents=True, exist_ok=True)
-        link = self._staging_path(partition.dataset)
-        os.link(generation, link)
-        link.replace(part)
+    def place_replaced(self, name: str, version: int, month: str) -> None:
+        """Place a month that `Index.mark_replacing` has named, and take the mark away."""
+        self.place_current(name, version, [days_of(month)[0]])
+        with self._index.transaction() as connection:
+            self._index.unmark_replacing(connection, name, version, month)
 
-    def place_current(self, partition: StoredPartition) -> None:
-        """Make `part.parquet` of its session the latest generation; without one, there is none."""
-        current = self._index.current(partition.dataset, partition.version, partition.session, partition.session)
-        if current:
-            self.place(current[0])
-        else:
-            self._layout.part(partition).unlink(missing_ok=True)
+    def place_current(
+        self, name: str, version: int, days: Sequence[dt.date], group: Sequence[StoredPartition] = ()
+    ) -> None:
+        """Place the latest generations of these days' months for other engines, on disk when it returns.
+
+        Args:
+            group: about to be the latest of their sessions.
+        """
+        every = [*days, *(p.session for p in group)]
+        for folder in sorted(self._latest.place(name, version, every, group)):
+            sync_folder(folder)
+
+    def stage(self, name: str, data: bytes) -> Path:
+        """Write a file aside, on disk when this returns. The caller holds the dataset's lock, and moves the file."""
+        path = self._staging_path(name)
+        write_synced(path, data)
+        return path
 
     def advance(self, connection: sqlite3.Connection) -> None:
         """Move the store's sequence on with each change of the index, so that an older copy of it is noticed."""
@@ -197,122 +177,87 @@ class Writer:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
-    def _is_published(self, partition: StoredPartition) -> bool:
+    def _is_published(self, group: Sequence[StoredPartition]) -> bool:
         try:
-            return read_footer(self._layout.generation(partition)) == partition
+            footers = {path: read_footer(path) for path in {self._layout.generation(p) for p in group}}
         except (CorruptPartitionError, FileNotFoundError):
             return False
+        return all(partition in footers[self._layout.generation(partition)] for partition in group)
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
-    def _describe(self, dataset: Dataset, new: NewPartition, frame: pl.DataFrame) -> StoredPartition:
-        decision = self._clock.decision_time(new.session)
-        now = self._now()
-        if decision > now:
-            raise LookaheadError(
-                f"{dataset.name} {new.session}: its decision time {decision} has not come (it is {now:%F %T} UTC)"
-            )
-        latest = frame.get_column("known_at").max()
-        if latest is not None and latest > decision:  # type: ignore[operator]
-            row = frame.filter(pl.col("known_at") > decision).head(1).to_dicts()[0]
-            raise LookaheadError(
-                f"{dataset.name} {new.session}: {row} is known after the decision time {decision}; "
-                "it belongs to a later session"
-            )
-        grade = new.provenance.grade
-        if grade == Grade.HINDSIGHT and dataset.name not in self._hindsight_allowed:
-            raise HindsightError(
-                f"{dataset.name} {new.session} rests on hindsight; name the exception in the profile: "
-                f"exceptions: {{{dataset.name}: why}}"
-            )
-        events = frame.get_column("event_date")
-        repeated = frame.height - frame.select(dataset.sort_key[:-1]).n_unique() if dataset.restates else 0
-        return StoredPartition(
-            dataset=dataset.name,
-            version=dataset.version,
-            session=new.session,
-            generation=0,
-            content_hash=content_hash(frame, []),
-            fingerprint=new.provenance.fingerprint,
-            parts=new.provenance.parts,
-            rows=frame.height,
-            nulls=sum(frame.null_count().row(0)) if frame.width else 0,
-            late_rows=int((events != new.session).sum()),
-            repeated_rows=repeated,
-            first_event=events.min(),  # type: ignore[arg-type]
-            last_event=events.max(),  # type: ignore[arg-type]
-            latest_known_at=latest,  # type: ignore[arg-type]
-            grade=int(grade),
-            run_id=new.provenance.run_id,
-            git_commit=new.provenance.git_commit,
-            seeds=new.provenance.seeds,
-            written_at=now,
-            lineage=new.provenance.lineage,
-        )
+    def _numbered(self, dataset: Dataset, announced: Sequence[StoredPartition]) -> list[StoredPartition | None]:
+        """Each with its generation number; None where the latest generation has the same fingerprint."""
+        known = self._index.known(dataset.name, dataset.version, [p.session for p in announced])
+        return [_numbered(new, known[new.session]) for new in announced]
 
-    def _resolved(self, new: StoredPartition) -> tuple[StoredPartition, bool]:
-        """What is stored, where nothing changed, or `new` with its generation number; and whether it is new."""
-        known = self._index.generations(new.dataset, new.version, new.session)
-        for old in known:
-            if old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:
-                raise StoreError(
-                    f"{new.dataset} {new.session}: same code, config and inputs gave another content "
-                    f"({old.content_hash} then {new.content_hash}): the calculation is not deterministic"
-                )
-        if not known:
-            return new.numbered(1), True
-        if known[-1].fingerprint == new.fingerprint:
-            return known[-1], False
-        return new.numbered(known[-1].generation + 1), True
+    def _answer(
+        self, dataset: Dataset, announced: Sequence[StoredPartition], files: Sequence[_File]
+    ) -> list[StoredPartition]:
+        """What is stored now of the announced sessions, in their order."""
+        found = {p.session: p for file in files for p in file.partitions}
+        if kept := [p.session for p in announced if p.session not in found]:
+            latest = self._index.current(dataset.name, dataset.version, min(kept), max(kept))
+            found = {p.session: p for p in latest} | found
+        return [found[p.session] for p in announced]
+
+    def _files(self, dataset: Dataset, numbered: Sequence[StoredPartition | None]) -> list[_File]:
+        """Sessions of a month share a pack, where there are several; None is stored already."""
+        new = sorted((p.session, i) for i, p in enumerate(numbered) if p is not None)
+        files = []
+        for month, group in itertools.groupby(new, key=lambda one: month_of(one[0])):
+            numbers = tuple(i for _, i in group)
+            partitions = [p for i in numbers if (p := numbered[i]) is not None]
+            if len(numbers) > 1:
+                pack = self._layout.next_pack(dataset.name, dataset.version, month)
+                partitions = placed_in_order(partitions, pack)
+            files.append(_File(numbers, tuple(partitions)))
+        return files
 
     def _staging_path(self, dataset: str) -> Path:
         folder = self._layout.staged(dataset)
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{uuid.uuid4().hex}.parquet"
 
-    def _clear_staging(self, dataset: Dataset) -> None:
+    def _clear_staging(self, name: str) -> None:
         """Remove what a killed writer left; no other one writes while the lock is held."""
-        for path in self._layout.staged(dataset.name).glob("*.parquet"):
+        for path in self._layout.staged(name).glob("*.parquet"):
             path.unlink(missing_ok=True)
 
-    def _stage(self, partition: StoredPartition, frame: pl.DataFrame) -> Path:
-        path = self._staging_path(partition.dataset)
-        # In memory first: Polars reports a full disk as a ComputeError without its number.
-        encoded = io.BytesIO()
-        # Column statistics would serve to skip row groups, and a file is one.
-        frame.write_parquet(
-            encoded,
-            compression="zstd",
-            compression_level=1,
-            statistics=False,
-            metadata={FOOTER: partition.to_footer()},
-        )
-        try:
-            with path.open("wb") as handle:
-                handle.write(encoded.getbuffer())
-                handle.flush()
-                os.fsync(handle.fileno())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return path
+    def _stage(self, files: Sequence[_File], group: Group, staged: list[Path]) -> None:
+        """Write the files aside, and add their paths to `staged`, for the caller to publish or to clean up."""
+        spans = group.spans()
 
-    def _publish(self, stored: Sequence[StoredPartition], staged: Sequence[Path], pool: ThreadPoolExecutor) -> None:
+        def stage(file: _File) -> Path:
+            rows = pl.concat([group.frame.slice(a, b - a) for a, b in (spans[i] for i in file.numbers)])
+            return self.stage(file.partitions[0].dataset, encoded(rows, file.partitions, file.is_pack))
+
+        # encoding and syncing hold no lock of Python
+        with ThreadPoolExecutor(THREADS) as pool:
+            waiting = [pool.submit(stage, file) for file in files]
+        staged += [future.result() for future in waiting if future.exception() is None]
+        for future in waiting:
+            future.result()  # raises what went wrong, with the others' files known to the clean-up
+
+    def _publish(self, dataset: Dataset, files: Sequence[_File], staged: Sequence[Path]) -> None:
+        new = [partition for file in files for partition in file.partitions]
+        with self._index.transaction() as connection:
+            self._index.insert_pending(connection, new)
+            self.advance(connection)
+        self._reached("pending")
         folders: set[Path] = set()
-        for partition, path in zip(stored, staged, strict=True):
-            target = self._layout.generation(partition)
-            folders |= _make_folder(target.parent)
+        for file, path in zip(files, staged, strict=True):
+            target = self._layout.generation(file.partitions[0])
+            folders |= make_folder(target.parent)
             target.unlink(missing_ok=True)  # a number withdrawn by a crashed writer
             os.link(path, target)
         self._reached("linked")
-        for partition, path in zip(stored, staged, strict=True):
-            part = self._layout.part(partition)
-            folders |= _make_folder(part.parent)
-            path.replace(part)
+        folders |= self._latest.place(dataset.name, dataset.version, [p.session for p in new], new)
         self._reached("renamed")
-        for _ in pool.map(_sync_folder, sorted(folders)):
-            pass  # raises what went wrong
+        for folder in sorted(folders):
+            sync_folder(folder)
         self._reached("synced")
+        self._finish(new)
 
     def _finish(self, stored: Sequence[StoredPartition]) -> None:
         with self._index.transaction() as connection:
@@ -321,30 +266,20 @@ class Writer:
         self._reached("done")
 
 
-def _make_folder(folder: Path) -> set[Path]:
-    """Make the folder, with those above it; returns all whose entries may not be on disk yet.
-
-    The one above is among them even where the folder was there: a writer killed before it synced may have made it.
-    """
-    changed = {folder, folder.parent}
-    missing = folder
-    while not missing.exists():
-        missing = missing.parent
-        changed.add(missing)
-    folder.mkdir(parents=True, exist_ok=True)
-    return changed
+def _numbered(new: StoredPartition, known: Sequence[Known]) -> StoredPartition | None:
+    for old in known:
+        if old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:
+            raise StoreError(
+                f"{new.dataset} {new.session}: same code, config and inputs gave another content "
+                f"({old.content_hash} then {new.content_hash}): the calculation is not deterministic"
+            )
+    if not known:
+        return new.numbered(1)
+    return None if known[-1].fingerprint == new.fingerprint else new.numbered(known[-1].generation + 1)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _refuse_repeated_sessions(dataset: Dataset, announced: Sequence[StoredPartition]) -> None:
-    sessions = [p.session for p in announced]
+def _refuse_repeated_sessions(dataset: Dataset, group: Sequence[NewPartition]) -> None:
+    sessions = [p.session for p in group]
     if len(set(sessions)) != len(sessions):
         raise StoreError(f"{dataset.name}: one group holds a session twice")
 

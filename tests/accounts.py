@@ -10,6 +10,7 @@ import polars as pl
 from feature_store import sessions
 from feature_store.dataset import KNOWN_AT, Dataset, Grade
 from feature_store.decision_time import DecisionClock, end_of_day
+from feature_store.describing import NewPartition, Provenance
 from feature_store.schemas.alpha import COMBINED, PREDICTIONS
 from feature_store.schemas.backtest import ATTRIBUTION, PNL
 from feature_store.schemas.execution import BOOKS
@@ -18,7 +19,6 @@ from feature_store.schemas.market import ADJUSTED_BARS, ADJUSTED_BENCHMARKS, MAC
 from feature_store.schemas.portfolio import DIAGNOSTICS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.store import Store
-from feature_store.writers import NewPartition, Provenance
 from quant_resources.home import Choice, Home
 
 CLOCK = DecisionClock()

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 import yaml
 
-from feature_store import sessions
+from feature_store import files, sessions
 from feature_store.decision_time import DecisionClock
-from feature_store.hashing import content_hash
-from feature_store.layout import FOOTER
+from feature_store.hashing import content_hashes
+from feature_store.layout import FOOTER, read_footer
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.execution import BOOKS
 from feature_store.store import Store
@@ -269,10 +269,14 @@ def test_a_broken_file_is_set_aside_and_the_next_backfill_stores_it_again(home: 
 def forged(store: Store, name: str, day: dt.date) -> None:
     """Another value under the old fingerprint, with a footer and an index that agree with it."""
     old = store.partitions(name, day, day)[0]
-    frame = pl.read_parquet(store.layout.generation(old), hive_partitioning=False)
-    frame = frame.with_columns(pl.col(pl.Float64) * 2)
-    new = replace(old, content_hash=content_hash(frame, []))
-    frame.write_parquet(store.layout.generation(old), metadata={FOOTER: new.to_footer()})
+    path = store.layout.generation(old)
+    rows, footers = files.rows_of(path), read_footer(path)
+    parts = [rows.slice(p.place.offset, p.rows) for p in footers]
+    by = [2.0 if p.session == day else 1.0 for p in footers]
+    changed = [part.with_columns(pl.col(pl.Float64) * factor) for part, factor in zip(parts, by, strict=True)]
+    hashes = [content_hashes(part, [0, part.height])[0] for part in changed]
+    told = [replace(p, content_hash=h.content, column_hashes=h.columns) for p, h in zip(footers, hashes, strict=True)]
+    path.write_bytes(files.encoded(pl.concat(changed), told, pack=old.place.file is not None))
     store.rebuild_index()
 
 
@@ -281,7 +285,8 @@ def overwritten(store: Store, name: str, day: dt.date) -> None:
     path = store.layout.generation(store.partitions(name, day, day)[0])
     frame = pl.read_parquet(path, hive_partitioning=False)
     footer = pl.read_parquet_metadata(path)[FOOTER]
-    frame.with_columns(pl.col(pl.Float64) * 2).write_parquet(path, metadata={FOOTER: footer})
+    doubled = pl.col(pl.Float64) * pl.when(pl.col("session") == day).then(2.0).otherwise(1.0)
+    frame.with_columns(doubled).write_parquet(path, metadata={FOOTER: footer})
 
 
 @pytest.mark.parametrize("tamper", [forged, overwritten])

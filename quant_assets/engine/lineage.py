@@ -2,12 +2,11 @@
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from configs.settings import Profile
 from feature_store.hashing import digest_of
-from feature_store.index import StoredPartition
 from feature_store.schemas.market import CORPORATE_ACTIONS, MEMBERS, UNIVERSE
 from feature_store.store import Store
 from quant_assets.engine.asset import SessionAsset
@@ -45,17 +44,20 @@ class ActionsKnown:
         return self._digests[i - 1] if i else None
 
 
-def lineage_of(asset: SessionAsset, last: dt.date, inputs: Sequence[StoredPartition], profile: Profile) -> Lineage:
+def lineage_of(
+    asset: SessionAsset, last: dt.date, inputs: Sequence[Mapping[str, str | None]], profile: Profile
+) -> Lineage:
     """
     Args:
         last: session up to which the asset reads its inputs.
-        inputs: of each input a partition that it reads; one is enough, since all of a dataset rest on the same.
+        inputs: of each input the lineage of a partition that it reads, as it stands in the footer; one is enough, since
+            all of a dataset rest on the same.
     """
-    told = sorted({name for p in inputs if (name := p.lineage.get(CONSTITUENCY))})
+    told = sorted({name for lineage in inputs if (name := lineage.get(CONSTITUENCY))})
     if asset.name in (MEMBERS.name, UNIVERSE.name):
         told = [constituency(profile, profile.market.universe_source if asset.name == UNIVERSE.name else "members")]
     direct = any(window.dataset.name == CORPORATE_ACTIONS.name for window in asset.inputs.values())
-    rests_on_actions = direct or any(p.lineage.get(ACTIONS) for p in inputs)
+    rests_on_actions = direct or any(lineage.get(ACTIONS) for lineage in inputs)
     return Lineage("; ".join(told) or None, last if rests_on_actions else None)
 
 

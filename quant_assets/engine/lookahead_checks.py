@@ -8,7 +8,6 @@ import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +19,13 @@ from feature_store.contract import validated
 from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.hashing import content_hash, digest_of
-from feature_store.index import StoredPartition
+from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.computation import Versions, parameters
 from quant_assets.engine.runner import Runner, StoredVersions
 
 NO_LOOKAHEAD = "no_lookahead"
 CONTRACT = "contract"
-THREADS = 2  # that read back
 SPAN = 10  # sessions on either side of the scrambled pass's cut
 
 
@@ -78,15 +76,9 @@ class Judge:
 
     def contract(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
         """Read back from disk: the content is what was announced, and what the subject demands holds."""
-        with ThreadPoolExecutor(THREADS) as pool:  # reading and hashing hold no lock of Python
-            return list(pool.map(self._as_announced, partitions))
-
-    def _as_announced(self, partition: StoredPartition) -> Verdict:
-        try:
-            self._runner.store.verify_partition(partition)
-        except StoreError as error:
-            return Verdict(partition.session, CONTRACT, False, str(error))
-        return Verdict(partition.session, CONTRACT, True)
+        faults = self._runner.store.faults(partitions)
+        named = [(p.session, faults.get((p.session, p.generation))) for p in partitions]
+        return [Verdict(session, CONTRACT, fault is None, fault or "") for session, fault in named]
 
     def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
         """The asset's own checks of each session: over its rows and what else each asks for by name."""

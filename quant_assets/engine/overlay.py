@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from feature_store.dataset import Dataset
-from feature_store.index import StoredPartition
+from feature_store.partition import StoredPartition
+from feature_store.partition_table import PartitionTable
 from feature_store.store import Store
 
 
@@ -41,6 +42,9 @@ class StoredPartitions:
             self._known[dataset.name] = [p.session for p in found], found
         days, found = self._known[dataset.name]
         return found[bisect_left(days, first or dt.date.min) : bisect_right(days, last or dt.date.max)]
+
+    def table(self, dataset: Dataset, first: dt.date | None = None, last: dt.date | None = None) -> PartitionTable:
+        return PartitionTable.of(self.partitions(dataset, first, last))
 
     def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None:
         self._store.require(dataset, needed)
@@ -81,6 +85,9 @@ class Overlay:
     ) -> list[StoredPartition]:
         instead = self._partitions.get(dataset.name, {})
         return [instead.get(p.session, p) for p in self.stored.partitions(dataset, first, last)]
+
+    def table(self, dataset: Dataset, first: dt.date | None = None, last: dt.date | None = None) -> PartitionTable:
+        return PartitionTable.of(self.partitions(dataset, first, last))
 
     def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None:
         self.store.require(dataset, needed)

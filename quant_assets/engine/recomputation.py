@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from configs.settings import Profile
 from feature_store import sessions
-from feature_store.contract import validated
+from feature_store.contract import validated_group
 from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
-from feature_store.hashing import content_hash
-from feature_store.index import StoredPartition
+from feature_store.hashing import content_hashes
+from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import SessionAsset, Window
 from quant_assets.engine.overlay import NewContent, OfEntities, Overlay
 from quant_assets.engine.runner import Expected, Runner
@@ -176,12 +176,15 @@ class Recomputation:
         days = sorted(frames)
         stamped = [(t, self._runner.stamped(asset, t, frames[t], expected[t])) for t in days]
         contents = []
-        for t, rows in zip(days, validated(asset.dataset, stamped), strict=True):
-            found = content_hash(rows, [])
-            if found != stored[t].content_hash:
+        group = validated_group(asset.dataset, stamped)
+        hashes = content_hashes(group.frame, group.bounds)
+        for t, rows, found in zip(days, group.frames(), hashes, strict=True):
+            if found.content != stored[t].content_hash:
                 partition = replace(
                     stored[t],
-                    content_hash=found,
+                    content_hash=found.content,
+                    column_names=found.names,
+                    column_hashes=found.columns,
                     fingerprint=expected[t].fingerprint,
                     parts=expected[t].parts,
                     grade=int(expected[t].grade),

@@ -7,28 +7,30 @@ import contextlib
 import datetime as dt
 import itertools
 import time
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 
 from configs.settings import Profile
 from feature_store import sessions
+from feature_store.contract import NUMBER
 from feature_store.dataset import KNOWN_AT, Column, Dataset, Grade
 from feature_store.decision_time import end_of_day
+from feature_store.describing import NewPartition, Provenance
 from feature_store.errors import HindsightError
-from feature_store.hashing import content_hash, digest_of
-from feature_store.index import StoredPartition
+from feature_store.hashing import content_hashes, digest_of
+from feature_store.partition import StoredPartition
+from feature_store.partition_table import PartitionTable
 from feature_store.store import Store
-from feature_store.versioning import code_version, fingerprint, schema_version, window_digest
-from feature_store.writers import NewPartition, Provenance
+from feature_store.versioning import code_version, fingerprint, schema_version
 from quant_assets.engine.asset import SessionAsset, Window
 from quant_assets.engine.computation import Calculation, session_seed, settings_of
 from quant_assets.engine.lineage import ActionsKnown, Lineage, as_written, lineage_of
 
-GROUP = 64  # sessions that share one sync and one transaction
+GROUP = 60  # sessions, at least, that share one sync and one transaction; whole months
 CHUNK_ROWS = 3_000_000  # input rows held at once: bounds memory, never values
 
 
@@ -61,6 +63,8 @@ class Partitions(Protocol):
     """Which partitions there are: those of a store, or what would be stored."""
 
     def partitions(self, dataset: Dataset, first: dt.date, last: dt.date) -> Sequence[StoredPartition]: ...
+
+    def table(self, dataset: Dataset, first: dt.date, last: dt.date) -> PartitionTable: ...
 
     def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None: ...
 
@@ -207,29 +211,25 @@ class Runner:
         """Fingerprint, grade and stamp of each session, from the inputs as they are in `stored`; by default, now."""
         base = self.base_parts(asset)
         stored = stored or self.store
-        rows = {
-            name: _Stored(stored.partitions(w.dataset, asset.first_needed(chunk[0], w, self.profile), chunk[-1]))
-            for name, w in asset.inputs.items()
-        }
-        columns = (c for w in asset.inputs.values() for c in _columns_read(w, self.profile))
-        column_grade = max((c.grade for c in columns), default=Grade.OBSERVED)
+        read = {name: InputTable(asset, w, self.profile, stored, chunk) for name, w in asset.inputs.items()}
+        column_grade = max(
+            (c.grade for w in asset.inputs.values() for c in _columns_read(w, self.profile)), default=Grade.OBSERVED
+        )
         found: dict[dt.date, Expected] = {}
         before = self._fingerprint_before(asset, chunk[0], stored)
         for t in chunk:
             end = asset.refit_session(t, self.profile) if asset.kind == "fit" else t
-            used = {
-                name: rows[name].between(asset.first_needed(t, w, self.profile), end)
-                for name, w in asset.inputs.items()
-            }
-            parts = base | {f"input:{name}": window_digest([p.content_hash for p in ps]) for name, ps in used.items()}
+            windows = [(table, table.window(t, end)) for table in read.values()]
+            parts = base | {f"input:{n}": i.digest(w) for n, (i, w) in zip(read, windows, strict=True)}
             if asset.kind == "path":
                 parts["state"] = before
-            every = [p for ps in used.values() for p in ps]
+            known = [moment for i, w in windows if (moment := i.table.latest_known_at(w))]
+            lineage = [i.table.lineage(w.stop - 1) for i, w in windows if w.stop > w.start]
             found[t] = Expected(
                 parts,
-                Grade(max([column_grade, *(p.grade for p in every)])),
-                max((p.latest_known_at for p in every if p.latest_known_at), default=None),
-                lineage_of(asset, end, [ps[-1] for ps in used.values() if ps], self.profile),
+                Grade(max([column_grade, *(i.table.grade(w) for i, w in windows)])),
+                max(known, default=None),
+                lineage_of(asset, end, lineage, self.profile),
             )
             before = found[t].fingerprint if asset.kind == "path" else ""
         return found
@@ -255,11 +255,11 @@ class Runner:
     ) -> tuple[dict[dt.date, pl.DataFrame], dict[dt.date, Expected]]:
         """A source's input is its payload: the digest of the rows that it says of the session."""
         base = self.base_parts(asset)
-        rows, found = {}, {}
-        for t, frame in frames.items():
-            rows[t] = frame.drop("grade", strict=False)
-            worst = max(frame.get_column("grade").to_list(), default=0) if "grade" in frame.columns else 0
-            digest = content_hash(rows[t].select(sorted(rows[t].columns)), asset.dataset.sort_key)
+        days = list(frames)
+        rows = {t: frame.drop("grade", strict=False) for t, frame in frames.items()}
+        found = {}
+        for t, digest in zip(days, _payload_digests(list(rows.values()), asset.dataset.sort_key), strict=True):
+            worst = max(frames[t].get_column("grade").to_list(), default=0) if "grade" in frames[t].columns else 0
             lineage = lineage_of(asset, t, [], self.profile)
             found[t] = Expected({**base, "input:payload": digest}, Grade(worst), None, lineage)
         return rows, found
@@ -303,22 +303,28 @@ class Runner:
                 yield from (list(month) for _, month in itertools.groupby(whole, key=lambda t: t.month))
 
     def _rows(self, asset: SessionAsset, chunk: Sequence[dt.date], stored: Partitions) -> int:
-        inputs = (
-            stored.partitions(w.dataset, asset.first_needed(chunk[0], w, self.profile), chunk[-1])
-            for w in asset.inputs.values()
-        )
-        return sum(p.rows for partitions in inputs for p in partitions)
+        """Input rows that a chunk reads."""
+        tables = (InputTable(asset, w, self.profile, stored, chunk).table for w in asset.inputs.values())
+        return sum(table.rows(slice(None)) for table in tables)
 
 
-class _Stored:
-    """Stored partitions by session, sliced by dates."""
+class InputTable:
+    """Partitions of one input that any target of a chunk reads, and what of them counts."""
 
-    def __init__(self, partitions: Sequence[StoredPartition]) -> None:
-        self._partitions = sorted(partitions, key=lambda p: p.session)
-        self._sessions = [p.session for p in self._partitions]
+    def __init__(
+        self, asset: SessionAsset, window: Window, profile: Profile, stored: Partitions, chunk: Sequence[dt.date]
+    ) -> None:
+        self._asset, self._window, self._profile = asset, window, profile
+        self._columns = ("event_date", *window.dataset.key, *window.values(profile), "known_at")
+        self.table = stored.table(window.dataset, asset.first_needed(chunk[0], window, profile), chunk[-1])
 
-    def between(self, first: dt.date, last: dt.date) -> list[StoredPartition]:
-        return self._partitions[bisect_left(self._sessions, first) : bisect_right(self._sessions, last)]
+    def window(self, target: dt.date, end: dt.date) -> slice:
+        """Positions of the sessions that a target reads, up to `end`."""
+        return self.table.between(self._asset.first_needed(target, self._window, self._profile), end)
+
+    def digest(self, window: slice) -> str:
+        """Of the columns that are read, and of no other: an added one makes nobody stale."""
+        return self.table.digest(window, self._columns)
 
 
 def _span(asset: SessionAsset, todo: Sequence[dt.date]) -> Sequence[dt.date]:
@@ -339,6 +345,24 @@ def _hindsight_columns(window: Window, profile: Profile) -> list[Column]:
     return [c for c in _columns_read(window, profile) if c.grade == Grade.HINDSIGHT]
 
 
-def _batched(items: Sequence[dt.date], size: int) -> Iterator[Sequence[dt.date]]:
-    for i in range(0, len(items), size):
-        yield items[i : i + size]
+def _batched(items: Sequence[dt.date], size: int) -> Iterator[list[dt.date]]:
+    """Whole months, as many as it takes to make a group of at least this size: a month is then one file."""
+    group: list[dt.date] = []
+    for _, month in itertools.groupby(items, key=lambda t: (t.year, t.month)):
+        group += month
+        if len(group) >= size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _payload_digests(frames: Sequence[pl.DataFrame], sort_key: Sequence[str]) -> list[str]:
+    """Content hash of each payload, in the order of the key; all hashed at once."""
+    if not frames:
+        return []
+    columns = sorted(frames[0].columns)
+    bounds = list(itertools.accumulate((frame.height for frame in frames), initial=0))
+    number = pl.Series(NUMBER, np.repeat(np.arange(len(frames)), np.diff(bounds)))
+    whole = pl.concat([frame.select(columns) for frame in frames]).with_columns(number).sort(NUMBER, *sort_key)
+    return [found.content for found in content_hashes(whole.drop(NUMBER), bounds)]

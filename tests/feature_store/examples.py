@@ -10,8 +10,8 @@ import polars as pl
 from feature_store import sessions
 from feature_store.dataset import Dataset, key, number
 from feature_store.decision_time import DecisionClock
+from feature_store.describing import NewPartition, Provenance
 from feature_store.store import Store
-from feature_store.writers import NewPartition, Provenance
 
 CLOCK = DecisionClock()
 DAYS = sessions.between(dt.date(2017, 3, 8), dt.date(2017, 3, 14))  # a weekend and the change to summer time
@@ -70,7 +70,21 @@ def staged(store: Store) -> list[Path]:
 
 
 def parts_are_current(store: Store) -> bool:
-    """Whether engines that glob `part.parquet` see the generation that the index calls current."""
-    current = {store.layout.part(p): store.layout.generation(p) for d in DATASETS.values() for p in store.partitions(d)}
-    on_disk = set(store.layout.root.glob("examples/*/v*/session=*/part.parquet"))
-    return on_disk == set(current) and all(part.samefile(generation) for part, generation in current.items())
+    """Whether engines that glob the dataset's folder see the generations that the index calls current, and no other."""
+    stored = {d.name: store.partitions(d) for d in DATASETS.values()}
+    files = {store.layout.part(p) for partitions in stored.values() for p in partitions}
+    if set(store.layout.root.glob("examples/*/v*/*/*.parquet")) != files:
+        return False
+    return all(_seen_by_others(store, DATASETS[name]) == _seen_by_us(store, DATASETS[name]) for name in stored)
+
+
+def _seen_by_others(store: Store, dataset: Dataset) -> list[tuple[Any, ...]]:
+    files = sorted(store.layout.folder(dataset.name, dataset.version).glob("*/*.parquet"))
+    columns = ["session", *dataset.schema]
+    frames = [pl.read_parquet(file, hive_partitioning=False).select(columns) for file in files]
+    return pl.concat(frames).sort(columns).rows() if frames else []
+
+
+def _seen_by_us(store: Store, dataset: Dataset) -> list[tuple[Any, ...]]:
+    columns = ["session", *dataset.schema]
+    return store.versions(dataset, dt.date.min, dt.date.max).select(columns).sort(columns).rows()

@@ -12,8 +12,8 @@ import pytest
 from feature_store.catalog import connect
 from feature_store.decision_time import end_of_day
 from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
-from feature_store.index import StoredPartition
 from feature_store.layout import read_footer
+from feature_store.partition import StoredPartition
 from feature_store.store import Store
 from tests.feature_store.examples import (
     DAYS,
@@ -32,13 +32,14 @@ from tests.feature_store.examples import (
 # known values
 
 
-def test_a_session_is_one_file_that_any_engine_can_glob(tmp_path: Path):
+def test_any_engine_can_glob_the_latest_generations(tmp_path: Path):
     store = opened(tmp_path)
     store.write(FACTS, group(DAYS[:2]))
     store.write(FACTS, group(DAYS[:1], "second", 2.0))
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("examples/**/*.parquet"))
-    assert files == [f"examples/facts/v1/session={day}/part.parquet" for day in DAYS[:2]]
-    found = pl.scan_parquet(tmp_path / "examples/facts/v1/*/part.parquet", hive_partitioning=True).collect()
+    folder = "examples/facts/v1"
+    assert files == [f"{folder}/month=2017-03/part-000001.parquet", f"{folder}/session={DAYS[0]}/part.parquet"]
+    found = pl.scan_parquet(tmp_path / folder / "*/*.parquet", hive_partitioning=False).collect().sort("session")
     assert found.select("session", "value").rows() == [(DAYS[0], 2.0), (DAYS[1], 1.0)]
 
 
@@ -101,7 +102,7 @@ UNREADABLE = [garble, truncate, empty, lose]
 @pytest.mark.parametrize("harm", UNREADABLE)
 def test_a_broken_file_is_named_by_whoever_reads_it(tmp_path: Path, harm: Callable[[Path], None]):
     store = opened(tmp_path)
-    stored = store.write(FACTS, group(DAYS))
+    stored = [store.write(FACTS, group([day]))[0] for day in DAYS]
     harm(store.layout.generation(stored[1]))
     with pytest.raises(CorruptPartitionError, match=r"session=2017-03-09/000001\.parquet; run `asof verify`"):
         store.read(FACTS, DAYS[-1])
@@ -129,7 +130,7 @@ def test_verify_sets_a_broken_file_aside_and_the_generation_before_counts_again(
 
 def test_after_verify_a_session_that_had_one_generation_is_missing(tmp_path: Path):
     store = opened(tmp_path)
-    stored = store.write(FACTS, group(DAYS[:2]))
+    stored = [store.write(FACTS, group([day]))[0] for day in DAYS[:2]]
     truncate(store.layout.generation(stored[0]))
     store.verify()
     assert store.sessions(FACTS) == DAYS[1:2]
@@ -139,7 +140,7 @@ def test_after_verify_a_session_that_had_one_generation_is_missing(tmp_path: Pat
 
 def test_a_part_that_was_cut_short_is_the_generation_itself(tmp_path: Path):
     store = opened(tmp_path)
-    stored = store.write(FACTS, group(DAYS[:2]))
+    stored = [store.write(FACTS, group([day]))[0] for day in DAYS[:2]]
     truncate(store.layout.part(stored[0]))
     assert store.verify() == stored[:1]
     store.write(FACTS, group(DAYS[:1]))
@@ -195,7 +196,7 @@ def test_an_index_that_is_not_that_of_the_files_is_rebuilt(tmp_path: Path, harm:
 
 def test_a_copy_of_the_index_from_before_verify_is_older(tmp_path: Path):
     store = opened(tmp_path / "store")
-    stored = store.write(FACTS, group(DAYS[:2]))
+    stored = [store.write(FACTS, group([day]))[0] for day in DAYS[:2]]
     store.index.close()
     shutil.copy(store.layout.index, tmp_path / "older")
     truncate(store.layout.generation(stored[0]))
@@ -233,7 +234,7 @@ def test_a_session_written_while_the_index_is_rebuilt_is_in_it(tmp_path: Path, m
     store.write(FACTS, group(DAYS[:2]))
     writing = threading.Thread(target=lambda: other.write(FACTS, group(DAYS[2:3])))
 
-    def slow(path: Path) -> StoredPartition:
+    def slow(path: Path) -> list[StoredPartition]:
         if not writing.ident:
             writing.start()
             writing.join(0.5)
@@ -259,8 +260,8 @@ def test_verdicts_replace_one_another(tmp_path: Path):
 
 def test_a_newer_store_format_is_refused(tmp_path: Path):
     opened(tmp_path)
-    (tmp_path / "store.json").write_text(json.dumps({"format": 2}))
-    with pytest.raises(NewerStoreError, match="has store format 2, this version knows 1; upgrade asof"):
+    (tmp_path / "store.json").write_text(json.dumps({"format": 3}))
+    with pytest.raises(NewerStoreError, match="has store format 3, this version knows 2; upgrade asof"):
         opened(tmp_path)
 
 

@@ -1,5 +1,6 @@
 """Random lives of a store, against a dictionary."""
 
+import contextlib
 import datetime as dt
 import shutil
 import tempfile
@@ -14,14 +15,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from feature_store import sessions
 from feature_store.catalog import connect
+from feature_store.compaction import STEPS as PACKING
 from feature_store.dataset import Dataset
 from feature_store.decision_time import end_of_day
+from feature_store.describing import NewPartition, Provenance
 from feature_store.errors import StoreError
 from feature_store.store import Store
-from feature_store.writers import STEPS, NewPartition, Provenance
-from tests.feature_store.examples import DATASETS, DAYS, DERIVED, FACTS, NOW, decided, opened, parts_are_current, staged
+from feature_store.writers import STEPS
+from tests.feature_store import examples
+from tests.feature_store.examples import DATASETS, DERIVED, FACTS, NOW, decided, opened, parts_are_current, staged
 from tests.oracles.bitemporal_dict import BitemporalDict, Generation
 
+DAYS = [dt.date(2017, 2, 27), dt.date(2017, 2, 28), *examples.DAYS]  # of two months
+AFTER = dt.date(2017, 4, 3)  # both are over
 SYMBOLS = ["A", "B", "Ω\0"]
 DATES = [*DAYS, DAYS[-1] + dt.timedelta(days=30)]  # announced ahead
 MICROSECOND = dt.timedelta(microseconds=1)
@@ -131,6 +137,20 @@ class StoreMachine(RuleBasedStateMachine):
             self.oracle.add(group)
         elif step in ("linked", "renamed", "synced"):
             self.limbo[dataset.name] = group
+
+    @rule(dataset=datasets)
+    def compact(self, dataset: Dataset) -> None:
+        self.store.compact(dataset, AFTER)
+        self.settle(dataset.name)
+        assert self.store.compact(dataset, AFTER) == 0
+
+    @rule(dataset=datasets, step=st.sampled_from(PACKING))
+    def crash_while_compacting(self, dataset: Dataset, step: str) -> None:
+        self.crash_at = step
+        with contextlib.suppress(Crash):
+            self.store.compact(dataset, AFTER)
+        self.crash_at = ""
+        self.settle(dataset.name)
 
     @precondition(lambda self: self.oracle.stored)
     @rule(data=st.data())

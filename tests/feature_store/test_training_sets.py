@@ -13,9 +13,9 @@ from feature_store import sessions
 from feature_store.catalog import connect
 from feature_store.dataset import Dataset, key, number
 from feature_store.decision_time import end_of_day
+from feature_store.describing import NewPartition, Provenance
 from feature_store.errors import LookaheadError, MissingSessionsError, StoreError
 from feature_store.store import Store
-from feature_store.writers import NewPartition, Provenance
 from tests.feature_store.examples import CLOCK, DAYS, DERIVED, FACTS, NOW, decided, group, new, opened, row, rows
 from tests.oracles import training_sets as oracle
 from tests.oracles.bitemporal_dict import BitemporalDict, Generation

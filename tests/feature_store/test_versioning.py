@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from feature_store import versioning
 from feature_store.dataset import Grade
-from feature_store.versioning import code_version, fingerprint, import_closure, schema_version, window_digest
+from feature_store.versioning import code_version, fingerprint, import_closure, schema_version
 from tests.feature_store.examples import DERIVED, FACTS
 
 MODEL = '''"""A model."""
@@ -143,11 +143,6 @@ def test_every_part_counts_in_a_fingerprint():
     parts = {"schema": "1", "code": "2", "config": "3"}
     others = [{**parts, name: "x"} for name in parts] + [{"schema": "1", "code": "2"}, {**parts, "input": "4"}]
     assert len({fingerprint(p) for p in [parts, *others]}) == 6
-
-
-def test_the_order_of_sessions_counts_in_a_window():
-    assert window_digest(["a", "b"]) == window_digest(["a", "b"])
-    assert len({window_digest(w) for w in (["a", "b"], ["b", "a"], ["a"], [])}) == 4
 
 
 def test_whatever_changes_a_dataset_changes_its_schema_version_and_its_words_do_not():

@@ -10,9 +10,9 @@ import pytest
 from feature_store import sessions
 from feature_store.dataset import KNOWN_AT
 from feature_store.decision_time import DecisionClock
+from feature_store.describing import NewPartition, Provenance
 from feature_store.schemas.market import BARS
 from feature_store.store import Store
-from feature_store.writers import NewPartition, Provenance
 from tests.oracles.bundle import SHARED, needs
 
 FILE = "data/prices_vintages_2015_2017.parquet"

@@ -7,8 +7,8 @@ from pathlib import Path
 from configs.settings import FilesVendor, Profile
 from feature_store.dataset import Dataset
 from feature_store.hashing import digest_of
-from feature_store.index import StoredPartition
 from feature_store.layout import read_footer
+from feature_store.partition import StoredPartition
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS, MACRO, MEMBERS, UNIVERSE
 from feature_store.store import Store
 from quant_assets.engine.asset import per_session, same
@@ -23,7 +23,8 @@ SIMULATED = "members: simulated"
 
 def footer(store: Store, dataset: Dataset, session=LAST) -> dict[str, str | None]:
     (partition,) = store.partitions(dataset, session, session)
-    return read_footer(store.layout.part(partition)).lineage
+    (found,) = (p for p in read_footer(store.layout.generation(partition)) if p.session == session)
+    return found.lineage
 
 
 def known_by(store: Store, session) -> str:

@@ -1,0 +1,121 @@
+"""What other engines' globs see: of each session the latest generation, and nothing else.
+
+A file whose partitions are all the latest is a second name of the stored file; of a pack in which some have been
+superseded it is a copy of the others.
+"""
+
+import datetime as dt
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from feature_store.files import encoded, rows_of, write_synced
+from feature_store.index import Index
+from feature_store.layout import Layout, days_of, month_of
+from feature_store.partition import StoredPartition
+
+
+class Latest:
+    """The folders for other engines of one store. The caller holds the dataset's lock."""
+
+    def __init__(self, layout: Layout, index: Index) -> None:
+        self._layout = layout
+        self._index = index
+
+    def place(
+        self, name: str, version: int, days: Iterable[dt.date], group: Sequence[StoredPartition] = ()
+    ) -> set[Path]:
+        """Bring the months of these days up to date; returns folders whose entries may not be on disk yet.
+
+        Args:
+            group: about to be the latest generations of their sessions, in the place of what the index says.
+        """
+        changed: set[Path] = set()
+        for month in sorted({month_of(day) for day in days}):
+            first, last = days_of(month)
+            latest = {p.session: p for p in self._index.current(name, version, first, last)}
+            latest |= {p.session: p for p in group if first <= p.session <= last}
+            changed |= self._place_month(name, version, month, latest)
+        return changed
+
+    def _place_month(self, name: str, version: int, month: str, latest: Mapping[dt.date, StoredPartition]) -> set[Path]:
+        changed: set[Path] = set()
+        held = self._index.in_files(name, version, *days_of(month))
+        by_file: dict[Path, list[StoredPartition]] = {}
+        for partition in latest.values():
+            by_file.setdefault(self._layout.part(partition), []).append(partition)
+        for path, partitions in by_file.items():
+            file = partitions[0].place.file
+            whole = file is None or held[file] == len(partitions)
+            changed |= self._link(partitions[0], path) if whole else self._copy(partitions, path)
+        for path in self._there(name, version, month):
+            if path not in by_file:
+                path.unlink(missing_ok=True)
+                changed |= {path.parent, path.parent.parent}
+                _remove_if_empty(path.parent)
+        return {folder for folder in changed if folder.exists()}
+
+    def _there(self, name: str, version: int, month: str) -> list[Path]:
+        folder, (first, last) = self._layout.folder(name, version), days_of(month)
+        # asked by name: a listing of thousands of sessions would cost more
+        days = (first + dt.timedelta(days=i) for i in range((last - first).days + 1))
+        own = [path for day in days if (path := folder / f"session={day}" / "part.parquet").exists()]
+        return [*own, *(folder / f"month={month}").glob("*.parquet")]
+
+    def _link(self, partition: StoredPartition, path: Path) -> set[Path]:
+        stored = self._layout.generation(partition)
+        if path.exists() and path.samefile(stored):  # renaming a file over itself would leave both names
+            return set()
+        changed = make_folder(path.parent)
+        link = self._staging(partition.dataset)
+        os.link(stored, link)
+        link.replace(path)
+        return changed
+
+    def _copy(self, partitions: Sequence[StoredPartition], path: Path) -> set[Path]:
+        """The rows of a pack that are still the latest."""
+        frame = rows_of(self._layout.generation(partitions[0]))
+        kept = sorted(partitions, key=lambda p: p.place.offset)
+        rows = pl.concat([frame.slice(p.place.offset, p.rows) for p in kept])
+        changed = make_folder(path.parent)
+        staged = self._staging(kept[0].dataset)
+        write_synced(staged, encoded(rows, kept, pack=True))
+        staged.replace(path)
+        return changed
+
+    def _staging(self, dataset: str) -> Path:
+        folder = self._layout.staged(dataset)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{uuid.uuid4().hex}.parquet"
+
+
+def make_folder(folder: Path) -> set[Path]:
+    """Make the folder, with those above it; returns all whose entries may not be on disk yet.
+
+    The one above is among them even where the folder was there: a writer killed before it synced may have made it.
+    """
+    changed = {folder, folder.parent}
+    missing = folder
+    while not missing.exists():
+        missing = missing.parent
+        changed.add(missing)
+    folder.mkdir(parents=True, exist_ok=True)
+    return changed
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:  # not empty
+        return
