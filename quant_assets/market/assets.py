@@ -22,7 +22,7 @@ from feature_store.schemas.market import (
     UNIVERSE,
 )
 from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
-from quant_assets.engine.asset import SessionAsset, along_time, per_session, same, source, trailing
+from quant_assets.engine.asset import CrossSection, SessionAsset, Source, TimeSeries, same, trailing
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.market.checks import bars_arrived, within_tolerance
 from quant_assets.market.company_figures import action_sessions, company_figures, lookback_sessions
@@ -32,7 +32,7 @@ from quant_assets.market.universe import universe
 
 def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:
     """One-step total returns of a dataset of bars."""
-    return along_time(
+    return TimeSeries(
         dataset,
         adjusted_bars,
         {
@@ -46,25 +46,25 @@ def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:
 
 
 ASSETS: list[SessionAsset] = [
-    source(BARS),
-    source(CORPORATE_ACTIONS),
-    source(MEMBERS, market_settings=("membership_max_age_sessions",)),
-    source(TICKERS),
-    source(INDUSTRIES, market_settings=("grouping",)),
-    source(BENCHMARKS),
-    source(MACRO),
-    source(FUNDAMENTALS),
-    source(ESTIMATES),
-    source(EARNINGS_DATES),
-    source(SHORT_INTEREST),
-    source(BORROW),
-    source(COMPARED_BARS),
-    source(
+    Source(BARS),
+    Source(CORPORATE_ACTIONS),
+    Source(MEMBERS, market_settings=("membership_max_age_sessions",)),
+    Source(TICKERS),
+    Source(INDUSTRIES, market_settings=("grouping",)),
+    Source(BENCHMARKS),
+    Source(MACRO),
+    Source(FUNDAMENTALS),
+    Source(ESTIMATES),
+    Source(EARNINGS_DATES),
+    Source(SHORT_INTEREST),
+    Source(BORROW),
+    Source(COMPARED_BARS),
+    Source(
         QUARANTINE,
         checks={"within_tolerance": within_tolerance},
         figures=lambda rows: {"kept_out": float(rows.select("source", "row").n_unique())},
     ),
-    along_time(
+    TimeSeries(
         DATA_QUALITY,
         data_quality,
         {
@@ -79,7 +79,7 @@ ASSETS: list[SessionAsset] = [
             **{name: float((rows["rule"] == name).sum()) for name in FINDINGS},
         },
     ),
-    per_session(
+    CrossSection(
         COMPANY_FIGURES,
         company_figures,
         {
@@ -95,7 +95,7 @@ ASSETS: list[SessionAsset] = [
     ),
     _adjusted(ADJUSTED_BARS, BARS),
     _adjusted(ADJUSTED_BENCHMARKS, BENCHMARKS),
-    per_session(
+    CrossSection(
         UNIVERSE,
         universe,
         {
