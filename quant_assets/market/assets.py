@@ -1,13 +1,10 @@
 """Sources from the vendor, and what follows from them about prices and who is traded."""
 
 from feature_store.dataset import Dataset
+from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.schemas.companies import (
-    BORROW,
     COMPANY_FIGURES,
-    EARNINGS_DATES,
-    ESTIMATES,
     FUNDAMENTALS,
-    SHORT_INTEREST,
 )
 from feature_store.schemas.market import (
     ADJUSTED_BARS,
@@ -16,9 +13,7 @@ from feature_store.schemas.market import (
     BENCHMARKS,
     CORPORATE_ACTIONS,
     INDUSTRIES,
-    MACRO,
     MEMBERS,
-    TICKERS,
     UNIVERSE,
 )
 from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
@@ -45,20 +40,10 @@ def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:
     )
 
 
+SETTINGS_OF = {MEMBERS.name: ("membership_max_age_sessions",), INDUSTRIES.name: ("grouping",)}
+
 ASSETS: list[SessionAsset] = [
-    Source(BARS),
-    Source(CORPORATE_ACTIONS),
-    Source(MEMBERS, market_settings=("membership_max_age_sessions",)),
-    Source(TICKERS),
-    Source(INDUSTRIES, market_settings=("grouping",)),
-    Source(BENCHMARKS),
-    Source(MACRO),
-    Source(FUNDAMENTALS),
-    Source(ESTIMATES),
-    Source(EARNINGS_DATES),
-    Source(SHORT_INTEREST),
-    Source(BORROW),
-    Source(COMPARED_BARS),
+    *(Source(DATASETS[name], market_settings=SETTINGS_OF.get(name, ())) for name in SOURCES),
     Source(
         QUARANTINE,
         checks={"within_tolerance": within_tolerance},

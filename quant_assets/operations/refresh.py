@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from feature_store.schemas.catalogue import SOURCES
 from feature_store.schemas.quality import QUARANTINE
 from quant_assets.engine.asset import SessionAsset, Source
 from quant_assets.engine.opening import open_runner
@@ -13,7 +14,7 @@ from quant_assets.engine.runner import Runner, StoredVersions
 from quant_assets.engine.staleness import stale_sessions, supported
 from quant_assets.graph import all_assets
 from quant_assets.operations.backfill import prepare, run_range, selected_names, span_text
-from quant_resources.home import SOURCES, Home
+from quant_resources.home import Home
 
 Span = tuple[dt.date, dt.date]
 
