@@ -21,13 +21,13 @@ from pathlib import Path
 from configs.load import load
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.store import Store
+from quant_assets.engine.asset import Recursive
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
 from quant_assets.operations.status import diff_rows
-from quant_resources.home import SOURCES
 from quant_resources.vendors.protocol import make_vendor
 
 
@@ -68,7 +68,7 @@ def out_of_order(folder, profile, targets):
     rng = random.Random(11)
     for asset in all_assets():
         chunks = [targets[i : i + 17] for i in range(0, len(targets), 17)]
-        if asset.kind != "path":
+        if not isinstance(asset, Recursive):
             rng.shuffle(chunks)
         for chunk in chunks:
             run(folder, profile, chunk, [asset])

@@ -15,18 +15,7 @@ from configs.settings import FilesVendor, HttpVendor, Profile, Settings, Simulat
 CONFIGS = Path(__file__).parent
 SLICES = ("market", "quality", "macro", "features", "regimes", "alpha", "risk", "portfolio", "execution", "backtest")
 VENDORS: dict[str, type[Settings]] = {"files": FilesVendor, "http": HttpVendor, "simulated": SimulatedVendor}
-COMPANIES = ("fundamentals", "estimates", "earnings_dates", "short_interest", "borrow")
-TABLES = (
-    "bars",
-    "corporate_actions",
-    "members",
-    "industries",
-    "benchmarks",
-    "macro",
-    "compared_bars",
-    "tickers",
-    *COMPANIES,
-)
+TABLES = tuple(name for name, field in FilesVendor.model_fields.items() if field.annotation == list[Table])
 
 Tree = dict[str, Any]
 Location = tuple[str | int, ...]

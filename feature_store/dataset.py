@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import Literal
 
 import polars as pl
 
@@ -33,6 +34,7 @@ class Column:
         at_least, above, at_most: inclusive, exclusive lower bound and inclusive upper bound; null passes.
         one_of: the only values allowed, when given.
         grade: HINDSIGHT marks a column that no asset may read without a named exception.
+        optional: files of events may leave the column out; it is null then.
     """
 
     name: str
@@ -45,6 +47,31 @@ class Column:
     at_most: float | None = None
     one_of: tuple[str, ...] = ()
     grade: Grade = Grade.OBSERVED
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Events:
+    """A vendor's rows, each in the session that first knew it; a later row may correct it.
+
+    Attributes:
+        ticker_day: the day whose securities a ticker names, where files name them so: that of which a row speaks; the
+            day before, of a share held over night; or the session in which a document became known.
+        must_be_dated: files must say when each row was published, since no rule can.
+    """
+
+    ticker_day: Literal["event_date", "day_before", "session"] = "session"
+    must_be_dated: bool = False
+
+
+@dataclass(frozen=True)
+class States:
+    """What is in force on each session, from a vendor's dated intervals."""
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Rows of a vendor's events that validation at ingest keeps out."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +84,7 @@ class Dataset:
         columns: key and value columns, without `event_date` and `known_at`, which every dataset has.
         restates: rows may speak of other dates than their session's (L in the design).
         version: schema version; part of the path on disk.
+        origin: how a vendor tells it; None where it is computed.
     """
 
     name: str
@@ -65,6 +93,7 @@ class Dataset:
     description: str
     restates: bool = False
     version: int = 1
+    origin: Events | States | Rejects | None = None
 
     @property
     def slice(self) -> str:

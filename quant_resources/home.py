@@ -16,28 +16,10 @@ import yaml
 from configs.load import ConfigError, load
 from configs.settings import FilesVendor, Profile
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.store import Store
 
 REPOSITORY = Path(__file__).parent.parent
-SOURCES = tuple(
-    f"market/{name}"
-    for name in (
-        "bars",
-        "corporate_actions",
-        "members",
-        "industries",
-        "benchmarks",
-        "macro",
-        "fundamentals",
-        "estimates",
-        "earnings_dates",
-        "short_interest",
-        "borrow",
-        "compared_bars",
-        "tickers",
-    )
-)
 
 
 @dataclass(frozen=True)

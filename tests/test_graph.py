@@ -6,7 +6,7 @@ import pytest
 
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.execution import BOOKS
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.asset import Recursive, SessionAsset, Source
 from quant_assets.graph import all_assets, as_text
 
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
@@ -33,7 +33,7 @@ def test_an_asset_comes_after_everything_that_it_reads(asset: SessionAsset) -> N
     order = [a.name for a in all_assets()]
     read = [window.dataset.name for window in asset.inputs.values()]
     assert all(order.index(name) < order.index(asset.name) for name in read)
-    assert bool(read) == (asset.kind != "source")
+    assert bool(read) == (not isinstance(asset, Source))
 
 
 @pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
@@ -50,5 +50,5 @@ def test_a_slice_reads_what_stands_left_of_it(asset: SessionAsset) -> None:
 
 def test_nothing_but_the_books_carries_its_own_past() -> None:
     books = {dataset.name for dataset in BOOKS.values()}
-    assert {asset.name for asset in all_assets() if asset.kind == "path"} == books
+    assert {asset.name for asset in all_assets() if isinstance(asset, Recursive)} == books
     assert not [a.name for a in all_assets() if a.name in {w.dataset.name for w in a.inputs.values()}]

@@ -19,7 +19,7 @@ from feature_store.schemas.execution import EQUAL_WEIGHT_BOOK
 from feature_store.schemas.features import INDUSTRY_RETURNS
 from feature_store.store import Store
 from quant_assets.engine import opening
-from quant_assets.engine.asset import SessionAsset, fit, per_session, same, trailing
+from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
 from quant_assets.engine.recomputation import StaleStoreError
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
@@ -54,12 +54,12 @@ def above(returns: pl.DataFrame, fits: pl.DataFrame, session: dt.date) -> pl.Dat
 
 
 RETURNS = trailing(INDUSTRY_RETURNS, 10, ("log_return",))
-LEVEL = fit(valued("laws/level", key="industry"), level, {"returns": RETURNS}, each="industry")
-ABOVE = per_session(
-    valued("laws/above", key="industry"), above, {"returns": RETURNS, "fits": same(LEVEL.dataset)}, each="industry"
+LEVEL = ModelFit(valued("laws/level", key="industry"), level, {"returns": RETURNS}, entity="industry")
+ABOVE = CrossSection(
+    valued("laws/above", key="industry"), above, {"returns": RETURNS, "fits": same(LEVEL.dataset)}, entity="industry"
 )
-# every kind of asset: sources, along time (restating, anchored, per industry), per session, fits (chained, and
-# independent per industry), a path, and its orders
+# every kind of asset: sources, time series (restating, anchored, per industry), cross sections, model fits (chained,
+# and independent per industry), a recursive one, and its orders
 WANTED = ("features/industry_features", "execution/equal_weight_book")
 
 

@@ -131,7 +131,7 @@ def test_the_table_of_the_graph_says_what_each_asset_reads() -> None:
     assert table_of_the_graph() == {
         asset.name: (
             asset.dataset.restates,
-            asset.kind.replace("_", " ") + (f", {asset.refit}" if asset.kind == "fit" else ""),
+            asset.title,
             {window.dataset.name.split("/")[1]: window.sessions(profile) for window in asset.inputs.values()},
         )
         for asset in all_assets()

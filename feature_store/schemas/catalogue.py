@@ -1,6 +1,6 @@
-"""Every dataset of the platform by name."""
+"""Every dataset of the platform by name, and the names of those that a vendor tells."""
 
-from feature_store.dataset import Dataset
+from feature_store.dataset import Dataset, Events, States
 from feature_store.schemas import (
     alpha,
     backtest,
@@ -33,3 +33,5 @@ DATASETS: dict[str, Dataset] = {
     for value in vars(module).values()
     if isinstance(value, Dataset)
 }
+EVENTS = tuple(name for name, dataset in DATASETS.items() if isinstance(dataset.origin, Events))
+SOURCES = (*EVENTS, *(name for name, dataset in DATASETS.items() if isinstance(dataset.origin, States)))

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from feature_store.dataset import Column, Dataset, number
+from feature_store.dataset import Column, Dataset, Events, number
 from feature_store.schemas.market import SYMBOL
 
 # Balance-sheet items are instants (months 0), the others flows over 3, 6, 9 or 12 months, as they were filed. What is
@@ -37,13 +37,20 @@ FUNDAMENTALS = Dataset(
     name="market/fundamentals",
     key=("symbol", "item", "months"),
     restates=True,
+    origin=Events(must_be_dated=True),
     description="Reported figures by the end of their period (event_date); an amendment is a later row.",
     columns=(
         SYMBOL,
         Column("item", pl.String(), "kind", "what was reported", nullable=False, one_of=(*INSTANTS, *FLOWS)),
         Column("months", pl.Int8(), "months", "length of the period: 0 at its end, 3, 6, 9, 12", nullable=False),
         number("value", "USD | shares | USD per share", "null withdraws the figure"),
-        Column("form", pl.String(), "kind", "the filing it stands in, for example 10-Q; null where not recorded"),
+        Column(
+            "form",
+            pl.String(),
+            "kind",
+            "the filing it stands in, for example 10-Q; null where not recorded",
+            optional=True,
+        ),
     ),
 )
 
@@ -51,14 +58,15 @@ ESTIMATES = Dataset(
     name="market/estimates",
     key=("symbol", "item", "months"),
     restates=True,
+    origin=Events(must_be_dated=True),
     description="Analysts' consensus for a fiscal period by its end (event_date, often ahead); each revision is a row.",
     columns=(
         SYMBOL,
         Column("item", pl.String(), "kind", "what is estimated", nullable=False, one_of=FLOWS),
         Column("months", pl.Int8(), "months", "length of the period: 3 or 12", nullable=False),
         number("mean", "USD | USD per share", "of the analysts; null withdraws the estimate"),
-        number("deviation", "as the mean", "between analysts; null where not known", at_least=0),
-        Column("analysts", pl.Int32(), "count", "who contribute; null where not known", at_least=0),
+        number("deviation", "as the mean", "between analysts; null where not known", at_least=0, optional=True),
+        Column("analysts", pl.Int32(), "count", "who contribute; null where not known", at_least=0, optional=True),
     ),
 )
 
@@ -66,6 +74,7 @@ EARNINGS_DATES = Dataset(
     name="market/earnings_dates",
     key=("symbol",),
     restates=True,
+    origin=Events(),
     description="Days of earnings announcements (event_date, ahead where announced), in the session that first knew.",
     columns=(
         SYMBOL,
@@ -75,6 +84,7 @@ EARNINGS_DATES = Dataset(
             "kind",
             "against the trading hours; unknown where not recorded; null withdraws the date",
             one_of=("before_open", "in_session", "after_close", "unknown"),
+            optional=True,
         ),
     ),
 )
@@ -83,11 +93,12 @@ SHORT_INTEREST = Dataset(
     name="market/short_interest",
     key=("symbol",),
     restates=True,
+    origin=Events(ticker_day="event_date", must_be_dated=True),
     description="Shares sold short by settlement date (event_date), in the session that first knew them.",
     columns=(
         SYMBOL,
         number("shares_short", "shares", "as published; null withdraws", at_least=0),
-        number("days_to_cover", "sessions", "of mean volume, as published; null where not", at_least=0),
+        number("days_to_cover", "sessions", "of mean volume, as published; null where not", at_least=0, optional=True),
     ),
 )
 
@@ -95,11 +106,12 @@ BORROW = Dataset(
     name="market/borrow",
     key=("symbol",),
     restates=True,
+    origin=Events(ticker_day="event_date"),
     description="What it costs to borrow a share, and how many there are, by session.",
     columns=(
         SYMBOL,
         number("fee_annual", "simple, a year", "null where not quoted", at_least=0),
-        number("shares_available", "shares", "to borrow; null where not known", at_least=0),
+        number("shares_available", "shares", "to borrow; null where not known", at_least=0, optional=True),
     ),
 )
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from feature_store.dataset import Column, Dataset, key, number
+from feature_store.dataset import Column, Dataset, Events, States, key, number
 
 SYMBOL = key("symbol", "stable security id")
 
@@ -13,8 +13,14 @@ BAR_COLUMNS = (
     number("low", "USD", "lowest trade", above=0, nullable=False),
     number("close", "USD", "last trade", above=0, nullable=False),
     Column("volume", pl.Int64(), "shares", "traded; null where the vendor had none", at_least=0),
-    number("vwap", "USD", "volume-weighted mean price of the session, as traded; null where not known", above=0),
-    Column("transactions", pl.Int64(), "trades", "number of trades; null where not known", at_least=0),
+    number(
+        "vwap",
+        "USD",
+        "volume-weighted mean price of the session, as traded; null where not known",
+        above=0,
+        optional=True,
+    ),
+    Column("transactions", pl.Int64(), "trades", "number of trades; null where not known", at_least=0, optional=True),
 )
 
 BARS = Dataset(
@@ -22,6 +28,7 @@ BARS = Dataset(
     key=("symbol",),
     restates=True,
     version=2,
+    origin=Events(ticker_day="event_date"),
     description="Daily bars as traded, unadjusted; a corrected bar is a later row about the same event_date.",
     columns=BAR_COLUMNS,
 )
@@ -31,6 +38,7 @@ BENCHMARKS = Dataset(
     key=("symbol",),
     restates=True,
     version=2,
+    origin=Events(ticker_day="event_date"),
     description="Daily bars of ETFs and indices to compare with, as traded; never part of the universe.",
     columns=BAR_COLUMNS,
 )
@@ -39,6 +47,7 @@ MACRO = Dataset(
     name="market/macro",
     key=("series",),
     restates=True,
+    origin=Events(),
     description="Macro, rates, credit and volatility series by observation date, in the session that first knew them.",
     columns=(key("series", "name of the series"), number("value", "as the series has it", "observation")),
 )
@@ -58,6 +67,7 @@ CORPORATE_ACTIONS = Dataset(
     key=("symbol", "action"),
     restates=True,
     version=2,
+    origin=Events(ticker_day="day_before"),
     description="What happens to a share by ex-date (event_date), in the session that first knew it.",
     columns=(
         SYMBOL,
@@ -74,12 +84,14 @@ CORPORATE_ACTIONS = Dataset(
             "USD per share",
             "merger: paid beside the shares; spin_off: worth of what is distributed, where it was published",
             at_least=0,
+            optional=True,
         ),
         Column(
             "other_symbol",
             pl.String(),
             "identifier",
             "spin_off: the new company; merger: the acquirer; symbol_change: the new ticker",
+            optional=True,
         ),
     ),
 )
@@ -87,6 +99,7 @@ CORPORATE_ACTIONS = Dataset(
 TICKERS = Dataset(
     name="market/tickers",
     key=("symbol",),
+    origin=States(),
     description="Ticker and name of each security on the session, as recorded by then.",
     columns=(
         SYMBOL,
@@ -102,6 +115,7 @@ TICKERS = Dataset(
 MEMBERS = Dataset(
     name="market/members",
     key=("symbol",),
+    origin=States(),
     description="Constituents as recorded by the session; those without a price series end in .UNLINKED.",
     columns=(SYMBOL, Column("linked", pl.Boolean(), "flag", "has a price series", nullable=False)),
 )
@@ -109,6 +123,7 @@ MEMBERS = Dataset(
 INDUSTRIES = Dataset(
     name="market/industries",
     key=("symbol",),
+    origin=States(),
     description="Industry of each security as published by the session.",
     columns=(SYMBOL, Column("industry", pl.String(), "name", "Unknown where none was published", nullable=False)),
 )

@@ -2,13 +2,14 @@
 
 import polars as pl
 
-from feature_store.dataset import Column, Dataset, key
+from feature_store.dataset import Column, Dataset, Events, Rejects, key
 from feature_store.schemas.market import BAR_COLUMNS
 
 COMPARED_BARS = Dataset(
     name="market/compared_bars",
     key=("symbol",),
     restates=True,
+    origin=Events(ticker_day="event_date"),
     description="Daily bars of a second vendor, as traded; BARS are compared with them, and nothing else reads them.",
     columns=BAR_COLUMNS,
 )
@@ -16,6 +17,7 @@ COMPARED_BARS = Dataset(
 QUARANTINE = Dataset(
     name="market/quarantine",
     key=("source", "row", "rule"),
+    origin=Rejects(),
     description="Rows that the door did not let in, with the rule each breaks, in the session that they belong to.",
     columns=(
         key("source", "dataset that they were meant for, for example market/bars"),

@@ -8,10 +8,10 @@ from quant_assets.alpha.blackout import LOOKBACK_SESSIONS
 from quant_assets.alpha.combination import combined
 from quant_assets.alpha.models import model_fits, predictions
 from quant_assets.alpha.training import score_names
-from quant_assets.engine.asset import SessionAsset, fit, per_session, same, trailing
+from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
 
 ASSETS: list[SessionAsset] = [
-    fit(
+    ModelFit(
         MODEL_FITS,
         model_fits,
         {
@@ -21,12 +21,12 @@ ASSETS: list[SessionAsset] = [
         refit="monthly",
         figures=lambda rows: {"worth_something": float((rows.filter(term="calibration")["coefficient"] > 0).sum())},
     ),
-    per_session(
+    CrossSection(
         PREDICTIONS,
         predictions,
         {"scores": same(STOCK_SCORES, lambda p: score_names(p.features)), "fits": same(MODEL_FITS)},
     ),
-    per_session(
+    CrossSection(
         COMBINED,
         combined,
         {

@@ -8,7 +8,7 @@ from feature_store.schemas.risk import EXPOSURES, FACTOR_RETURNS, SPECIFIC_RETUR
 from quant_assets.backtest.attribution import attribution
 from quant_assets.backtest.checks import account_closes, attribution_closes
 from quant_assets.backtest.pnl import pnl
-from quant_assets.engine.asset import SessionAsset, per_session, same, trailing
+from quant_assets.engine.asset import CrossSection, SessionAsset, same, trailing
 
 # without what the programme said: its text is most of a book's bytes
 ACCOUNT = (
@@ -39,7 +39,7 @@ def _left_over(rows: pl.DataFrame) -> dict[str, float]:
 
 
 ASSETS: list[SessionAsset] = [
-    per_session(
+    CrossSection(
         PNL,
         pnl,
         {
@@ -50,7 +50,7 @@ ASSETS: list[SessionAsset] = [
         figures=_of_main,
         checks={"account_closes": account_closes},
     ),
-    per_session(
+    CrossSection(
         ATTRIBUTION,
         attribution,
         {

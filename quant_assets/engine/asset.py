@@ -1,9 +1,13 @@
-"""How an asset says what it reads: datasets with windows of sessions."""
+"""The five kinds of assets, each with the options that it can have, and how they say what they read.
+
+An asset is a dataset and the pure function that gives its session.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
 import polars as pl
 
@@ -13,7 +17,11 @@ from feature_store.dataset import Dataset
 
 Length = int | Callable[[Profile], int]
 Columns = tuple[str, ...] | Callable[[Profile], tuple[str, ...]] | None
-Kind = Literal["source", "along_time", "per_session", "fit", "path"]
+YEAR_SESSIONS = 258  # of a calendar year at most, and some to spare
+
+
+def in_sessions(length: Length, profile: Profile) -> int:
+    return length(profile) if callable(length) else length
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Window:
     columns: Columns = None
 
     def sessions(self, profile: Profile) -> int:
-        return self.length(profile) if callable(self.length) else self.length
+        return in_sessions(self.length, profile)
 
     def first(self, target: dt.date, profile: Profile) -> dt.date:
         """First session of the window; history begins at the profile's start (law 2)."""
@@ -47,56 +55,161 @@ def same(dataset: Dataset, columns: Columns = None) -> Window:
 
 
 @dataclass(frozen=True)
-class SessionAsset:
-    """A dataset and the pure function that gives its session.
+class _Asset:
+    """What every kind of asset has.
 
     Attributes:
-        kind: "source" (from the vendor), "along_time" (per symbol over a window of sessions), "per_session" (across
-            symbols, one call a session), "fit" (parameters in force), "path" (one step from the stored state).
-        anchor: along_time only: "year" starts every calculation at the first session of the target's calendar year
-            less the window, for recursions; None for kernels that compute exactly their own window.
-        entity: along_time only: the key column whose values are independent of one another.
-        restate_sessions: along_time with a restating dataset: how far back a late input row restates.
-        refit: fit only: first session of each ISO week or month.
-        chained: fit only: the function also takes `previous`, the fit before, from the year's first refit on.
-        each: per_session and fit: the key column whose values are independent of one another, where there is one; a
-            recomputation then takes only those whose inputs have changed.
-        market_settings: source only: settings of the market that its rows rest on, beside the vendor's own.
         figures: one or two numbers per session that the UI plots.
+        checks: what the subject demands of a session's rows, by name.
     """
 
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+
     dataset: Dataset
-    kind: Kind
-    function: Callable[..., pl.DataFrame] | None = None
-    inputs: Mapping[str, Window] = field(default_factory=dict)
-    anchor: Literal["year"] | None = None
-    entity: str = "symbol"
-    restate_sessions: Length = 0
-    refit: Literal["weekly", "monthly"] = "weekly"
-    chained: bool = False
-    each: str | None = None
-    market_settings: tuple[str, ...] = ()
-    figures: Callable[[pl.DataFrame], Mapping[str, float]] | None = None
-    checks: Mapping[str, Callable[..., str | None]] = field(default_factory=dict)
+    figures: Callable[[pl.DataFrame], Mapping[str, float]] | None = field(default=None, kw_only=True)
+    checks: Mapping[str, Callable[..., str | None]] = field(default_factory=dict, kw_only=True)
 
     @property
     def name(self) -> str:
         return self.dataset.name
 
     @property
-    def independent(self) -> str | None:
-        """The key column whose values may be computed apart."""
-        return self.entity if self.kind == "along_time" else self.each
+    def title(self) -> str:
+        """The kind, as documents show it."""
+        return self.kind
+
+    def shape(self, profile: Profile) -> str:
+        """The options on which stored values rest, as text."""
+        return self.kind
 
     def first_needed(self, target: dt.date, window: Window, profile: Profile) -> dt.date:
         """First session of an input that the target's value may depend on."""
-        if self.kind == "along_time" and self.anchor == "year":
-            start = sessions.at_or_after(profile.history.start)
-            return window.first(max(sessions.first_of_year(target), start), profile)
-        if self.kind == "fit":
-            anchor = self.chain_start(target, profile) if self.chained else self.refit_session(target, profile)
-            return window.first(anchor, profile)
         return window.first(target, profile)
+
+    def last_needed(self, target: dt.date, profile: Profile) -> dt.date:
+        """Last session of the inputs that the target's value may depend on."""
+        return target
+
+    def own_first_needed(self, target: dt.date, profile: Profile) -> dt.date:
+        """First session of the asset itself that must be stored with the target."""
+        return target
+
+    def longest(self, window: Window, profile: Profile) -> int:
+        """Sessions that any target may reach back at most, itself included."""
+        return window.sessions(profile)
+
+
+@dataclass(frozen=True)
+class Source(_Asset):
+    """Rows as the vendor tells them.
+
+    Attributes:
+        market_settings: settings of the market that its rows rest on, beside the vendor's own.
+    """
+
+    kind = "source"
+    summary = "from the vendor"
+    function: ClassVar[None] = None
+    inputs: ClassVar[Mapping[str, Window]] = MappingProxyType({})
+
+    market_settings: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True)
+class _Computed(_Asset):
+    """
+    Attributes:
+        function: pure; its parameters are inputs, settings (by their type), session, seed and what its kind adds.
+        inputs: windows by the names of the function's parameters.
+    """
+
+    function: Callable[..., pl.DataFrame]
+    inputs: Mapping[str, Window]
+
+
+@dataclass(frozen=True)
+class TimeSeries(_Computed):
+    """Each entity over a window of its own sessions, apart from the others.
+
+    Attributes:
+        anchor: "year" starts every calculation at the first session of the target's calendar year less the window, for
+            recursions; None for kernels that compute exactly their own window.
+        entity: the key column whose values are independent of one another.
+        restate_sessions: with a restating dataset: how far back a late input row restates.
+    """
+
+    kind = "time series"
+    summary = "time series of each entity"
+
+    anchor: Literal["year"] | None = field(default=None, kw_only=True)
+    entity: str = field(default="symbol", kw_only=True)
+    restate_sessions: Length = field(default=0, kw_only=True)
+
+    def restated(self, profile: Profile) -> int:
+        """How many sessions back a late input row restates."""
+        return in_sessions(self.restate_sessions, profile)
+
+    def shape(self, profile: Profile) -> str:
+        return f"{self.kind}|{self.anchor}|{self.entity}|{self.restated(profile)}"
+
+    def first_needed(self, target: dt.date, window: Window, profile: Profile) -> dt.date:
+        if self.anchor is None:
+            return window.first(target, profile)
+        return window.first(max(sessions.first_of_year(target), _start(profile)), profile)
+
+    def longest(self, window: Window, profile: Profile) -> int:
+        return window.sessions(profile) + (YEAR_SESSIONS if self.anchor else 0)
+
+
+@dataclass(frozen=True)
+class CrossSection(_Computed):
+    """All entities of a session at once, one call a session.
+
+    Attributes:
+        entity: the key column whose values are independent of one another, where there is one; a recomputation then
+            takes only those whose inputs have changed.
+    """
+
+    kind = "cross section"
+    summary = "cross section of each session"
+
+    entity: str | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class ModelFit(_Computed):
+    """Parameters in force: fitted at the first session of each ISO week or month, stored for every session.
+
+    Attributes:
+        chained: the function also takes `previous`, the fit before, from the year's first refit on.
+        entity: as of a cross section.
+    """
+
+    kind = "model fit"
+    summary = "parameters in force"
+
+    refit: Literal["weekly", "monthly"] = field(default="weekly", kw_only=True)
+    chained: bool = field(default=False, kw_only=True)
+    entity: str | None = field(default=None, kw_only=True)
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind}, {self.refit}"
+
+    def shape(self, profile: Profile) -> str:
+        return f"{self.kind}|{self.refit}|{self.chained}"
+
+    def first_needed(self, target: dt.date, window: Window, profile: Profile) -> dt.date:
+        first = self.chain_start(target, profile) if self.chained else self.refit_session(target, profile)
+        return window.first(first, profile)
+
+    def last_needed(self, target: dt.date, profile: Profile) -> dt.date:
+        return self.refit_session(target, profile)
+
+    def longest(self, window: Window, profile: Profile) -> int:
+        extra = {"weekly": 5, "monthly": 23}[self.refit]
+        return window.sessions(profile) + (YEAR_SESSIONS if self.chained else extra)
 
     def refit_session(self, target: dt.date, profile: Profile) -> dt.date:
         """The refit whose parameters are in force on the target: a function of the target alone."""
@@ -104,7 +217,7 @@ class SessionAsset:
             first = sessions.at_or_after(target - dt.timedelta(days=target.weekday()))
         else:
             first = sessions.at_or_after(target.replace(day=1))
-        return max(first, sessions.at_or_after(profile.history.start))
+        return max(first, _start(profile))
 
     def previous_refit(self, refit: dt.date, profile: Profile) -> dt.date | None:
         """The refit before, or None where the chain starts."""
@@ -113,52 +226,25 @@ class SessionAsset:
         return self.refit_session(sessions.shift(refit, -1), profile)
 
     def chain_start(self, target: dt.date, profile: Profile) -> dt.date:
-        start = sessions.at_or_after(profile.history.start)
+        start = _start(profile)
         return max(self.refit_session(max(sessions.first_of_year(target), start), profile), start)
 
-    def longest(self, window: Window, profile: Profile) -> int:
-        """Sessions that any target may reach back at most, itself included."""
-        extra = {"weekly": 5, "monthly": 23}[self.refit] if self.kind == "fit" else 0
-        if (self.kind == "along_time" and self.anchor) or self.chained:
-            extra = 258
-        return window.sessions(profile) + extra
+
+@dataclass(frozen=True)
+class Recursive(_Computed):
+    """One step a session, from the rows stored for the session before: the function also takes `state`."""
+
+    kind = "recursive"
+    summary = "one step from the stored state"
+
+    def own_first_needed(self, target: dt.date, profile: Profile) -> dt.date:
+        return _start(profile)
 
 
-def source(dataset: Dataset, **options: Any) -> SessionAsset:  # noqa: ANN401 -- passed to the dataclass as they are
-    return SessionAsset(dataset, "source", **options)
+Windowed = TimeSeries | CrossSection | ModelFit  # of a window of inputs alone, never of the asset's own past
+Computed = Windowed | Recursive
+SessionAsset = Source | Computed
 
 
-def along_time(
-    dataset: Dataset,
-    function: Callable[..., pl.DataFrame],
-    inputs: Mapping[str, Window],
-    **options: Any,  # noqa: ANN401
-) -> SessionAsset:
-    return SessionAsset(dataset, "along_time", function, inputs, **options)
-
-
-def per_session(
-    dataset: Dataset,
-    function: Callable[..., pl.DataFrame],
-    inputs: Mapping[str, Window],
-    **options: Any,  # noqa: ANN401
-) -> SessionAsset:
-    return SessionAsset(dataset, "per_session", function, inputs, **options)
-
-
-def fit(
-    dataset: Dataset,
-    function: Callable[..., pl.DataFrame],
-    inputs: Mapping[str, Window],
-    **options: Any,  # noqa: ANN401
-) -> SessionAsset:
-    return SessionAsset(dataset, "fit", function, inputs, **options)
-
-
-def path(
-    dataset: Dataset,
-    function: Callable[..., pl.DataFrame],
-    inputs: Mapping[str, Window],
-    **options: Any,  # noqa: ANN401
-) -> SessionAsset:
-    return SessionAsset(dataset, "path", function, inputs, **options)
+def _start(profile: Profile) -> dt.date:
+    return sessions.at_or_after(profile.history.start)

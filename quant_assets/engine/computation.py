@@ -22,11 +22,20 @@ from feature_store.decision_time import DecisionClock
 from feature_store.errors import LookaheadError
 from feature_store.hashing import digest_of
 from feature_store.readers import last_of_each, last_word
-from quant_assets.engine.asset import SessionAsset, Window
+from quant_assets.engine.asset import (
+    Computed,
+    CrossSection,
+    ModelFit,
+    Recursive,
+    SessionAsset,
+    Source,
+    TimeSeries,
+    Window,
+)
 from quant_resources.vendors.protocol import Vendor
 
 PIECE = "\x1f"  # separates a symbol from the epoch of one of its versions
-PIECE_ROWS = 2_000_000  # rows handed to an along-time function at once: bounds memory, never values
+PIECE_ROWS = 2_000_000  # rows handed to a time series' function at once: bounds memory, never values
 
 
 class Versions(Protocol):
@@ -51,22 +60,25 @@ class Calculation:
         """Rows of each target session, without `known_at` except for sources.
 
         Args:
-            targets: ascending. Sources, along-time and per-session assets share the reading of neighbours; a path
-                needs its targets consecutive.
+            targets: ascending. All but a recursive asset share the reading of neighbours; that needs its targets
+                consecutive.
         """
-        compute = {
-            "source": self._source,
-            "along_time": self._along_time,
-            "per_session": self._per_session,
-            "fit": self._fits,
-            "path": self._path,
-        }[asset.kind]
         with threadpool_limits(1):  # sums of several threads differ in their last digits, and spinning ones cost most
-            return compute(asset, targets, data)
+            match asset:
+                case Source():
+                    return self._source(asset, targets)
+                case TimeSeries():
+                    return self._time_series(asset, targets, data)
+                case CrossSection():
+                    return self._cross_sections(asset, targets, data)
+                case ModelFit():
+                    return self._fits(asset, targets, data)
+                case Recursive():
+                    return dict(self.walk(asset, targets, data))
 
     # -- sources ---------------------------------------------------------------------------------------------------
 
-    def _source(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+    def _source(self, asset: Source, targets: Sequence[dt.date]) -> dict[dt.date, pl.DataFrame]:
         until = self.clock.decision_time(targets[-1])
         raw = self.vendor.fetch(asset.dataset, targets, until)
         # Parsing can only be tested on a cut payload (law 6) when the cut is kept, whoever wrote the vendor.
@@ -77,15 +89,15 @@ class Calculation:
             )
         return _by_session(self.vendor.parse(asset.dataset, raw, targets), targets)
 
-    # -- across symbols, one call a session --------------------------------------------------------------------------
+    # -- cross sections, one call a session --------------------------------------------------------------------------
 
-    def _per_session(
-        self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions
+    def _cross_sections(
+        self, asset: CrossSection, targets: Sequence[dt.date], data: Versions
     ) -> dict[dt.date, pl.DataFrame]:
         views = self._views(asset, targets[0], targets[-1], data)
         return {t: self.call(asset, {name: view.at(t) for name, view in views.items()}, session=t) for t in targets}
 
-    def _views(self, asset: SessionAsset, first: dt.date, last: dt.date, data: Versions) -> "dict[str, View]":
+    def _views(self, asset: Computed, first: dt.date, last: dt.date, data: Versions) -> "dict[str, View]":
         return {
             name: View(window, self.profile, data.versions(
                 window.dataset, window.first(first, self.profile), last, _columns(window, self.profile)))
@@ -94,24 +106,22 @@ class Calculation:
 
     # -- fits in force -----------------------------------------------------------------------------------------------
 
-    def _fits(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+    def _fits(self, asset: ModelFit, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
         refits = sorted({asset.refit_session(t, self.profile) for t in targets})
         fitted = self._chain(asset, refits, data) if asset.chained else self._independent(asset, refits, data)
         return {
             t: fitted[asset.refit_session(t, self.profile)].with_columns(event_date=pl.lit(t, pl.Date)) for t in targets
         }
 
-    def _independent(
-        self, asset: SessionAsset, refits: Sequence[dt.date], data: Versions
-    ) -> dict[dt.date, pl.DataFrame]:
+    def _independent(self, asset: ModelFit, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
         views = self._views(asset, refits[0], refits[-1], data)
         calls = ((r, self._arguments(asset, {n: v.at(r) for n, v in views.items()}, session=r)) for r in refits)
         if self._pool is None or len(refits) == 1:
-            return {r: asset.function(**arguments) for r, arguments in calls}  # type: ignore[misc]
-        waiting = [(r, self._pool.submit(asset.function, **arguments)) for r, arguments in calls]  # type: ignore[arg-type]
+            return {r: asset.function(**arguments) for r, arguments in calls}
+        waiting = [(r, self._pool.submit(asset.function, **arguments)) for r, arguments in calls]
         return {r: future.result() for r, future in waiting}
 
-    def _chain(self, asset: SessionAsset, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+    def _chain(self, asset: ModelFit, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
         first = asset.chain_start(refits[0], self.profile)
         every = sorted({asset.refit_session(s, self.profile) for s in sessions.between(first, refits[-1])})
         views = self._views(asset, first, refits[-1], data)
@@ -124,13 +134,10 @@ class Calculation:
 
     # -- one step from the stored state --------------------------------------------------------------------------------
 
-    def _path(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
-        return dict(self.walk(asset, targets, data))
-
     def walk(
-        self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions, state: pl.DataFrame | None = None
+        self, asset: Recursive, targets: Sequence[dt.date], data: Versions, state: pl.DataFrame | None = None
     ) -> Iterator[tuple[dt.date, pl.DataFrame]]:
-        """The targets of a path one after the other, for a caller who may stop on the way.
+        """The targets one after the other, for a caller who may stop on the way.
 
         Args:
             state: the rows of the session before, without `known_at`; None takes them from `data`.
@@ -146,10 +153,10 @@ class Calculation:
             ).sort(asset.dataset.sort_key[:-1])  # fmt: skip
             yield t, state
 
-    # -- along time, per entity --------------------------------------------------------------------------------------
+    # -- time series of each entity ----------------------------------------------------------------------------------
 
-    def _along_time(
-        self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions
+    def _time_series(
+        self, asset: TimeSeries, targets: Sequence[dt.date], data: Versions
     ) -> dict[dt.date, pl.DataFrame]:
         first, last = targets[0], targets[-1]
         starts = {name: asset.first_needed(first, w, self.profile) for name, w in asset.inputs.items()}
@@ -174,7 +181,7 @@ class Calculation:
         return _by_session(self._select(asset, rows, pieces), targets)
 
     def _pieces(
-        self, asset: SessionAsset, read: Mapping[str, pl.DataFrame], first: dt.date, last: dt.date
+        self, asset: TimeSeries, read: Mapping[str, pl.DataFrame], first: dt.date, last: dt.date
     ) -> pl.DataFrame:
         """(entity, piece, start, as_of): epochs in which nothing late was learned about an entity.
 
@@ -212,14 +219,14 @@ class Calculation:
         )
 
     def _stack(
-        self, asset: SessionAsset, read: Mapping[str, pl.DataFrame], pieces: pl.DataFrame
+        self, asset: TimeSeries, read: Mapping[str, pl.DataFrame], pieces: pl.DataFrame
     ) -> dict[str, pl.DataFrame]:
         """Each input once per piece, as known at the piece's end, under the piece's name."""
         stacked = {}
         for name, window in asset.inputs.items():
             dataset, frame = window.dataset, read[name]
             if asset.entity not in frame.columns:
-                raise ValueError(f"{asset.name}: input {name} has no column {asset.entity}; along time needs one each")
+                raise ValueError(f"{asset.name}: input {name} has no column {asset.entity}; a time series needs it")
             rows = (
                 frame.join(pieces, on=asset.entity, how="inner", maintain_order="left")
                 .filter(pl.col("session") <= pl.col("as_of"))
@@ -231,7 +238,7 @@ class Calculation:
             stacked[name] = rows.select(["event_date", *dataset.key, *window.values(self.profile)]).sort(keys)
         return stacked
 
-    def _select(self, asset: SessionAsset, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
+    def _select(self, asset: TimeSeries, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
         """The rows that belong to each piece's own sessions, under the entity's real name."""
         entity = asset.entity
         named = rows.rename({entity: "piece"}).join(pieces, on="piece", how="inner", maintain_order="left")
@@ -240,9 +247,9 @@ class Calculation:
             return own.drop("piece", "start", "as_of")
         return pl.concat([own, self._restated(asset, named, pieces)], how="diagonal").drop("piece", "start", "as_of")
 
-    def _restated(self, asset: SessionAsset, named: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
+    def _restated(self, asset: TimeSeries, named: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
         """Rows of earlier dates that read differently from one piece to the next: learned where the next starts."""
-        reach = asset.restate_sessions(self.profile) if callable(asset.restate_sessions) else asset.restate_sessions
+        reach = asset.restated(self.profile)
         keys = ["event_date", *asset.dataset.key]
         order = pieces.sort(asset.entity, "start").with_columns(before=pl.col("piece").shift(1).over(asset.entity))
         later = order.filter(pl.col("before").is_not_null()).select("piece", "before")
@@ -265,12 +272,10 @@ class Calculation:
 
     # -- calling the pure function -----------------------------------------------------------------------------------
 
-    def call(self, asset: SessionAsset, frames: Mapping[str, pl.DataFrame], **given: object) -> pl.DataFrame:
-        if asset.function is None:
-            raise ValueError(f"{asset.name} is a source and has no function")
+    def call(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **given: object) -> pl.DataFrame:
         return asset.function(**self._arguments(asset, frames, **given))
 
-    def _arguments(self, asset: SessionAsset, frames: Mapping[str, pl.DataFrame], **given: object) -> dict[str, Any]:
+    def _arguments(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **given: object) -> dict[str, Any]:
         """By name (inputs, session, sessions, first, state, previous, seed, decided_at) and by type (settings)."""
         arguments: dict[str, Any] = {}
         for name, annotation in parameters(asset.function):
@@ -344,7 +349,7 @@ def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
     told = [parameters(function) for function in (asset.function, *asset.checks.values())]
     kinds = [a for _, a in itertools.chain(*told) if isinstance(a, type) and issubclass(a, Settings)]
     own = {kind.__name__: profile.part(kind).model_dump_json() for kind in kinds}
-    if asset.kind == "source":
+    if isinstance(asset, Source):
         own["vendor"] = profile.vendor.model_dump_json(exclude={"folder", "end", "drop"})
         own |= {name: str(getattr(profile.market, name)) for name in asset.market_settings}
     if any(name == "seed" for name, _ in parameters(asset.function)):

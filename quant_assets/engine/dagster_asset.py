@@ -16,10 +16,9 @@ from dagster._core.execution.context.metadata_logging import AssetMetadataHandle
 from threadpoolctl import threadpool_limits
 
 from configs.settings import Profile
-from feature_store import sessions
 from feature_store.dataset import Dataset
 from feature_store.versioning import code_version
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.asset import SessionAsset, Source
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, judge_run
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.partitions import session_partitions
@@ -28,13 +27,6 @@ from quant_resources.home import Home, git_commit
 from quant_resources.platform import Platform
 
 OWNERS = ["team:quant"]
-DESCRIPTIONS = {
-    "source": "from the vendor",
-    "along_time": "along time, per symbol",
-    "per_session": "across symbols, per session",
-    "fit": "parameters in force",
-    "path": "one step from the stored state",
-}
 
 
 def to_dagster(asset: SessionAsset, profile: Profile) -> dg.AssetsDefinition:
@@ -55,10 +47,10 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[dg.AssetCheckSpec(name, asset=asset.name.split("/")) for name in checks],
         group_name=asset.dataset.slice,
-        kinds={"parquet", "polars", asset.kind},
+        kinds={"parquet", "polars", asset.kind.replace(" ", "_")},
         owners=OWNERS,
         code_version=code_version(asset.function.__module__) if asset.function else None,
-        description=f"{asset.dataset.description} ({DESCRIPTIONS[asset.kind]})",
+        description=f"{asset.dataset.description} ({asset.summary})",
         metadata={
             "dagster/column_schema": _column_schema(asset.dataset),
             "schema_version": asset.dataset.version,
@@ -123,7 +115,7 @@ def _warn_of_left_out(
     context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]
 ) -> None:
     """Rows of the payload that a declared rule leaves out are counted where people look (law 8)."""
-    if asset.kind == "source":
+    if isinstance(asset, Source):
         calculation = runner.calculation
         raw = calculation.vendor.fetch(asset.dataset, targets, calculation.clock.decision_time(targets[-1]))
         for rule, count in calculation.vendor.left_out(asset.dataset, raw, targets).items():
@@ -198,14 +190,11 @@ def sessions_needed(
 ) -> dict[str, dt.date]:
     """First session of every asset that the selected ones need, themselves included, for targets from `first` on."""
     by_name = {asset.name: asset for asset in assets}
-    start = sessions.at_or_after(profile.history.start)
-    needed = {name: (start if by_name[name].kind == "path" else first) for name in selected}
+    needed = {name: by_name[name].own_first_needed(first, profile) for name in selected}
     for asset in reversed(assets):  # topological: consumers before what they read
         if asset.name in needed:
             for window in asset.inputs.values():
-                begin = asset.first_needed(needed[asset.name], window, profile)
                 name = window.dataset.name
-                if by_name[name].kind == "path":
-                    begin = start
+                begin = by_name[name].own_first_needed(asset.first_needed(needed[asset.name], window, profile), profile)
                 needed[name] = min(begin, needed.get(name, begin))
     return needed

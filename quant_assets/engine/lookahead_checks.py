@@ -20,7 +20,7 @@ from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.hashing import content_hash, digest_of
 from feature_store.partition import StoredPartition
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Versions, parameters
 from quant_assets.engine.runner import Runner, StoredVersions
 
@@ -122,7 +122,7 @@ class Judge:
 
         A source's payload is cut instead.
         """
-        if asset.kind in ("path", "fit"):  # a path walks one step, a fit sees one window
+        if isinstance(asset, Recursive | ModelFit):  # the one takes one step, the other sees one window
             return []
         targets = self._around(asset, cut, last)
         known = [t for t in targets if t <= cut]
@@ -139,13 +139,14 @@ class Judge:
         """Stored sessions near the cut; of its own year where calculations start at a year's anchor."""
         first, end = sessions.shift(cut, -SPAN), min(sessions.shift(cut, SPAN), last)
         stored = self._runner.store.sessions(asset.dataset)
-        return [s for s in stored if first <= s <= end and (asset.anchor is None or s.year == cut.year)]
+        of_a_year = isinstance(asset, TimeSeries) and asset.anchor == "year"
+        return [s for s in stored if first <= s <= end and (not of_a_year or s.year == cut.year)]
 
     def _without_future(
         self, asset: SessionAsset, cut: dt.date, targets: Sequence[dt.date], known: Sequence[dt.date]
     ) -> tuple[str, dict[dt.date, pl.DataFrame]]:
         compute = self._runner.calculation.compute
-        if asset.kind != "source":
+        if not isinstance(asset, Source):
             seed = int(digest_of([asset.name, str(cut)])[:8], 16)
             # A function may refuse what no market can hold; that its inputs end at the cut it must bear.
             with contextlib.suppress(Exception):
@@ -157,7 +158,7 @@ class Judge:
         found = self._runner.store.partitions(asset.dataset, session, session)
         if not found:
             return None
-        if asset.kind == "source":
+        if isinstance(asset, Source):
             now = self._runner.base_parts(asset)
             return found[0] if {**found[0].parts, **now} == found[0].parts else None
         expected = self._runner.expected(asset, [session])[session]
@@ -184,7 +185,7 @@ def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: d
     stored = [s for s in runner.store.sessions(asset.dataset) if s <= last]
     inside = [s for s in stored if first <= s < last]
     edges = [b for a, b in itertools.pairwise(stored) if a.year != b.year]
-    refits = [s for s in stored if asset.kind == "fit" and asset.refit_session(s, runner.profile) == s]
+    refits = [s for s in stored if isinstance(asset, ModelFit) and asset.refit_session(s, runner.profile) == s]
     groups = [g for g in (edges, refits, _around_corrections(asset, runner, first, stored), stored) if g]
     rng = np.random.default_rng(int(digest_of([asset.name, str(first), str(last)])[:8], 16))
     chosen = [inside] * bool(inside) + [groups[int(i)] for i in rng.permutation(len(groups))]

@@ -19,10 +19,10 @@ from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.hashing import content_hashes
 from feature_store.partition import StoredPartition
-from quant_assets.engine.asset import SessionAsset, Window
+from quant_assets.engine.asset import Computed, Recursive, SessionAsset, Source, Window, Windowed
 from quant_assets.engine.overlay import NewContent, OfEntities, Overlay
 from quant_assets.engine.runner import Expected, Runner
-from quant_assets.engine.staleness import unbroken
+from quant_assets.engine.staleness import supported
 
 Frames = dict[dt.date, pl.DataFrame]
 
@@ -61,17 +61,18 @@ class Recomputation:
         stored = {p.session: p for p in self.overlay.stored.partitions(asset.dataset, self._first, self._last)}
         if not stored:
             return
-        if asset.kind == "source":
-            found = self._source(asset, stored)
-        elif asset.kind == "path":
-            found = self._path(asset, stored)
-        else:
-            found = self._windowed(asset, stored)
+        match asset:
+            case Source():
+                found = self._source(asset, stored)
+            case Recursive():
+                found = self._recursive(asset, stored)
+            case _:
+                found = self._windowed(asset, stored)
         self.overlay.put(asset.dataset, list(found))
 
     # -- kinds of assets ---------------------------------------------------------------------------------------------
 
-    def _source(self, asset: SessionAsset, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
+    def _source(self, asset: Source, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
         if self._given:
             dataset, rows = self._given
             if dataset.name == asset.name:
@@ -84,7 +85,7 @@ class Recomputation:
             due = {t: rows[t] for t in chunk if expected[t].fingerprint != stored[t].fingerprint}
             yield from self._contents(asset, due, expected, stored)
 
-    def _windowed(self, asset: SessionAsset, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
+    def _windowed(self, asset: Windowed, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
         moved = Moved(asset, self._runner, self.overlay)
         for chunk in self._chunks(asset, stored):
             expected = self._runner.expected(asset, chunk, self.overlay)
@@ -102,10 +103,10 @@ class Recomputation:
                 frames |= self._computed(asset, todo, None if stale else moved)
             yield from self._contents(asset, frames, expected, stored)
 
-    def _computed(self, asset: SessionAsset, todo: Sequence[dt.date], moved: "Moved | None") -> Frames:
+    def _computed(self, asset: Windowed, todo: Sequence[dt.date], moved: "Moved | None") -> Frames:
         """Without `moved`, all of it; else the entities that have moved, beside the others as they are stored."""
-        calculation, entity = self._runner.calculation, asset.independent
-        entities = moved.entities(todo) if moved and entity else None
+        calculation, entity = self._runner.calculation, asset.entity
+        entities = moved.entities(entity, todo) if moved and entity else None
         if entity is None or entities is None:
             return calculation.compute(asset, todo, self.overlay)
         data = OfEntities(self.overlay, entity, entities)
@@ -117,7 +118,7 @@ class Recomputation:
             for t, rows in calculation.compute(asset, todo, data).items()
         }
 
-    def _path(self, asset: SessionAsset, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
+    def _recursive(self, asset: Recursive, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
         """From the first session whose inputs differ until the state is the stored one again."""
         moved = Moved(asset, self._runner, self.overlay)
         state: pl.DataFrame | None = None
@@ -134,7 +135,7 @@ class Recomputation:
             yield from self._contents(asset, frames | walked, expected, stored)
 
     def _walked(
-        self, asset: SessionAsset, chunk: Sequence[dt.date], todo: Set[dt.date], state: pl.DataFrame | None
+        self, asset: Recursive, chunk: Sequence[dt.date], todo: Set[dt.date], state: pl.DataFrame | None
     ) -> tuple[Frames, pl.DataFrame | None]:
         """Sessions that differ in what they read or in the state before them, and the state after the last.
 
@@ -155,7 +156,7 @@ class Recomputation:
                     break
         return walked, state
 
-    def _follows(self, asset: SessionAsset, partition: StoredPartition) -> bool:
+    def _follows(self, asset: Recursive, partition: StoredPartition) -> bool:
         """Whether a stored step was taken from the state that is stored before it."""
         if partition.session == sessions.at_or_after(self._runner.profile.history.start):
             return True
@@ -204,11 +205,11 @@ class Recomputation:
         return {t: parts.get((t,), empty) for t in days}
 
     def _chunks(self, asset: SessionAsset, stored: Mapping[dt.date, StoredPartition]) -> Iterator[list[dt.date]]:
-        days = sorted(stored)
-        if asset.kind == "path":
+        days = set(stored)
+        if isinstance(asset, Recursive):
             every = [p.session for p in self.overlay.stored.partitions(asset.dataset)]
-            days = sorted(stored.keys() & unbroken(every, self._runner.profile.history.start))
-        for span in spans(days):
+            days &= set(supported(asset, every, self._runner.profile))
+        for span in spans(sorted(days)):
             yield from self._runner.chunks(asset, span, self.overlay)
 
     def _refuse_stale(self, asset: SessionAsset, stale: Set[dt.date]) -> None:
@@ -232,7 +233,7 @@ class _Rows:
 class Moved:
     """What has changed among the inputs of an asset, on the columns that it reads."""
 
-    def __init__(self, asset: SessionAsset, runner: Runner, overlay: Overlay) -> None:
+    def __init__(self, asset: Computed, runner: Runner, overlay: Overlay) -> None:
         self._asset = asset
         self._profile = runner.profile
         self._inputs = [self._differing(window, overlay, runner.profile) for window in asset.inputs.values()]
@@ -250,20 +251,20 @@ class Moved:
         """Whether the function is handed anything else at the target."""
         return any(self._within(rows, target, target).any() for rows in self._inputs)
 
-    def entities(self, targets: Sequence[dt.date]) -> Set[str] | None:
+    def entities(self, entity: str, targets: Sequence[dt.date]) -> Set[str] | None:
         """Entities of which the function is handed anything else, at any of the targets; None where it may be all."""
         found: set[str] = set()
         for rows in self._inputs:
             near = rows.rows.filter(pl.Series(self._within(rows, targets[0], targets[-1]), dtype=pl.Boolean))
-            if self._asset.independent not in near.columns:
+            if entity not in near.columns:
                 if near.height:
                     return None
                 continue
-            found |= set(near.get_column(self._asset.independent))
+            found |= set(near.get_column(entity))
         return found
 
     def _within(self, rows: _Rows, first: dt.date, last: dt.date) -> NDArray[np.bool_]:
-        end = self._asset.refit_session(last, self._profile) if self._asset.kind == "fit" else last
+        end = self._asset.last_needed(last, self._profile)
         begin = self._asset.first_needed(first, rows.window, self._profile)
         within: NDArray[np.bool_] = (rows.oldest >= np.datetime64(begin)) & (rows.session <= np.datetime64(end))
         return within

@@ -26,7 +26,7 @@ from feature_store.partition import StoredPartition
 from feature_store.partition_table import PartitionTable
 from feature_store.store import Store
 from feature_store.versioning import code_version, fingerprint, schema_version
-from quant_assets.engine.asset import SessionAsset, Window
+from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, Window
 from quant_assets.engine.computation import Calculation, session_seed, settings_of
 from quant_assets.engine.lineage import ActionsKnown, Lineage, as_written, lineage_of
 
@@ -108,17 +108,17 @@ class Runner:
             HindsightError: an input column graded hindsight without a named exception.
         """
         targets = self._within_history(sorted(targets))
-        if asset.kind == "path":
+        if isinstance(asset, Recursive):
             _refuse_gaps(asset, targets)
         self._refuse_hindsight(asset)
-        lock = self.store.locked(asset.name) if asset.kind == "path" else contextlib.nullcontext()
+        lock = self.store.locked(asset.name) if isinstance(asset, Recursive) else contextlib.nullcontext()
         with lock:
             for chunk in self.chunks(asset, targets):
                 yield from self._run_chunk(asset, chunk)
 
     def _run_chunk(self, asset: SessionAsset, chunk: list[dt.date]) -> Iterator[list[Outcome]]:
         started = time.perf_counter()
-        if asset.kind == "source":
+        if isinstance(asset, Source):
             frames = self.calculation.compute(asset, chunk, StoredVersions(self.store))
             frames, expected = self.of_source(asset, frames)
         else:
@@ -132,9 +132,9 @@ class Runner:
             yield current
         if not todo:
             return
-        if asset.kind == "fit":
+        if isinstance(asset, ModelFit):
             frames = self._fits(asset, todo, expected)
-        elif asset.kind != "source":
+        elif not isinstance(asset, Source):
             frames = self.calculation.compute(asset, _span(asset, todo), StoredVersions(self.store))
         actions = ActionsKnown(self.store, todo[-1])
         each = (time.perf_counter() - started) / len(todo)
@@ -164,7 +164,7 @@ class Runner:
         ]
 
     def _fits(
-        self, asset: SessionAsset, todo: Sequence[dt.date], expected: Mapping[dt.date, Expected]
+        self, asset: ModelFit, todo: Sequence[dt.date], expected: Mapping[dt.date, Expected]
     ) -> dict[dt.date, pl.DataFrame]:
         """Parameters already stored under the same fingerprint are carried on; the others are fitted."""
         carried: dict[dt.date, pl.DataFrame] = {}
@@ -183,7 +183,7 @@ class Runner:
 
     def stamped(self, asset: SessionAsset, session: dt.date, frame: pl.DataFrame, expected: Expected) -> pl.DataFrame:
         """An output is stamped with the latest `known_at` of its inputs (law 3)."""
-        if asset.kind == "source":
+        if isinstance(asset, Source):
             return frame.drop("grade", strict=False)
         known = expected.latest_known_at or end_of_day(session)
         return frame.drop("session", strict=False).with_columns(known_at=pl.lit(known).cast(KNOWN_AT))
@@ -191,7 +191,7 @@ class Runner:
     def _provenance(
         self, asset: SessionAsset, session: dt.date, expected: Expected, actions: ActionsKnown
     ) -> Provenance:
-        seeded = asset.refit_session(session, self.profile) if asset.kind == "fit" else session
+        seeded = asset.last_needed(session, self.profile)
         seeds = {"seed": session_seed(self.profile.seed, asset.name, seeded)} if "config:seed" in expected.parts else {}
         return Provenance(
             expected.fingerprint,
@@ -218,10 +218,10 @@ class Runner:
         found: dict[dt.date, Expected] = {}
         before = self._fingerprint_before(asset, chunk[0], stored)
         for t in chunk:
-            end = asset.refit_session(t, self.profile) if asset.kind == "fit" else t
+            end = asset.last_needed(t, self.profile)
             windows = [(table, table.window(t, end)) for table in read.values()]
             parts = base | {f"input:{n}": i.digest(w) for n, (i, w) in zip(read, windows, strict=True)}
-            if asset.kind == "path":
+            if isinstance(asset, Recursive):
                 parts["state"] = before
             known = [moment for i, w in windows if (moment := i.table.latest_known_at(w))]
             lineage = [i.table.lineage(w.stop - 1) for i, w in windows if w.stop > w.start]
@@ -231,12 +231,12 @@ class Runner:
                 max(known, default=None),
                 lineage_of(asset, end, lineage, self.profile),
             )
-            before = found[t].fingerprint if asset.kind == "path" else ""
+            before = found[t].fingerprint if isinstance(asset, Recursive) else ""
         return found
 
     def _fingerprint_before(self, asset: SessionAsset, first: dt.date, stored: Partitions) -> str:
-        """A path's value rests on the whole path before it: the fingerprint of the session before stands for it."""
-        if asset.kind != "path" or first == sessions.at_or_after(self.profile.history.start):
+        """A recursive value rests on all before it: the fingerprint of the session before stands for it."""
+        if not isinstance(asset, Recursive) or first == sessions.at_or_after(self.profile.history.start):
             return ""
         previous = sessions.shift(first, -1)
         stored.require(asset.dataset, [previous])
@@ -245,9 +245,8 @@ class Runner:
     def base_parts(self, asset: SessionAsset) -> dict[str, str]:
         module = asset.function.__module__ if asset.function else type(self.calculation.vendor).__module__
         config = {f"config:{name}": digest_of([text]) for name, text in settings_of(asset, self.profile).items()}
-        reach = asset.restate_sessions(self.profile) if callable(asset.restate_sessions) else asset.restate_sessions
         name = asset.function.__qualname__ if asset.function else type(self.calculation.vendor).__qualname__
-        shape = f"{name}|{asset.kind}|{asset.anchor}|{asset.entity}|{reach}|{asset.refit}|{asset.chained}"
+        shape = f"{name}|{asset.shape(self.profile)}"
         return {"schema": schema_version(asset.dataset), "code": code_version(module), "shape": shape, **config}
 
     def of_source(
@@ -268,8 +267,7 @@ class Runner:
         """Refuse, naming them, when declared input sessions are not stored (law 2)."""
         for window in asset.inputs.values():
             first = asset.first_needed(chunk[0], window, self.profile)
-            last = asset.refit_session(chunk[-1], self.profile) if asset.kind == "fit" else chunk[-1]
-            self.store.require(window.dataset, sessions.between(first, last))
+            self.store.require(window.dataset, sessions.between(first, asset.last_needed(chunk[-1], self.profile)))
 
     def _refuse_hindsight(self, asset: SessionAsset) -> None:
         for window in asset.inputs.values():
@@ -328,11 +326,11 @@ class InputTable:
 
 
 def _span(asset: SessionAsset, todo: Sequence[dt.date]) -> Sequence[dt.date]:
-    """A path walks every session from the first that is due; the others compute what is due only."""
-    return sessions.between(todo[0], todo[-1]) if asset.kind == "path" else todo
+    """A recursive asset goes through every session from the first that is due; the others compute what is due only."""
+    return sessions.between(todo[0], todo[-1]) if isinstance(asset, Recursive) else todo
 
 
-def _refuse_gaps(asset: SessionAsset, targets: Sequence[dt.date]) -> None:
+def _refuse_gaps(asset: Recursive, targets: Sequence[dt.date]) -> None:
     if targets and (gaps := sorted({*sessions.between(targets[0], targets[-1])} - {*targets})):
         raise ValueError(f"{asset.name} walks from session to session; add {gaps[0]}, or run the parts on their own")
 

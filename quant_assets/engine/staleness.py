@@ -4,21 +4,22 @@ import datetime as dt
 import itertools
 from collections.abc import Sequence
 
+from configs.settings import Profile
 from feature_store import sessions
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.asset import Recursive, SessionAsset, Source
 from quant_assets.engine.runner import Expected, Runner
 
 
 def count_stale(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> int:
     """Stored sessions whose code, config or inputs have changed since; sources are compared by code and config."""
-    judged = unbroken(stored, runner.profile.history.start) if asset.kind == "path" else stored
+    judged = supported(asset, stored, runner.profile)
     return len(stored) - len(judged) + len(stale_sessions(runner, asset, judged))
 
 
 def stale_sessions(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> list[dt.date]:
-    """As `count_stale`; of a path, sessions that follow on one another from one whose predecessor is stored."""
+    """As `count_stale`; of a recursive asset, sessions without a gap, the one before them stored."""
     partitions = {p.session: p for p in runner.store.partitions(asset.dataset)}
-    if asset.kind == "source":
+    if isinstance(asset, Source):
         base = runner.base_parts(asset)
         return [s for s in stored if any(partitions[s].parts.get(name) != value for name, value in base.items())]
     expected: dict[dt.date, Expected] = {}
@@ -27,9 +28,12 @@ def stale_sessions(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date
     return [s for s in stored if expected[s].fingerprint != partitions[s].fingerprint]
 
 
-def unbroken(stored: Sequence[dt.date], start: dt.date) -> list[dt.date]:
-    """Sessions of a path from its start up to the first that is not stored; what lies behind rests on nothing."""
-    if not stored:
-        return []
-    required = sessions.between(start, stored[-1])
+def supported(asset: SessionAsset, stored: Sequence[dt.date], profile: Profile) -> list[dt.date]:
+    """Stored sessions that rest on what is stored.
+
+    Of a recursive asset, those from the history's start up to the first that is not stored.
+    """
+    if not isinstance(asset, Recursive) or not stored:
+        return list(stored)
+    required = sessions.between(profile.history.start, stored[-1])
     return [a for a, b in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(stored, required, strict=False))]

@@ -6,7 +6,7 @@ from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, ORDERS, SHU
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
 from feature_store.schemas.portfolio import VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK
-from quant_assets.engine.asset import SessionAsset, path, per_session, same, trailing
+from quant_assets.engine.asset import CrossSection, Recursive, SessionAsset, same, trailing
 from quant_assets.execution.book import equal_weight_step, shuffled_step, step
 from quant_assets.execution.checks import fills_come_after_decisions
 from quant_assets.execution.orders import orders
@@ -31,14 +31,14 @@ OF_PROGRAMME = {
 CHECKS = {"fills_after_decision": fills_come_after_decisions}
 
 ASSETS: list[SessionAsset] = [
-    path(
+    Recursive(
         BOOK,
         step,
         OF_ACCOUNT | OF_PROGRAMME,
         figures=lambda rows: {"orders": float(rows["order_shares"].count())},
         checks=CHECKS,
     ),
-    path(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT, checks=CHECKS),
-    path(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_PROGRAMME, checks=CHECKS),
-    per_session(ORDERS, orders, {"book": same(BOOK)}),
+    Recursive(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT, checks=CHECKS),
+    Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_PROGRAMME, checks=CHECKS),
+    CrossSection(ORDERS, orders, {"book": same(BOOK)}),
 ]

@@ -30,7 +30,7 @@ from feature_store.schemas.market import (
     MACRO,
     UNIVERSE,
 )
-from quant_assets.engine.asset import SessionAsset, Window, along_time, per_session, same, trailing
+from quant_assets.engine.asset import CrossSection, SessionAsset, TimeSeries, Window, same, trailing
 from quant_assets.features import alpha158, companies, cross_asset, market, stationarity, stock
 from quant_assets.features.index_features import LOOKBACK_SESSIONS
 from quant_assets.features.industries import industry_features, industry_returns
@@ -71,8 +71,8 @@ COMPARED = {
 }
 
 ASSETS: list[SessionAsset] = [
-    along_time(STOCK_FEATURES, stock.stock_features, {"bars": trailing(ADJUSTED_BARS, 273, columns=stock.BAR_COLUMNS)}),
-    along_time(
+    TimeSeries(STOCK_FEATURES, stock.stock_features, {"bars": trailing(ADJUSTED_BARS, 273, columns=stock.BAR_COLUMNS)}),
+    TimeSeries(
         STATIONARY_FEATURES,
         stationarity.stationary_features,
         {
@@ -83,7 +83,7 @@ ASSETS: list[SessionAsset] = [
             )
         },
     ),
-    along_time(
+    TimeSeries(
         ALPHA158,
         alpha158.alpha158,
         {
@@ -94,7 +94,7 @@ ASSETS: list[SessionAsset] = [
             )
         },
     ),
-    per_session(
+    CrossSection(
         COMPANY_SNAPSHOTS,
         company_snapshots,
         {
@@ -109,7 +109,7 @@ ASSETS: list[SessionAsset] = [
         },
         figures=lambda rows: {"companies": float(rows.height), "with_estimates": float(rows["quarter_end"].count())},
     ),
-    along_time(
+    TimeSeries(
         COMPANY_FEATURES,
         companies.company_features,
         {
@@ -118,14 +118,17 @@ ASSETS: list[SessionAsset] = [
             "bars": trailing(ADJUSTED_BARS, REACH, columns=companies.BAR_COLUMNS),
         },
     ),
-    per_session(STOCK_SCORES, stock_scores, {**COMPARED, "industries": same(INDUSTRIES)}),
-    per_session(
+    CrossSection(STOCK_SCORES, stock_scores, {**COMPARED, "industries": same(INDUSTRIES)}),
+    CrossSection(
         SCORE_DISTRIBUTIONS,
         score_distributions,
         COMPARED,
-        figures=lambda rows: {"features": float(rows.height), "nulls": float(rows["null_share"].mean() or 0.0)},
+        figures=lambda rows: {
+            "features": float(rows.height),
+            "nulls": rows.select("null_share").mean().item() or 0.0,
+        },
     ),
-    per_session(
+    CrossSection(
         INDUSTRY_RETURNS,
         industry_returns,
         {
@@ -137,13 +140,13 @@ ASSETS: list[SessionAsset] = [
             "benchmarks": trailing(ADJUSTED_BENCHMARKS, 2, columns=("log_return", "high", "low")),
         },
     ),
-    along_time(
+    TimeSeries(
         INDUSTRY_FEATURES,
         industry_features,
         {"returns": trailing(INDUSTRY_RETURNS, LOOKBACK_SESSIONS, columns=OF_INDUSTRIES)},
         entity="industry",
     ),
-    per_session(
+    CrossSection(
         MARKET_FEATURES,
         market.market_features,
         {
@@ -160,7 +163,7 @@ ASSETS: list[SessionAsset] = [
             "macro": trailing(MACRO, lambda p: macro_sessions(p.macro)),
         },
     ),
-    along_time(
+    TimeSeries(
         FORWARD_RETURNS,
         forward_returns,
         {
@@ -169,7 +172,7 @@ ASSETS: list[SessionAsset] = [
             "actions": trailing(CORPORATE_ACTIONS, 273, columns=("value", "cash_usd")),
         },
     ),
-    per_session(
+    CrossSection(
         LABELS,
         labels,
         {

@@ -1,13 +1,10 @@
 """Sources from the vendor, and what follows from them about prices and who is traded."""
 
 from feature_store.dataset import Dataset
+from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.schemas.companies import (
-    BORROW,
     COMPANY_FIGURES,
-    EARNINGS_DATES,
-    ESTIMATES,
     FUNDAMENTALS,
-    SHORT_INTEREST,
 )
 from feature_store.schemas.market import (
     ADJUSTED_BARS,
@@ -16,13 +13,11 @@ from feature_store.schemas.market import (
     BENCHMARKS,
     CORPORATE_ACTIONS,
     INDUSTRIES,
-    MACRO,
     MEMBERS,
-    TICKERS,
     UNIVERSE,
 )
 from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
-from quant_assets.engine.asset import SessionAsset, along_time, per_session, same, source, trailing
+from quant_assets.engine.asset import CrossSection, SessionAsset, Source, TimeSeries, same, trailing
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.market.checks import bars_arrived, within_tolerance
 from quant_assets.market.company_figures import action_sessions, company_figures, lookback_sessions
@@ -32,7 +27,7 @@ from quant_assets.market.universe import universe
 
 def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:
     """One-step total returns of a dataset of bars."""
-    return along_time(
+    return TimeSeries(
         dataset,
         adjusted_bars,
         {
@@ -45,26 +40,16 @@ def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:
     )
 
 
+SETTINGS_OF = {MEMBERS.name: ("membership_max_age_sessions",), INDUSTRIES.name: ("grouping",)}
+
 ASSETS: list[SessionAsset] = [
-    source(BARS),
-    source(CORPORATE_ACTIONS),
-    source(MEMBERS, market_settings=("membership_max_age_sessions",)),
-    source(TICKERS),
-    source(INDUSTRIES, market_settings=("grouping",)),
-    source(BENCHMARKS),
-    source(MACRO),
-    source(FUNDAMENTALS),
-    source(ESTIMATES),
-    source(EARNINGS_DATES),
-    source(SHORT_INTEREST),
-    source(BORROW),
-    source(COMPARED_BARS),
-    source(
+    *(Source(DATASETS[name], market_settings=SETTINGS_OF.get(name, ())) for name in SOURCES),
+    Source(
         QUARANTINE,
         checks={"within_tolerance": within_tolerance},
         figures=lambda rows: {"kept_out": float(rows.select("source", "row").n_unique())},
     ),
-    along_time(
+    TimeSeries(
         DATA_QUALITY,
         data_quality,
         {
@@ -79,7 +64,7 @@ ASSETS: list[SessionAsset] = [
             **{name: float((rows["rule"] == name).sum()) for name in FINDINGS},
         },
     ),
-    per_session(
+    CrossSection(
         COMPANY_FIGURES,
         company_figures,
         {
@@ -95,7 +80,7 @@ ASSETS: list[SessionAsset] = [
     ),
     _adjusted(ADJUSTED_BARS, BARS),
     _adjusted(ADJUSTED_BENCHMARKS, BENCHMARKS),
-    per_session(
+    CrossSection(
         UNIVERSE,
         universe,
         {

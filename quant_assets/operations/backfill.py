@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
 from feature_store import sessions
+from feature_store.schemas.catalogue import SOURCES
 from feature_store.schemas.quality import QUARANTINE
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.dagster_asset import sessions_needed
@@ -15,7 +16,7 @@ from quant_assets.engine.opening import open_runner
 from quant_assets.engine.runner import Runner
 from quant_assets.engine.staleness import count_stale
 from quant_assets.graph import all_assets
-from quant_resources.home import SOURCES, Home
+from quant_resources.home import Home
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo

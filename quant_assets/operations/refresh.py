@@ -5,15 +5,16 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from feature_store.schemas.catalogue import SOURCES
 from feature_store.schemas.quality import QUARANTINE
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.asset import SessionAsset, Source
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.recomputation import spans
 from quant_assets.engine.runner import Runner, StoredVersions
-from quant_assets.engine.staleness import stale_sessions, unbroken
+from quant_assets.engine.staleness import stale_sessions, supported
 from quant_assets.graph import all_assets
 from quant_assets.operations.backfill import prepare, run_range, selected_names, span_text
-from quant_resources.home import SOURCES, Home
+from quant_resources.home import Home
 
 Span = tuple[dt.date, dt.date]
 
@@ -89,14 +90,12 @@ def _together(found: Sequence[_Due]) -> list[tuple[str, Span]]:
 
 
 def _stored(runner: Runner, asset: SessionAsset, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
-    stored = runner.store.sessions(asset.dataset)
-    if asset.kind == "path":
-        stored = unbroken(stored, runner.profile.history.start)
+    stored = supported(asset, runner.store.sessions(asset.dataset), runner.profile)
     return [t for t in stored if (first is None or t >= first) and (last is None or t <= last)]
 
 
 def _stale(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> list[dt.date]:
-    if asset.kind != "source":
+    if not isinstance(asset, Source):
         return stale_sessions(runner, asset, stored)
     partitions = {p.session: p for p in runner.store.partitions(asset.dataset)}
     stale = []

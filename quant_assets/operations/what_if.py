@@ -6,10 +6,9 @@ from pathlib import Path
 import polars as pl
 
 from feature_store.dataset import KNOWN_AT, Dataset
-from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.catalogue import DATASETS, EVENTS, SOURCES
 from feature_store.store import Store
-from quant_resources.home import SOURCES
-from quant_resources.vendors.canonical import EVENTS, raw_schema
+from quant_resources.vendors.canonical import raw_schema
 from quant_resources.vendors.rules import rules_of
 
 REMOVED = "removed"
@@ -20,7 +19,7 @@ class WhatIfError(ValueError):
 
 
 def source_named(name: str) -> Dataset:
-    if name not in SOURCES or name not in DATASETS:
+    if name not in SOURCES:
         raise WhatIfError(f"--dataset {name} is no source, and the rest is computed; there are {', '.join(SOURCES)}")
     return DATASETS[name]
 

@@ -5,7 +5,7 @@ import polars as pl
 from feature_store.schemas.execution import BOOK
 from feature_store.schemas.portfolio import DIAGNOSTICS, TARGET_WEIGHTS, VIEWS
 from feature_store.schemas.regimes import STATES
-from quant_assets.engine.asset import SessionAsset, per_session, same
+from quant_assets.engine.asset import CrossSection, SessionAsset, same
 from quant_assets.portfolio.checks import limits_hold
 from quant_assets.portfolio.diagnostics import diagnostics
 from quant_assets.portfolio.views import views
@@ -20,14 +20,16 @@ def _relaxed(rows: pl.DataFrame) -> dict[str, float]:
 
 
 ASSETS: list[SessionAsset] = [
-    per_session(
+    CrossSection(
         VIEWS,
         views,
         {"states": same(STATES)},
         figures=lambda rows: {"volatility_target_annual": rows["volatility_target_annual"].drop_nulls()[0]},
     ),
-    per_session(TARGET_WEIGHTS, target_weights, {"book": same(BOOK, columns=("shares", "value_usd", "target_weight"))}),
-    per_session(
+    CrossSection(
+        TARGET_WEIGHTS, target_weights, {"book": same(BOOK, columns=("shares", "value_usd", "target_weight"))}
+    ),
+    CrossSection(
         DIAGNOSTICS,
         diagnostics,
         {"book": same(BOOK, columns=("programme",))},

@@ -2,7 +2,7 @@
 
 from feature_store.schemas.features import INDUSTRY_FEATURES, MARKET_FEATURES
 from feature_store.schemas.regimes import HMM_FITS, MARKET_REGIME, STATES, TREND_STATES, VOLATILITY_STATES
-from quant_assets.engine.asset import SessionAsset, fit, per_session, same, trailing
+from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
 from quant_assets.regimes.checks import probabilities_sum_to_one
 from quant_assets.regimes.fusion import smoothing_sessions, states
 from quant_assets.regimes.industry_states import SIGNAL_COLUMNS, hmm_fits, trend_states, volatility_states
@@ -14,11 +14,11 @@ CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
 FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS)}
 
 ASSETS: list[SessionAsset] = [
-    fit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", each="industry"),
-    per_session(TREND_STATES, trend_states, FILTERED, checks=CHECKS, each="industry"),
-    per_session(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, each="industry"),
-    per_session(MARKET_REGIME, market_regime, {"features": same(MARKET_FEATURES)}),
-    per_session(
+    ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry"),
+    CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry"),
+    CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry"),
+    CrossSection(MARKET_REGIME, market_regime, {"features": same(MARKET_FEATURES)}),
+    CrossSection(
         STATES,
         states,
         {

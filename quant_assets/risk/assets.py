@@ -10,7 +10,7 @@ from feature_store.schemas.risk import (
     SPECIFIC_RETURNS,
     SPECIFIC_RISK,
 )
-from quant_assets.engine.asset import SessionAsset, per_session, same, trailing
+from quant_assets.engine.asset import CrossSection, SessionAsset, same, trailing
 from quant_assets.risk.cost_parameters import cost_parameters
 from quant_assets.risk.covariance import factor_covariance
 from quant_assets.risk.exposures import exposures
@@ -22,7 +22,7 @@ RETURN = ("log_return",)
 REGRESSION = {"bars": same(ADJUSTED_BARS, RETURN), "exposures": trailing(EXPOSURES, 2)}
 
 ASSETS: list[SessionAsset] = [
-    per_session(
+    CrossSection(
         EXPOSURES,
         exposures,
         {
@@ -32,9 +32,9 @@ ASSETS: list[SessionAsset] = [
             "industries": same(INDUSTRIES),
         },
     ),
-    per_session(FACTOR_RETURNS, returns_of_factors, REGRESSION),
-    per_session(SPECIFIC_RETURNS, specific_returns, REGRESSION, figures=explained_share),
-    per_session(
+    CrossSection(FACTOR_RETURNS, returns_of_factors, REGRESSION),
+    CrossSection(SPECIFIC_RETURNS, specific_returns, REGRESSION, figures=explained_share),
+    CrossSection(
         FACTOR_COVARIANCE,
         factor_covariance,
         {
@@ -42,7 +42,7 @@ ASSETS: list[SessionAsset] = [
             "exposures": same(EXPOSURES),
         },
     ),
-    per_session(
+    CrossSection(
         SPECIFIC_RISK,
         specific_risk,
         {
@@ -50,7 +50,7 @@ ASSETS: list[SessionAsset] = [
             "exposures": same(EXPOSURES),
         },
     ),
-    per_session(
+    CrossSection(
         COST_PARAMETERS,
         cost_parameters,
         {

@@ -8,9 +8,8 @@ import polars as pl
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import LookaheadError
-from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
-from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, MACRO
-from feature_store.schemas.quality import COMPARED_BARS
+from feature_store.schemas.catalogue import DATASETS, EVENTS
+from feature_store.schemas.market import BAR_COLUMNS
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.rule import Rule
 from quant_resources.vendors.rules import (
@@ -23,9 +22,7 @@ from quant_resources.vendors.rules import (
     rules_of,
 )
 
-COMPANIES = (FUNDAMENTALS.name, ESTIMATES.name, EARNINGS_DATES.name, SHORT_INTEREST.name, BORROW.name)
-EVENTS = (BARS.name, CORPORATE_ACTIONS.name, BENCHMARKS.name, MACRO.name, *COMPANIES, COMPARED_BARS.name)
-PRICED = (BARS.name, BENCHMARKS.name, COMPARED_BARS.name)
+PRICED = tuple(name for name in EVENTS if DATASETS[name].columns == BAR_COLUMNS)
 
 
 def raw_schema(dataset: Dataset) -> dict[str, pl.DataType]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import polars as pl
 
 from configs.settings import Item, Table
-from feature_store.dataset import Dataset
-from feature_store.schemas.companies import EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
+from feature_store.dataset import Dataset, Events
+from feature_store.schemas.companies import EARNINGS_DATES
 from quant_resources.vendors import moments, tables
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.rules import UNREADABLE
@@ -16,7 +16,6 @@ from quant_resources.vendors.tables import File
 LEFT_OUT = "left_out"
 WIDE_KEY = ("symbol", "event_date")  # what a wide file must have beside its items
 # Published weeks after the day that they speak of, or before it: no rule of the day can date them.
-DATED_ONLY = (FUNDAMENTALS.name, ESTIMATES.name, SHORT_INTEREST.name)
 
 
 def required_of(table: Table, columns: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
@@ -79,7 +78,7 @@ def _by(item: Item) -> dict[str, dict[str, int]]:
 
 
 def refuse_undated(dataset: Dataset, file: File) -> None:
-    if dataset.name in DATED_ONLY and file.knowledge is None:
+    if isinstance(dataset.origin, Events) and dataset.origin.must_be_dated and file.knowledge is None:
         raise VendorError(
             f"{file.path} does not say when each row was published; add a column `known_at`, or name the column that "
             f"says so: `known_at: {{column: ...}}` under {dataset.name.removeprefix('market/')} in the profile"

@@ -4,8 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 
 from configs.settings import FilesVendor, HttpVendor, Profile
-from feature_store.schemas.catalogue import DATASETS
-from quant_resources.vendors.canonical import EVENTS
+from feature_store.schemas.catalogue import DATASETS, EVENTS
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.files import FileDrop
 from quant_resources.vendors.http.market import SERVED, RemoteMarket

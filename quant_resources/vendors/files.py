@@ -14,12 +14,11 @@ from feature_store.dataset import Dataset, Grade
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import HindsightError
 from feature_store.hashing import digest_of
-from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
-from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, TICKERS
-from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
+from feature_store.schemas.catalogue import EVENTS
+from feature_store.schemas.market import BARS, INDUSTRIES, MACRO, MEMBERS, TICKERS
+from feature_store.schemas.quality import QUARANTINE
 from quant_resources.vendors import company_files, member_files, moments, tables
 from quant_resources.vendors.canonical import (
-    EVENTS,
     PRICED,
     empty_payload,
     events_left_out,
@@ -37,18 +36,6 @@ from quant_resources.vendors.rules import UNREADABLE
 from quant_resources.vendors.snapshots import BEFORE_ALL, INDUSTRY_SCHEMA, MEMBER_SCHEMA, parse_members
 from quant_resources.vendors.tables import File
 
-# Columns that a file of events may lack; they are null then.
-OPTIONAL: Mapping[str, tuple[str, ...]] = {
-    BARS.name: ("vwap", "transactions"),
-    BENCHMARKS.name: ("vwap", "transactions"),
-    COMPARED_BARS.name: ("vwap", "transactions"),
-    CORPORATE_ACTIONS.name: ("cash_usd", "other_symbol"),
-    FUNDAMENTALS.name: ("form",),
-    ESTIMATES.name: ("deviation", "analysts"),
-    EARNINGS_DATES.name: ("time_of_day",),
-    SHORT_INTEREST.name: ("days_to_cover",),
-    BORROW.name: ("shares_available",),
-}
 INDUSTRY_COLUMNS: Mapping[str, pl.DataType] = {"industry": pl.String()}
 
 
@@ -77,7 +64,7 @@ class FileDrop:
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
         """See `protocol.Vendor`. Snapshots need every fact known by the last session, so they fetch the whole file."""
         if dataset.name == QUARANTINE.name:
-            return fetch_quarantine(self.fetch, EVENTS, sessions, until)
+            return fetch_quarantine(self.fetch, sessions, until)
         last = min(until, self._clock.decision_time(max(sessions)))
         if dataset.name in EVENTS:
             after = self._clock.decision_time(calendar.shift(min(sessions), -1))
@@ -158,7 +145,7 @@ class FileDrop:
         self, dataset: Dataset, after: dt.datetime | None, until: dt.datetime
     ) -> Iterator[tuple[File, pl.DataFrame]]:
         """Of each file, its typed rows known in (after, until], marked by what leaves them out."""
-        optional = OPTIONAL.get(dataset.name, ())
+        optional = tuple(column.name for column in dataset.columns if column.optional)
         stored = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
         required = {name: dtype for name, dtype in stored.items() if name not in optional}
         files = self._open(dataset, required, ("version", *optional))

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from configs.settings import Market
-from feature_store.dataset import Dataset
+from feature_store.dataset import Dataset, Events
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.companies import BORROW, SHORT_INTEREST
-from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, TICKERS
-from feature_store.schemas.quality import COMPARED_BARS
+from feature_store.schemas.market import INDUSTRIES, MEMBERS, TICKERS
 from quant_resources.vendors.fama_french import Grouping, industry
 from quant_resources.vendors.snapshots import (
     MEMBER_SCHEMA,
@@ -29,9 +27,6 @@ TICKER_SCHEMA: dict[str, pl.DataType] = {
     "name": pl.String(),
     "sic": pl.Int32(),
 }
-STATES = (MEMBERS.name, INDUSTRIES.name, TICKERS.name)
-# A row of these speaks of a day, under the ticker of that day; a document bears the ticker of its publication.
-OF_A_DAY = (BARS.name, BENCHMARKS.name, COMPARED_BARS.name, SHORT_INTEREST.name, BORROW.name)
 NOT_NAMED = "ticker_of_no_security"
 
 
@@ -97,11 +92,14 @@ def named_on(rows: pl.DataFrame, tickers: pl.DataFrame, clock: DecisionClock) ->
 
 
 def _day_of(dataset: Dataset) -> pl.Expr:
-    if dataset.name in OF_A_DAY:
-        return pl.col("event_date")
-    if dataset.name == CORPORATE_ACTIONS.name:
-        return pl.min_horizontal(pl.col("event_date") - pl.duration(days=1), "session")
-    return pl.col("session")
+    assert isinstance(dataset.origin, Events)
+    match dataset.origin.ticker_day:
+        case "event_date":
+            return pl.col("event_date")
+        case "day_before":
+            return pl.min_horizontal(pl.col("event_date") - pl.duration(days=1), "session")
+        case "session":
+            return pl.col("session")
 
 
 def _security_on(dated: pl.DataFrame, tickers: pl.DataFrame, clock: DecisionClock) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.catalogue import DATASETS, EVENTS
 from feature_store.schemas.quality import QUARANTINE
 from quant_resources.vendors.canonical import judged_events, raw_schema
 from quant_resources.vendors.rules import UNREADABLE
@@ -17,12 +17,10 @@ Fetch = Callable[[Dataset, Sequence[dt.date], dt.datetime], pl.DataFrame]
 DIGEST_BYTES = 8  # of some thousand rows a session no two share one
 
 
-def fetch_quarantine(
-    fetch: Fetch, served: Sequence[str], sessions: Sequence[dt.date], until: dt.datetime
-) -> pl.DataFrame:
-    """The payloads of the datasets of events that a vendor serves, as one, with their `source`."""
+def fetch_quarantine(fetch: Fetch, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
+    """A vendor's payloads of all events, as one, with their `source`."""
     empty = pl.DataFrame(schema={"source": pl.String(), **QUARANTINE.schema})
-    payloads = [fetch(DATASETS[name], sessions, until).with_columns(source=pl.lit(name)) for name in served]
+    payloads = [fetch(DATASETS[name], sessions, until).with_columns(source=pl.lit(name)) for name in EVENTS]
     return pl.concat([empty.select("source", "known_at"), *payloads], how="diagonal")
 
 

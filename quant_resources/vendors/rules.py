@@ -4,7 +4,6 @@ import polars as pl
 
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
-from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, MACRO
 from feature_store.schemas.quality import COMPARED_BARS
 from quant_resources.vendors import moments
@@ -170,8 +169,5 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     COMPARED_BARS.name: BAR_RULES,
     MACRO.name: OBSERVATION_RULES,
     CORPORATE_ACTIONS.name: ACTION_RULES,
-    **{
-        dataset.name: COMPANY_RULES[dataset.name]
-        for dataset in (FUNDAMENTALS, ESTIMATES, EARNINGS_DATES, SHORT_INTEREST, BORROW)
-    },
+    **COMPANY_RULES,
 }

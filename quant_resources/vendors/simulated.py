@@ -10,12 +10,12 @@ from configs.settings import Profile, SimulatedVendor
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.catalogue import DATASETS, EVENTS
 from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, TICKERS
 from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
 from quant_resources.vendors import moments
-from quant_resources.vendors.canonical import EVENTS, empty_payload, events_left_out, parse_events, refuse_later_than
+from quant_resources.vendors.canonical import empty_payload, events_left_out, parse_events, refuse_later_than
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.identities import parse_states, payload_of
 from quant_resources.vendors.quarantine import fetch_quarantine, parse_quarantine
@@ -81,7 +81,7 @@ class SimulatedMarket:
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
         """See `protocol.Vendor`."""
         if dataset.name == QUARANTINE.name:
-            return fetch_quarantine(self.fetch, EVENTS, sessions, until)
+            return fetch_quarantine(self.fetch, sessions, until)
         if dataset.name not in PAYLOADS:
             raise VendorError(f"the simulated market serves {', '.join(PAYLOADS)}, not {dataset.name}")
         start, end = self._settings.start, self._settings.end

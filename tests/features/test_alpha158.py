@@ -14,6 +14,7 @@ from configs.settings import Features, Market
 from feature_store import sessions as calendar
 from feature_store.schemas.alpha158 import FACTORS
 from feature_store.schemas.features import ALPHA158
+from quant_assets.engine.asset import Source
 from quant_assets.engine.computation import settings_of
 from quant_assets.features.alpha158 import BAR_COLUMNS, LOOKBACK_SESSIONS, alpha158, factors
 from quant_assets.features.sorting_network import ordering
@@ -222,7 +223,7 @@ def test_days_store_what_a_range_stores_where_the_settings_ask_for_it(tmp_path: 
 def test_asking_for_them_makes_nothing_else_stale():
     on, off = profile(features__alpha158="true"), profile()
     for asset in all_assets():
-        if asset.kind != "source":
+        if not isinstance(asset, Source):
             assert (settings_of(asset, on) == settings_of(asset, off)) == (asset.name != ALPHA158.name)
 
 

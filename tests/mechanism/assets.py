@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from feature_store.schemas.market import ADJUSTED_BARS, BARS
-from quant_assets.engine.asset import along_time, fit, trailing
+from quant_assets.engine.asset import ModelFit, TimeSeries, trailing
 from tests.mechanism.market import dense, valued
 
 
@@ -43,7 +43,7 @@ def warm_level(bars: pl.DataFrame, previous: pl.DataFrame | None, session: dt.da
     )
 
 
-AVERAGE = along_time(valued("laws/average"), exponential_average, {"bars": trailing(ADJUSTED_BARS, 10)}, anchor="year")
-MEAN_CLOSE = along_time(valued("laws/mean_close"), mean_close, {"bars": trailing(BARS, 5)})
-WARM = fit(valued("laws/warm"), warm_level, {"bars": trailing(BARS, 10)}, chained=True)
+AVERAGE = TimeSeries(valued("laws/average"), exponential_average, {"bars": trailing(ADJUSTED_BARS, 10)}, anchor="year")
+MEAN_CLOSE = TimeSeries(valued("laws/mean_close"), mean_close, {"bars": trailing(BARS, 5)})
+WARM = ModelFit(valued("laws/warm"), warm_level, {"bars": trailing(BARS, 10)}, chained=True)
 ASSETS = [AVERAGE, MEAN_CLOSE, WARM]

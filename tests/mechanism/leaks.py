@@ -13,7 +13,7 @@ from feature_store.dataset import Dataset
 from feature_store.schemas.execution import BOOK, CASH
 from feature_store.schemas.features import INDUSTRY_RETURNS
 from feature_store.schemas.market import ADJUSTED_BARS, BARS
-from quant_assets.engine.asset import SessionAsset, along_time, fit, trailing
+from quant_assets.engine.asset import ModelFit, SessionAsset, TimeSeries, trailing
 from quant_assets.engine.computation import PIECE, Calculation
 from quant_assets.execution.book import step
 from quant_assets.regimes.hmm import filter_states
@@ -62,8 +62,8 @@ def pair(name: str, leaky: Callable[..., pl.DataFrame], clean: Callable[..., pl.
     window = {"bars": trailing(ADJUSTED_BARS, 21)}
     return Leak(
         name.replace("_", " "),
-        along_time(valued(f"leaks/{name}"), leaky, window),
-        along_time(valued(f"leaks/{name}_clean"), clean, window, **options),
+        TimeSeries(valued(f"leaks/{name}"), leaky, window),
+        TimeSeries(valued(f"leaks/{name}_clean"), clean, window, **options),
     )
 
 
@@ -98,7 +98,7 @@ def mean_up_to_the_refit(bars: pl.DataFrame, session: dt.date) -> pl.DataFrame:
     return means.with_columns(event_date=pl.lit(session, pl.Date))
 
 
-MONTHLY_MEAN = fit(
+MONTHLY_MEAN = ModelFit(
     valued("leaks/monthly_mean_clean"), mean_up_to_the_refit, {"bars": trailing(ADJUSTED_BARS, 21)}, refit="monthly"
 )
 LABEL_WINDOW = {"bars": trailing(ADJUSTED_BARS, 6)}
@@ -142,7 +142,7 @@ def _states(returns: pl.DataFrame, probabilities: Callable[[np.ndarray], np.ndar
 
 def of_industries(name: str, function: Callable[..., pl.DataFrame]) -> SessionAsset:
     window = {"returns": trailing(INDUSTRY_RETURNS, 5)}
-    return along_time(valued(name, key="industry"), function, window, anchor="year", entity="industry")
+    return TimeSeries(valued(name, key="industry"), function, window, anchor="year", entity="industry")
 
 
 LEAKS = [
@@ -158,17 +158,17 @@ LEAKS = [
     ),
     Leak(
         "backward fill",
-        along_time(valued("leaks/backward_fill"), filled(pl.col("close").backward_fill().over("symbol")), BARS_WINDOW),
-        along_time(valued("leaks/forward_fill"), filled(pl.col("close").forward_fill(5).over("symbol")), BARS_WINDOW),
+        TimeSeries(valued("leaks/backward_fill"), filled(pl.col("close").backward_fill().over("symbol")), BARS_WINDOW),
+        TimeSeries(valued("leaks/forward_fill"), filled(pl.col("close").forward_fill(5).over("symbol")), BARS_WINDOW),
     ),
     Leak(
         "label at its own date",
-        along_time(valued("leaks/label_at_once"), value_of(next_5), LABEL_WINDOW),
-        along_time(valued("leaks/label_matured", restates=True), matured, LABEL_WINDOW),
+        TimeSeries(valued("leaks/label_at_once"), value_of(next_5), LABEL_WINDOW),
+        TimeSeries(valued("leaks/label_matured", restates=True), matured, LABEL_WINDOW),
     ),
     Leak(
         "fit with its own test period",
-        along_time(
+        TimeSeries(
             valued("leaks/monthly_mean"),
             value_of(pl.col("log_return").mean().over("symbol", month)),
             {"bars": trailing(ADJUSTED_BARS, 21)},

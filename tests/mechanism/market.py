@@ -16,14 +16,13 @@ from configs.settings import Profile
 from feature_store import sessions
 from feature_store.dataset import Dataset, key, number
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.store import Store
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.lookahead_checks import Verdict, judge_run
 from quant_assets.engine.runner import Outcome, Runner
 from quant_assets.graph import all_assets
-from quant_resources.home import SOURCES
 from quant_resources.vendors.protocol import Vendor, make_vendor
 
 START, END = dt.date(2015, 11, 2), dt.date(2016, 1, 29)

@@ -21,7 +21,7 @@ from feature_store.decision_time import end_of_day
 from feature_store.errors import MissingSessionsError
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS
 from feature_store.writers import STEPS
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Calculation, settings_of
 from quant_assets.engine.dagster_asset import workers
 from quant_assets.engine.lookahead_checks import Judge
@@ -47,7 +47,7 @@ ROOT = Path(__file__).parent.parent.parent
 GRAPH = all_assets()
 EVERY = [*GRAPH, *ASSETS]
 BY_NAME = {asset.name: asset for asset in EVERY}
-ORDERLESS = [asset for asset in EVERY if asset.kind != "path"]
+ORDERLESS = [asset for asset in EVERY if not isinstance(asset, Recursive)]
 TAIL = sessions.between(dt.date(2015, 12, 28), dt.date(2016, 1, 7))  # the year's edge, a split, refits
 LATER = SESSIONS[32:55]
 
@@ -134,7 +134,7 @@ def test_the_path_in_parts_stores_what_one_walk_stores(again: Runner, stored: Co
 
 
 def test_two_processes_fit_what_one_fits(range_store: Path, stored: Contents, chosen: Profile, tmp_path: Path) -> None:
-    fits = [asset for asset in EVERY if asset.kind == "fit"]
+    fits = [asset for asset in EVERY if isinstance(asset, ModelFit)]
     folder = without(range_store, tmp_path / "pool", SESSIONS, fits)
     with workers(2) as pool:
         runner = make_runner(folder, chosen, pool=pool)
@@ -149,7 +149,7 @@ def test_small_pieces_store_what_large_ones_store(
     monkeypatch.setattr("quant_assets.engine.computation.PIECE_ROWS", 500)
     monkeypatch.setattr("quant_assets.engine.runner.CHUNK_ROWS", 300)
     monkeypatch.setattr("quant_assets.engine.runner.GROUP", 5)
-    for asset in (a for a in EVERY if a.kind == "along_time"):
+    for asset in (a for a in EVERY if isinstance(a, TimeSeries)):
         forget(again.store, asset.dataset, LATER)
         run(again, asset, LATER)
     assert differing(contents(again.store, EVERY), stored) == []
@@ -335,7 +335,7 @@ def test_a_changed_setting_makes_stale_what_depends_on_it_and_nothing_else(
     folder = copy_store(whole, tmp_path / "changed")
     other = make_runner(folder, profile(risk__specific_shrinkage="0.9"))
     specific, book = BY_NAME["risk/specific_risk"], BY_NAME["execution/book"]
-    derived = [asset for asset in GRAPH if asset.kind != "source"]
+    derived = [asset for asset in GRAPH if not isinstance(asset, Source)]
     told = [asset for asset in derived if "Risk" in settings_of(asset, chosen)]
     assert {a.name for a in derived if stale(other, a)} == {a.name for a in told} >= {specific.name}
     before = contents(other.store, told)
@@ -381,13 +381,13 @@ def mean_close_of_another_kind(bars: pl.DataFrame, sessions: list[dt.date]) -> p
 # -- law 3: knowledge travels ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asset", [a for a in EVERY if a.kind != "source"], ids=lambda asset: asset.name)
+@pytest.mark.parametrize("asset", [a for a in EVERY if not isinstance(a, Source)], ids=lambda asset: asset.name)
 def test_an_output_is_stamped_with_the_latest_knowledge_among_its_inputs(
     range_store: Path, chosen: Profile, asset: SessionAsset
 ) -> None:
     store = make_runner(range_store, chosen).store
     for t in (SESSIONS[0], TAIL[3], SESSIONS[-1]):
-        end = asset.refit_session(t, chosen) if asset.kind == "fit" else t
+        end = asset.last_needed(t, chosen)
         moments = [
             store.versions(w.dataset, asset.first_needed(t, w, chosen), end)["known_at"].max()
             for w in asset.inputs.values()

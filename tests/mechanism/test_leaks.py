@@ -13,7 +13,7 @@ from feature_store import sessions
 from feature_store.dataset import Column, Dataset, Grade
 from feature_store.errors import HindsightError, LookaheadError
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, MEMBERS, UNIVERSE
-from quant_assets.engine.asset import SessionAsset, along_time, per_session, same, source, trailing
+from quant_assets.engine.asset import CrossSection, SessionAsset, Source, TimeSeries, same, trailing
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Judge, chosen_sessions, judge_run
 from quant_assets.engine.runner import Runner
 from quant_assets.execution.book import step
@@ -86,8 +86,8 @@ def test_its_clean_twin_passes(planted: Runner, leak: Leak) -> None:
 
 def test_a_leak_that_ran_day_by_day_is_caught_where_a_range_would_store_another_value(planted: Runner) -> None:
     window = {"bars": trailing(ADJUSTED_BARS, 21)}
-    leaky = along_time(valued("leaks/centred_by_day"), value_of(centred), window)
-    clean = along_time(valued("leaks/trailing_by_day"), value_of(mean_5), window)
+    leaky = TimeSeries(valued("leaks/centred_by_day"), value_of(centred), window)
+    clean = TimeSeries(valued("leaks/trailing_by_day"), value_of(mean_5), window)
     days = RANGE[:12]
     for asset in (leaky, clean):
         for day in days:  # the window ends on the day, so that nothing was seen that was not known
@@ -105,9 +105,9 @@ def test_a_vendor_that_parses_the_future_into_the_past_is_caught_when_the_payloa
 ) -> None:
     spoilt = make_runner(tmp_path / "leaky", chosen, leaky(make_vendor(chosen)))
     honest = make_runner(tmp_path / "honest", chosen, Wrapped(make_vendor(chosen)))
-    verdicts = run_and_judge(spoilt, source(dataset), SESSIONS[:20])
+    verdicts = run_and_judge(spoilt, Source(dataset), SESSIONS[:20])
     assert {v.check for v in failures(verdicts)} == {NO_LOOKAHEAD}
-    assert failures(run_and_judge(honest, source(dataset), SESSIONS[:20])) == []
+    assert failures(run_and_judge(honest, Source(dataset), SESSIONS[:20])) == []
 
 
 def test_corrections_applied_before_they_were_known_are_caught(
@@ -117,8 +117,8 @@ def test_corrections_applied_before_they_were_known_are_caught(
     folder = copy_store(planted.store.layout.root, tmp_path / "store")
     mean_close = pl.mean_horizontal(*(pl.col("close").shift(i).over("symbol") for i in range(3)))
     window = {"bars": trailing(BARS, 3)}
-    leaky = along_time(valued("leaks/latest_versions"), value_of(mean_close), window)
-    clean = along_time(valued("leaks/versions_as_known"), value_of(mean_close), window)
+    leaky = TimeSeries(valued("leaks/latest_versions"), value_of(mean_close), window)
+    clean = TimeSeries(valued("leaks/versions_as_known"), value_of(mean_close), window)
     spoilt = make_runner(folder, chosen, calculation=WithoutEpochs)
     assert {v.check for v in failures(run_and_judge(spoilt, leaky, RANGE))} == {NO_LOOKAHEAD}
     assert failures(run_and_judge(make_runner(folder, chosen), clean, RANGE)) == []
@@ -203,7 +203,7 @@ def test_what_cannot_be_computed_alone_fails_instead_of_ending_the_judgement(pla
             raise IndexError("there is no tomorrow")
         return value_of(centred)(bars, sessions)
 
-    leaky = along_time(valued("leaks/needs_tomorrow"), needs_tomorrow, {"bars": trailing(ADJUSTED_BARS, 5)})
+    leaky = TimeSeries(valued("leaks/needs_tomorrow"), needs_tomorrow, {"bars": trailing(ADJUSTED_BARS, 5)})
     wrong = failures(run_and_judge(planted, leaky, RANGE))
     assert any("there is no tomorrow" in v.detail for v in wrong)
 
@@ -218,7 +218,7 @@ def test_a_function_that_refuses_scrambled_values_is_judged_on_a_cut_instead(pla
             return values(bars, sessions)
 
         name = f"leaks/choosy_{'leaky' if expression is centred else 'clean'}"
-        return along_time(valued(name), function, {"bars": trailing(ADJUSTED_BARS, 21)})
+        return TimeSeries(valued(name), function, {"bars": trailing(ADJUSTED_BARS, 21)})
 
     judge = Judge(planted)
     for expression, accused in ((centred, True), (mean_5, False)):
@@ -236,8 +236,8 @@ def test_a_vendor_that_fetches_beyond_the_day_is_refused(tmp_path: Path, chosen:
     spoilt = make_runner(tmp_path, chosen, IgnoresUntil(make_vendor(chosen)))
     for dataset in (BARS, MEMBERS):
         with pytest.raises(LookaheadError, match="its fetch must keep `until`"):
-            run(spoilt, source(dataset), [SESSIONS[0]])
-    assert contents(spoilt.store, [source(BARS), source(MEMBERS)]) == {}
+            run(spoilt, Source(dataset), [SESSIONS[0]])
+    assert contents(spoilt.store, [Source(BARS), Source(MEMBERS)]) == {}
 
 
 def test_a_row_known_after_its_session_is_refused_by_the_writer(tmp_path: Path, chosen: Profile) -> None:
@@ -247,7 +247,7 @@ def test_a_row_known_after_its_session_is_refused_by_the_writer(tmp_path: Path, 
             return rows.with_columns(known_at=pl.col("known_at") + pl.duration(days=7))
 
     with pytest.raises(LookaheadError, match="after the decision time"):
-        run(make_runner(tmp_path, chosen, TellsTooEarly(make_vendor(chosen))), source(BARS), [SESSIONS[0]])
+        run(make_runner(tmp_path, chosen, TellsTooEarly(make_vendor(chosen))), Source(BARS), [SESSIONS[0]])
 
 
 SECURITIES = Dataset(
@@ -273,12 +273,12 @@ def count(securities: pl.DataFrame, session: dt.date) -> pl.DataFrame:
 def test_reading_a_column_of_hindsight_needs_a_named_exception(whole: Path, chosen: Profile, tmp_path: Path) -> None:
     folder = copy_store(whole, tmp_path / "store")
     plain = make_runner(folder, chosen)
-    run(plain, per_session(SECURITIES, securities, {"universe": same(UNIVERSE)}), RANGE[:3])
-    reading = per_session(valued("leaks/count"), count, {"securities": same(SECURITIES)})
+    run(plain, CrossSection(SECURITIES, securities, {"universe": same(UNIVERSE)}), RANGE[:3])
+    reading = CrossSection(valued("leaks/count"), count, {"securities": same(SECURITIES)})
     with pytest.raises(HindsightError, match=r"exceptions: \{leaks/securities.last_date: why\}"):
         run(plain, reading, RANGE[:3])
 
-    without = per_session(valued("leaks/count_without"), count, {"securities": same(SECURITIES, columns=("listed",))})
+    without = CrossSection(valued("leaks/count_without"), count, {"securities": same(SECURITIES, columns=("listed",))})
     assert {o.partition.grade for o in run(plain, without, RANGE[:3])} < {Grade.OBSERVED, Grade.DATED, Grade.RULED}
 
     named = profile(exceptions="{leaks/securities.last_date: a test, leaks/count: a test}")
@@ -288,8 +288,8 @@ def test_reading_a_column_of_hindsight_needs_a_named_exception(whole: Path, chos
 def test_an_output_of_hindsight_needs_its_own_leave(whole: Path, tmp_path: Path) -> None:
     folder = copy_store(whole, tmp_path / "store")
     named = make_runner(folder, profile(exceptions="{leaks/securities.last_date: a test}"))
-    run(named, per_session(SECURITIES, securities, {"universe": same(UNIVERSE)}), RANGE[:1])
-    reading = per_session(valued("leaks/count"), count, {"securities": same(SECURITIES)})
+    run(named, CrossSection(SECURITIES, securities, {"universe": same(UNIVERSE)}), RANGE[:1])
+    reading = CrossSection(valued("leaks/count"), count, {"securities": same(SECURITIES)})
     with pytest.raises(HindsightError, match="rests on hindsight"):
         run(named, reading, RANGE[:1])
 
@@ -299,11 +299,11 @@ def test_a_source_of_hindsight_is_refused_without_an_exception_and_graded_with_o
 ) -> None:
     vendor = KnewNothingThen(make_vendor(chosen))
     with pytest.raises(HindsightError, match=r"exceptions: \{market/bars: why\}"):
-        run(make_runner(tmp_path / "plain", chosen, vendor), source(BARS), SESSIONS[:2])
+        run(make_runner(tmp_path / "plain", chosen, vendor), Source(BARS), SESSIONS[:2])
     named = profile(exceptions="{market/bars: a test, leaks/close: a test}")
     runner = make_runner(tmp_path / "named", named, vendor)
-    assert {o.partition.grade for o in run(runner, source(BARS), SESSIONS[:2])} == {Grade.HINDSIGHT}
-    close = along_time(valued("leaks/close"), value_of(pl.col("close")), {"bars": trailing(BARS, 1)})
+    assert {o.partition.grade for o in run(runner, Source(BARS), SESSIONS[:2])} == {Grade.HINDSIGHT}
+    close = TimeSeries(valued("leaks/close"), value_of(pl.col("close")), {"bars": trailing(BARS, 1)})
     assert {o.partition.grade for o in run(runner, close, SESSIONS[:2])} == {Grade.HINDSIGHT}
 
 
@@ -312,14 +312,14 @@ def test_the_limit_a_payload_that_lies_of_itself_and_a_door_beside_the_inputs_ar
 ) -> None:
     """Law 11 stands where recomputing cannot: such a vendor is graded hindsight; import-linter closes the doors."""
     liar = make_runner(tmp_path / "liar", chosen, LiesInItsPayload(make_vendor(chosen), SESSIONS[:30]))
-    assert failures(run_and_judge(liar, source(BARS), SESSIONS[:20])) == []
+    assert failures(run_and_judge(liar, Source(BARS), SESSIONS[:20])) == []
     tape = truth_of(chosen).returns
 
     def oracle(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
         seen = tape.select("event_date", "symbol", value="idiosyncratic")
         return seen.filter(pl.col("event_date").is_in(sessions)) if bars.height else seen.clear()
 
-    through_a_door = along_time(valued("leaks/door"), through(oracle), {"bars": trailing(ADJUSTED_BARS, 2)})
+    through_a_door = TimeSeries(valued("leaks/door"), through(oracle), {"bars": trailing(ADJUSTED_BARS, 2)})
     assert failures(run_and_judge(planted, through_a_door, RANGE)) == []
 
 
@@ -342,7 +342,7 @@ def sessions_after(known: list[dt.date]) -> list[dt.date]:
 
 
 def test_a_stored_session_of_another_vendor_setting_is_stale_and_not_accused(tmp_path: Path, chosen: Profile) -> None:
-    run(make_runner(tmp_path, chosen), source(BARS), SESSIONS[:3])
+    run(make_runner(tmp_path, chosen), Source(BARS), SESSIONS[:3])
     other = make_runner(tmp_path, profile(vendor__correction_rate="0.0", vendor__late_rate="0.0"))
-    assert Judge(other).recompute(source(BARS), SESSIONS[1]) is None
+    assert Judge(other).recompute(Source(BARS), SESSIONS[1]) is None
     shutil.rmtree(tmp_path)

@@ -11,7 +11,7 @@ from feature_store.layout import read_footer
 from feature_store.partition import StoredPartition
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS, MACRO, MEMBERS, UNIVERSE
 from feature_store.store import Store
-from quant_assets.engine.asset import per_session, same
+from quant_assets.engine.asset import CrossSection, same
 from quant_assets.engine.lineage import ACTIONS, CONSTITUENCY, constituency
 from quant_assets.graph import all_assets
 from tests.mechanism.market import SESSIONS, copy_store, make_runner, profile, run, valued
@@ -52,7 +52,7 @@ def test_every_partition_downstream_names_the_source_and_the_digest(whole: Path,
 
 
 def footer_end(asset, chosen: Profile):
-    return asset.refit_session(LAST, chosen) if asset.kind == "fit" else LAST
+    return asset.last_needed(LAST, chosen)
 
 
 def test_the_digest_moves_with_the_actions_that_are_known_and_with_nothing_else(whole: Path, chosen: Profile) -> None:
@@ -88,13 +88,13 @@ def test_a_dataset_of_its_own_inherits_from_what_it_reads(whole: Path, chosen: P
     def closes(bars):
         return bars.select("event_date", "symbol", value="close")
 
-    run(runner, per_session(OWN, closes, {"bars": same(BARS)}), SESSIONS[:1])
+    run(runner, CrossSection(OWN, closes, {"bars": same(BARS)}), SESSIONS[:1])
     assert footer(runner.store, OWN, SESSIONS[0]) == {CONSTITUENCY: None, ACTIONS: None}
 
     def both(bars, members):
         return closes(bars)
 
-    run(runner, per_session(OWN, both, {"bars": same(BARS), "members": same(MEMBERS)}), SESSIONS[:1])
+    run(runner, CrossSection(OWN, both, {"bars": same(BARS), "members": same(MEMBERS)}), SESSIONS[:1])
     assert footer(runner.store, OWN, SESSIONS[0]) == {CONSTITUENCY: SIMULATED, ACTIONS: None}
 
 

@@ -14,7 +14,7 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Grade
 from feature_store.decision_time import DecisionClock
 from feature_store.schemas.market import INDUSTRIES, MEMBERS, TICKERS
-from quant_assets.engine.asset import source
+from quant_assets.engine.asset import Source
 from quant_resources.vendors.files import FileDrop
 from tests.mechanism.market import make_runner, run
 from tests.oracles.bundle import SHARED, needs
@@ -72,7 +72,7 @@ def securities(rows: pl.DataFrame) -> set[str]:
 
 def test_members_of_500_random_dates_are_those_of_the_query_as_they_are_stored(tmp_path: Path) -> None:
     runner = make_runner(tmp_path / "store", load("sp500", data=DATA))
-    run(runner, source(MEMBERS), days())
+    run(runner, Source(MEMBERS), days())
     sizes = []
     for day in days():
         stored = runner.store.read(MEMBERS, day, first=day, last=day)

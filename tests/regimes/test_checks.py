@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from feature_store.schemas.regimes import TREND_STATES
-from quant_assets.engine.asset import per_session
+from quant_assets.engine.asset import CrossSection
 from quant_assets.engine.lookahead_checks import Judge, Verdict
 from quant_assets.regimes.checks import probabilities_sum_to_one
 
@@ -41,12 +41,12 @@ def test_a_check_is_given_the_rows_and_what_it_names_and_nothing_else_is_read():
     calculation = SimpleNamespace(clock="clock")
     runner: Any = SimpleNamespace(store=SimpleNamespace(read=stored), calculation=calculation, profile=None)
     partition: Any = SimpleNamespace(session=DAY)
-    sums = per_session(TREND_STATES, rows, {}, checks={"sums": probabilities_sum_to_one})
+    sums = CrossSection(TREND_STATES, rows, {}, checks={"sums": probabilities_sum_to_one})
     (verdict,) = Judge(runner).subject(sums, [partition])
     assert (verdict.session, verdict.check, verdict.passed) == (DAY, "sums", False)
     assert "Energy" in verdict.detail
     assert read == [TREND_STATES]
-    bars = per_session(TREND_STATES, rows, {}, checks={"bars": with_bars})
+    bars = CrossSection(TREND_STATES, rows, {}, checks={"bars": with_bars})
     assert Judge(runner).subject(bars, [partition]) == [Verdict(DAY, "bars", True)]
     assert read[1:] == [TREND_STATES, "market/bars"]
 

@@ -16,14 +16,14 @@ from rich.table import Table
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
 from feature_store.readers import last_of_each
-from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.catalogue import DATASETS, EVENTS
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
 from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
 from quant_assets.backtest.page import Part, page
 from quant_assets.market.data_quality import figures, limits, sessions_needed
 from quant_resources.home import Home
 from quant_resources.vendors import quality
-from quant_resources.vendors.canonical import EVENTS, candidates
+from quant_resources.vendors.canonical import candidates
 from quant_resources.vendors.protocol import Vendor, make_vendor
 from quant_resources.vendors.quality import Outcome
 

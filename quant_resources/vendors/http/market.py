@@ -7,14 +7,14 @@ import polars as pl
 
 from configs.settings import HttpVendor, Profile
 from feature_store import sessions as calendar
-from feature_store.dataset import Dataset, Grade
+from feature_store.dataset import Dataset, Grade, States
 from feature_store.decision_time import DecisionClock
+from feature_store.schemas.catalogue import EVENTS, SOURCES
 from feature_store.schemas.companies import FUNDAMENTALS
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, MACRO, MEMBERS, TICKERS
 from feature_store.schemas.quality import QUARANTINE
 from quant_resources.vendors import moments, tables
 from quant_resources.vendors.canonical import (
-    EVENTS,
     empty_payload,
     events_left_out,
     parse_events,
@@ -30,12 +30,13 @@ from quant_resources.vendors.http.edgar_data import Edgar, companies_among, comp
 from quant_resources.vendors.http.fred_data import Fred
 from quant_resources.vendors.http.keys import Key
 from quant_resources.vendors.http.polygon_data import Polygon
-from quant_resources.vendors.identities import STATES, TICKER_SCHEMA, parse_states, payload_of
+from quant_resources.vendors.identities import TICKER_SCHEMA, parse_states, payload_of
 from quant_resources.vendors.quarantine import fetch_quarantine, parse_quarantine
 from quant_resources.vendors.raw_payloads import RawStore
 from quant_resources.vendors.snapshots import INDUSTRY_SCHEMA, MEMBER_SCHEMA
 
-SERVED = (BARS, CORPORATE_ACTIONS, BENCHMARKS, TICKERS, FUNDAMENTALS, MACRO)
+OF_POLYGON = (BARS, CORPORATE_ACTIONS, BENCHMARKS, TICKERS)
+SERVED = (*OF_POLYGON, FUNDAMENTALS, MACRO)
 
 
 class RemoteMarket:
@@ -68,12 +69,12 @@ class RemoteMarket:
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
         """See `protocol.Vendor`. Asks the vendors for what the raw store lacks of these sessions."""
         if dataset.name == QUARANTINE.name:
-            return fetch_quarantine(self.fetch, EVENTS, sessions, until)
+            return fetch_quarantine(self.fetch, sessions, until)
         last = min(until, self._clock.decision_time(max(sessions)))
-        if dataset.name in STATES:
+        if isinstance(dataset.origin, States):
             return refuse_later_than(self._states(payload_of(dataset, self._profile.market), sessions, last), until)
         if dataset.name not in EVENTS:
-            raise VendorError(f"vendors over HTTP serve {', '.join((*EVENTS, *STATES))}, not {dataset.name}")
+            raise VendorError(f"vendors over HTTP serve {', '.join(SOURCES)}, not {dataset.name}")
         after = self._clock.decision_time(calendar.shift(min(sessions), -1))
         self.complete(dataset, sessions)
         told = self._events(dataset, sessions, after, last)
@@ -106,7 +107,7 @@ class RemoteMarket:
         """
         last = max(sessions)
         through_tickers = dataset.name == FUNDAMENTALS.name and self._vendor.edgar and not self._vendor.edgar.companies
-        if self._polygon and (dataset.name in _OF_POLYGON or through_tickers):
+        if self._polygon and (dataset in OF_POLYGON or through_tickers):
             self._polygon.complete(dataset, sorted(sessions), self.downloads)
         if self._edgar and dataset.name in (FUNDAMENTALS.name, TICKERS.name):
             ciks = self._companies(self._clock.decision_time(last)).get_column("cik").unique().sort().to_list()
@@ -178,7 +179,6 @@ class RemoteMarket:
         return HttpClient(fred.VENDOR, source.base_url, source.transport, self._wall, Key("FRED_API_KEY"), "api_key")
 
 
-_OF_POLYGON = (BARS.name, BENCHMARKS.name, CORPORATE_ACTIONS.name, TICKERS.name)
 _LONG_AGO = dt.date(1990, 1, 1)
 
 
