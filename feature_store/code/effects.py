@@ -1,6 +1,7 @@
 """Statements of a module that change what its names hold after they were bound."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -75,8 +76,12 @@ def _closure(source: Source, names: set[str]) -> set[str]:
 
 
 def _changes_by_function(source: Source) -> dict[str, set[str]]:
+    """Names of the module that each of its functions changes."""
+    values = {name for name, found in source.bindings.items() if not isinstance(found[0], Functions | Imports)}
+    if not values or not re.search(rf"\b({'|'.join(values)})\s*(\[|\.|[^\w\s=(),]+=)", source.text):
+        return {}
     functions = {name: [s for s in found if isinstance(s, Functions)] for name, found in source.bindings.items()}
-    return {name: changed for name, found in functions.items() if (changed := set(_changed(found)) & {*source.bindings})}
+    return {name: changed for name, found in functions.items() if (changed := set(_changed(found)) & values)}
 
 
 def _changed(nodes: Iterable[ast.AST]) -> Iterator[str]:

@@ -9,8 +9,11 @@ or classes) that one module puts into another's container by calling a function 
 reads them.
 """
 
+import gc
 import json
-from collections.abc import Callable, Mapping, Sequence
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, time, timedelta
 from functools import cache
@@ -68,6 +71,23 @@ def code_version(*roots: Root) -> str:
 
 @cache
 def _identity(roots: tuple[Root, ...]) -> CodeIdentity:
+    with _uncollected():
+        return _derived(roots)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Syntax trees are many objects and no garbage: looking through them for some takes as long as parsing."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _derived(roots: Sequence[Root]) -> CodeIdentity:
     found = [_of_root(root) for root in roots]
     reached = {key: graph for graph, keys, _ in found for key in graph.reached(keys)}
     libraries = library_versions({name for key, graph in reached.items() for name in graph.node(key).libraries})
@@ -171,8 +191,6 @@ def _value(value: object, keys: list[Key], given: list[str]) -> None:
 
 
 def _pickled(value: object) -> str:
-    import pickle
-
     try:
         return pickle.dumps(value).hex()
     except Exception as error:

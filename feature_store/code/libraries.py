@@ -28,6 +28,8 @@ def distributions_of(module: str) -> tuple[str, ...]:
     """Distributions that bring a top-level module; none of the standard library's, or of one that just lies there."""
     if module in sys.stdlib_module_names:
         return ()
+    if f"{module}/" in {line.partition("/")[0] + "/" for line in _files(_canonical(module))}:
+        return (_canonical(module),)  # named like its module, as most: a search through all of them takes a third of a second
     return tuple(sorted({_canonical(name) for name in _by_module().get(module, ())}))
 
 
@@ -63,7 +65,17 @@ def _requires(name: str) -> tuple[str, ...]:
 
 @cache
 def _is_compiled(name: str) -> bool:
-    return any(str(path).endswith(COMPILED) for path in distribution(name).files or ())
+    return any(path.endswith(COMPILED) for path in _files(name))
+
+
+@cache
+def _files(name: str) -> tuple[str, ...]:
+    """Paths that an installed distribution brought."""
+    found = _installed(name)
+    record = found.read_text("RECORD") if found else None
+    if record is None:
+        return tuple(str(path) for path in (found.files or () if found else ()))
+    return tuple(line.partition(",")[0] for line in record.splitlines())
 
 
 @cache

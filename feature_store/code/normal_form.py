@@ -21,7 +21,7 @@ from feature_store.code.sources import (
     Source,
     Target,
     Whole,
-    bound_names,
+    binding_parts,
     is_bare_constant,
     is_for_types_only,
 )
@@ -31,6 +31,7 @@ AT_RUN_TIME = {"builtins.exec", "builtins.eval", "builtins.__import__", "importl
 PACKAGED = ("importlib.resources", "pkgutil.get_data")
 # Bases under which the annotation of a field does nothing when the program runs.
 WITHOUT_MEANING = {"abc", "builtins", "collections", "enum", "typing"}
+SCOPING = (ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom)
 FIELD_MARKS = ("ClassVar", "InitVar", "KW_ONLY")
 _BUILTINS = frozenset(dir(builtins))
 
@@ -117,7 +118,7 @@ class NormalForm:
             self.function(statement)
         elif isinstance(statement, ast.ClassDef) and statement.name == name:
             self.klass(statement)
-        elif isinstance(statement, ast.Assign | ast.AnnAssign) and name in bound_names([statement]):
+        elif isinstance(statement, ast.Assign | ast.AnnAssign) and name in self._source.bound([statement]):
             self._assigned(statement, name)
         else:
             self.visit(statement)
@@ -173,22 +174,29 @@ class NormalForm:
 
     def _function_scope(self, parameters: set[str], body: Sequence[ast.AST]) -> Scope:
         scope = self._scope("function")
-        counts = Counter(bound_names(body))
-        imports = list(_imports(body))
-        outer = {name for node in _own(body) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
-        for name, count in counts.items():
-            found = [self._names.imported(self._source, node, name) for node in imports]
-            bound = [target for target in found if target]
-            alias = len(bound) == count and len(set(bound)) == 1
-            scope.names[name] = bound[0] if alias else "local"
-        for node in _own(body):
+        scope.names |= dict.fromkeys(self._source.bound(body), "local")
+        special = [node for node in _own(body) if isinstance(node, SCOPING)]
+        for name, target in self._aliases(body, special).items():
+            scope.names[name] = target
+        for node in special:
             if isinstance(node, ast.Global):
                 scope.names |= dict.fromkeys(node.names, "global")
             elif isinstance(node, ast.Nonlocal):
-                for name in node.names:
-                    scope.names.pop(name, None)
-        scope.names |= dict.fromkeys(parameters - outer, "parameter")
+                scope.names = {name: how for name, how in scope.names.items() if name not in node.names}
+        scope.names |= dict.fromkeys(parameters, "parameter")
         return scope
+
+    def _aliases(self, body: Sequence[ast.AST], special: Sequence[ast.AST]) -> dict[str, Target]:
+        """Names that a function binds by one import and by nothing else."""
+        imports = [node for node in special if isinstance(node, ast.Import | ast.ImportFrom)]
+        counts = Counter(self._source.bound(body)) if imports else {}
+        found: dict[str, Target] = {}
+        for name in dict.fromkeys(self._source.bound(imports)):
+            bound = [self._names.imported(self._source, node, name) for node in imports]
+            targets = [target for target in bound if target]
+            if len(targets) == counts[name] and len(set(targets)) == 1:
+                found[name] = targets[0]
+        return found
 
     def klass(self, node: ast.ClassDef, fields: bool = True) -> None:
         """A class: what it is made of, and its methods by name.
@@ -203,7 +211,7 @@ class NormalForm:
         annotated = not self._plain_bases(node)
         scope = self._scope("class")
         fields_named = [s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]
-        scope.names = dict.fromkeys([*bound_names(node.body), *fields_named], "attribute")
+        scope.names = dict.fromkeys([*self._source.bound(node.body), *fields_named], "attribute")
         self._scopes.append(scope)
         methods = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
         for statement in node.body:
@@ -305,7 +313,7 @@ class NormalForm:
         self.tokens.append(type(node).__name__)
         self.visit(node.generators[0].iter)  # seen from outside
         scope = self._scope("comprehension")
-        scope.names = {name: "local" for name in bound_names([g.target for g in node.generators])}
+        scope.names = {name: "local" for name in self._source.bound([g.target for g in node.generators])}
         self._scopes.append(scope)
         for i, generator in enumerate(node.generators):
             self.tokens.append(f"for {generator.is_async}")
@@ -317,7 +325,7 @@ class NormalForm:
         self._scopes.pop()
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        for name in bound_names([node]):
+        for name in self._source.bound([node]):
             if not isinstance(self._scope_of(name), Outside | Definition | Whole):
                 self.tokens.append("import")
                 self._bind(name)
@@ -472,15 +480,9 @@ def _is_super(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
 
 
-def _own(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
-    """Nodes of a function's own scope."""
+def _own(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Statements of a function's own scope, those inside others too."""
     for node in body:
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from _own([child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case)])
-
-
-def _imports(body: Sequence[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
-    for node in _own(body):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
+            yield from _own(binding_parts(node))

@@ -4,7 +4,7 @@ import ast
 import importlib.util
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -13,6 +13,8 @@ from pathlib import Path
 from feature_store.code.libraries import distributions_of
 
 PACKAGES = frozenset({"configs", "feature_store", "quant_assets", "quant_resources"})
+BINDING = (ast.stmt, ast.excepthandler, ast.match_case, ast.pattern, ast.withitem, ast.Starred)
+TARGETS = {"target", "targets", "optional_vars", "elts"}
 # What Python itself binds in a module; where it lies and what it is called count for nothing.
 IMPLICIT = frozenset({"__name__", "__doc__", "__package__", "__spec__", "__loader__", "__builtins__", "__file__"})
 
@@ -61,6 +63,7 @@ class Source:
     module: str
     path: str
     is_package: bool
+    text: str = ""
     bindings: dict[str, list[ast.stmt]] = field(default_factory=lambda: defaultdict(list))
     stars: list[str] = field(default_factory=list)
     effects: list[ast.stmt] = field(default_factory=list)
@@ -73,6 +76,11 @@ class Source:
         package = self.module.split(".") if self.is_package else self.module.split(".")[:-1]
         base = package[: len(package) - (node.level - 1)]
         return ".".join([*base, node.module] if node.module else base)
+
+
+    def bound(self, nodes: Sequence[ast.AST]) -> Iterator[str]:
+        """Names that these nodes of the module bind in their own scope, in order of appearance."""
+        return bound_names(nodes, ":=" in self.text)
 
 
 def is_ours(module: str, also: str) -> bool:
@@ -111,7 +119,7 @@ def _spec(module: str) -> ModuleSpec | None:
 
 
 def parsed(module: str, text: bytes, path: str, is_package: bool) -> Source:
-    source = Source(module, path, is_package)
+    source = Source(module, path, is_package, text.decode())
     for statement in _running(ast.parse(text, path).body):
         _enter(source, statement)
     return source
@@ -150,12 +158,12 @@ def _enter(source: Source, statement: ast.stmt) -> None:
     if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
         source.stars.append(source.absolute(statement))
         return
-    for name in {name: None for name in bound_names([statement])}:
+    for name in dict.fromkeys(source.bound([statement])):
         source.bindings[name].append(statement)
     if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
         if not _is_plain_assignment(statement):
             source.effects.append(statement)
-    for name in _declared_global(statement):
+    for name in _declared_global(statement) if "global " in source.text else ():
         source.bindings[name].append(statement)
 
 
@@ -178,28 +186,39 @@ def _declared_global(statement: ast.stmt) -> set[str]:
     return {name for node in ast.walk(statement) if isinstance(node, ast.Global) for name in node.names}
 
 
-def bound_names(nodes: Sequence[ast.AST]) -> Iterator[str]:
-    """Names that these nodes bind in their own scope, in order of appearance."""
+def bound_names(nodes: Iterable[ast.AST], inside: bool = True) -> Iterator[str]:
+    """Names that these nodes bind in their own scope, in order of appearance.
+
+    Args:
+        inside: look for `:=` inside of expressions too.
+    """
     for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-            yield from bound_names(node.decorator_list)
-        elif isinstance(node, ast.Lambda):
-            continue
-        elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            yield from (n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
-        elif isinstance(node, ast.Name):
+        if isinstance(node, ast.Name):
             if not isinstance(node.ctx, ast.Load):
                 yield node.id
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            yield from (n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
         elif isinstance(node, ast.Import):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)
         elif is_for_types_only(node):
-            yield from bound_names(node.orelse)  # type: ignore[attr-defined]
-        elif not (isinstance(node, ast.AnnAssign) and node.value is None):
+            yield from bound_names(node.orelse, inside)  # type: ignore[attr-defined]
+        elif not isinstance(node, ast.Lambda) and not (isinstance(node, ast.AnnAssign) and node.value is None):
             yield from _named(node)
-            yield from bound_names(list(ast.iter_child_nodes(node)))
+            yield from bound_names(binding_parts(node, inside), inside)
+
+
+def binding_parts(node: ast.AST, inside: bool = False) -> Iterator[ast.AST]:
+    """What of a node may bind a name."""
+    star = isinstance(node, ast.Starred)
+    for name in node._fields:
+        value = getattr(node, name)
+        for part in value if isinstance(value, list) else (value,):
+            if isinstance(part, BINDING) or (isinstance(part, ast.AST) and (inside or star or name in TARGETS)):
+                yield part
 
 
 def _named(node: ast.AST) -> Iterator[str]:
