@@ -12,6 +12,7 @@ from feature_store.code.effects import changing
 from feature_store.code.names import Names
 from feature_store.code.normal_form import Files, NormalForm
 from feature_store.code.sources import CodeIdentityError, Definition, Source, Whole, is_ours, source_of
+from feature_store.dataset import Dataset
 from feature_store.hashing import digest_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -74,7 +75,7 @@ class Graph:
         if not all(isinstance(statement, Function) for statement in statements):
             held = runtime.held_by(key)
             if (schemas := runtime.datasets_in(held)) is not None:
-                kind = Definition(runtime.Dataset.__module__, runtime.Dataset.__qualname__)
+                kind = Definition(Dataset.__module__, Dataset.__qualname__)
                 return Node(digest_of(["dataset", schemas]), (kind,), frozenset())
             if runtime.is_settings(held):
                 return self._settings(held, source, key)
@@ -160,9 +161,7 @@ class Graph:
         inside = {key: self.node(key).text for key in component}
         for _ in range(len(component)):
             inside = {
-                key: digest_of(
-                    [text, *(inside.get(ref) or self._digests[ref] for ref in self.node(key).references)]
-                )
+                key: digest_of([text, *(inside.get(ref) or self._digests[ref] for ref in self.node(key).references)])
                 for key, text in inside.items()
             }
         self._digests |= inside
@@ -195,9 +194,7 @@ class OwnClass:
         return Definition(self._owner.__module__, self._owner.__qualname__.partition(".")[0])
 
 
-def components(
-    start: Key, following: Callable[[Key], Sequence[Key]], settled: dict[Key, str]
-) -> Iterator[list[Key]]:
+def components(start: Key, following: Callable[[Key], Sequence[Key]], settled: dict[Key, str]) -> Iterator[list[Key]]:
     """Strongly connected components that are reached and not settled, each after those that it refers to (Tarjan)."""
     number: dict[Key, int] = {start: 0}
     lowest: dict[Key, int] = {start: 0}
@@ -221,7 +218,7 @@ def components(
             if path:
                 lowest[path[-1][0]] = min(lowest[path[-1][0]], lowest[key])
             if lowest[key] == number[key]:
-                component = []
+                component: list[Key] = []
                 while not component or component[-1] != key:
                     component.append(stack.pop())
                     on_stack.discard(component[-1])

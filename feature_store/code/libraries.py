@@ -29,7 +29,9 @@ def distributions_of(module: str) -> tuple[str, ...]:
     if module in sys.stdlib_module_names:
         return ()
     if f"{module}/" in {line.partition("/")[0] + "/" for line in _files(_canonical(module))}:
-        return (_canonical(module),)  # named like its module, as most: a search through all of them takes a third of a second
+        return (
+            _canonical(module),
+        )  # named like its module, as most: a search through all of them takes a third of a second
     return tuple(sorted({_canonical(name) for name in _by_module().get(module, ())}))
 
 

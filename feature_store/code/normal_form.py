@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from feature_store.code.names import Names
 from feature_store.code.sources import (
     IMPLICIT,
+    ITSELF,
+    PACKAGES,
     CodeIdentityError,
     Definition,
     Outside,
@@ -210,7 +212,9 @@ class NormalForm:
         self._all(node.keywords)
         annotated = not self._plain_bases(node)
         scope = self._scope("class")
-        fields_named = [s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]
+        fields_named = [
+            s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
+        ]
         scope.names = dict.fromkeys([*self._source.bound(node.body), *fields_named], "attribute")
         self._scopes.append(scope)
         methods = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
@@ -231,8 +235,9 @@ class NormalForm:
         for base in node.bases:
             part = base.value if isinstance(base, ast.Subscript) else base
             target = self._target(part)
-            outside = target is None or isinstance(target, Outside)
-            if outside and (target is None or target.path.partition(".")[0] not in WITHOUT_MEANING):
+            if target is None:
+                return False
+            if isinstance(target, Outside) and target.path.partition(".")[0] not in WITHOUT_MEANING:
                 return False
         return True
 
@@ -313,7 +318,7 @@ class NormalForm:
         self.tokens.append(type(node).__name__)
         self.visit(node.generators[0].iter)  # seen from outside
         scope = self._scope("comprehension")
-        scope.names = {name: "local" for name in self._source.bound([g.target for g in node.generators])}
+        scope.names = dict.fromkeys(self._source.bound([g.target for g in node.generators]), "local")
         self._scopes.append(scope)
         for i, generator in enumerate(node.generators):
             self.tokens.append(f"for {generator.is_async}")
@@ -417,7 +422,9 @@ class NormalForm:
             self._refer(target, node)
             return
         if node.attr == "__subclasses__":
-            raise CodeIdentityError(f"{self._place(node)}: __subclasses__ depends on what is imported; list the classes")
+            raise CodeIdentityError(
+                f"{self._place(node)}: __subclasses__ depends on what is imported; list the classes"
+            )
         if self._is_self(node.value):
             self.tokens.append("self")
             # what is stored there is said by the method that stores it
@@ -463,8 +470,11 @@ class NormalForm:
             )
         if target.path == "builtins.__file__" or target.path.startswith(PACKAGED):
             self._hole(Files(self._source.module.partition(".")[0]))
+        if target.path.startswith(ITSELF):
+            self.tokens.append("o code identity")
+            return
         top = target.path.partition(".")[0]
-        if top != "builtins":
+        if top not in ("builtins", *PACKAGES):
             self.libraries.add(top)
         self.tokens.append(f"o {target.path}")
 

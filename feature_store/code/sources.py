@@ -12,8 +12,10 @@ from pathlib import Path
 
 from feature_store.code.libraries import distributions_of
 
+ITSELF = "feature_store.code"  # identifies code, and is no part of what it identifies
 PACKAGES = frozenset({"configs", "feature_store", "quant_assets", "quant_resources"})
 BINDING = (ast.stmt, ast.excepthandler, ast.match_case, ast.pattern, ast.withitem, ast.Starred)
+PLAIN_STATEMENTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 TARGETS = {"target", "targets", "optional_vars", "elts"}
 # What Python itself binds in a module; where it lies and what it is called count for nothing.
 IMPLICIT = frozenset({"__name__", "__doc__", "__package__", "__spec__", "__loader__", "__builtins__", "__file__"})
@@ -77,7 +79,6 @@ class Source:
         base = package[: len(package) - (node.level - 1)]
         return ".".join([*base, node.module] if node.module else base)
 
-
     def bound(self, nodes: Sequence[ast.AST]) -> Iterator[str]:
         """Names that these nodes of the module bind in their own scope, in order of appearance."""
         return bound_names(nodes, ":=" in self.text)
@@ -85,6 +86,8 @@ class Source:
 
 def is_ours(module: str, also: str) -> bool:
     """Whether a module is analysed: one of the project, of the top-level package `also`, or of no distribution."""
+    if f"{module}.".startswith(f"{ITSELF}."):
+        return False
     top = module.partition(".")[0]
     if top in PACKAGES or top == also:
         return True
@@ -160,9 +163,8 @@ def _enter(source: Source, statement: ast.stmt) -> None:
         return
     for name in dict.fromkeys(source.bound([statement])):
         source.bindings[name].append(statement)
-    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-        if not _is_plain_assignment(statement):
-            source.effects.append(statement)
+    if not isinstance(statement, PLAIN_STATEMENTS) and not _is_plain_assignment(statement):
+        source.effects.append(statement)
     for name in _declared_global(statement) if "global " in source.text else ():
         source.bindings[name].append(statement)
 

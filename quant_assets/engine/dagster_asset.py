@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 from configs.settings import Profile
 from feature_store import sessions
 from feature_store.dataset import Dataset
-from feature_store.versioning import code_version
 from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.identity import code_of
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, judge_run
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.partitions import session_partitions
@@ -57,7 +57,7 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
         group_name=asset.dataset.slice,
         kinds={"parquet", "polars", asset.kind},
         owners=OWNERS,
-        code_version=code_version(asset.function.__module__) if asset.function else None,
+        code_version=code_of(asset, Runner).digest if asset.function else None,
         description=f"{asset.dataset.description} ({DESCRIPTIONS[asset.kind]})",
         metadata={
             "dagster/column_schema": _column_schema(asset.dataset),

@@ -19,13 +19,15 @@ from feature_store import sessions
 from feature_store.dataset import KNOWN_AT, Column, Dataset, Grade
 from feature_store.decision_time import end_of_day
 from feature_store.errors import HindsightError
-from feature_store.hashing import content_hash, digest_of
+from feature_store.hashing import content_hash
 from feature_store.index import StoredPartition
 from feature_store.store import Store
-from feature_store.versioning import code_version, fingerprint, schema_version, window_digest
+from feature_store.texts import Texts
+from feature_store.versioning import fingerprint, window_digest
 from feature_store.writers import NewPartition, Provenance
 from quant_assets.engine.asset import SessionAsset, Window
-from quant_assets.engine.computation import Calculation, session_seed, settings_of
+from quant_assets.engine.computation import Calculation, session_seed
+from quant_assets.engine.identity import identity
 from quant_assets.engine.lineage import ActionsKnown, Lineage, as_written, lineage_of
 
 GROUP = 64  # sessions that share one sync and one transaction
@@ -91,6 +93,7 @@ class Runner:
         self.store = store
         self.calculation = calculation
         self.profile = calculation.profile
+        self.texts = Texts(store.layout.texts)
         self._run_id = run_id
         self._git_commit = git_commit
 
@@ -146,6 +149,7 @@ class Runner:
         seconds: float,
     ) -> list[Outcome]:
         started = time.perf_counter()
+        self.texts.keep(identity(asset, self.calculation, type(self)).texts)
         new = [
             NewPartition(
                 t, self.stamped(asset, t, frame, expected[t]), self._provenance(asset, t, expected[t], actions)
@@ -228,7 +232,7 @@ class Runner:
             found[t] = Expected(
                 parts,
                 Grade(max([column_grade, *(p.grade for p in every)])),
-                max((p.latest_known_at for p in every if p.latest_known_at), default=None),
+                self.latest_known(every),
                 lineage_of(asset, end, [ps[-1] for ps in used.values() if ps], self.profile),
             )
             before = found[t].fingerprint if asset.kind == "path" else ""
@@ -242,13 +246,13 @@ class Runner:
         stored.require(asset.dataset, [previous])
         return stored.partitions(asset.dataset, previous, previous)[0].fingerprint
 
+    def latest_known(self, inputs: Sequence[StoredPartition]) -> dt.datetime | None:
+        """The latest knowledge in these partitions; None where they hold no row."""
+        return max((p.latest_known_at for p in inputs if p.latest_known_at), default=None)
+
     def base_parts(self, asset: SessionAsset) -> dict[str, str]:
-        module = asset.function.__module__ if asset.function else type(self.calculation.vendor).__module__
-        config = {f"config:{name}": digest_of([text]) for name, text in settings_of(asset, self.profile).items()}
-        reach = asset.restate_sessions(self.profile) if callable(asset.restate_sessions) else asset.restate_sessions
-        name = asset.function.__qualname__ if asset.function else type(self.calculation.vendor).__qualname__
-        shape = f"{name}|{asset.kind}|{asset.anchor}|{asset.entity}|{reach}|{asset.refit}|{asset.chained}"
-        return {"schema": schema_version(asset.dataset), "code": code_version(module), "shape": shape, **config}
+        """What the asset's sessions depend on beside their inputs."""
+        return identity(asset, self.calculation, type(self)).parts
 
     def of_source(
         self, asset: SessionAsset, frames: Mapping[dt.date, pl.DataFrame]

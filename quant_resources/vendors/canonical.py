@@ -24,7 +24,15 @@ from quant_resources.vendors.rules import (
 )
 
 COMPANIES = (FUNDAMENTALS.name, ESTIMATES.name, EARNINGS_DATES.name, SHORT_INTEREST.name, BORROW.name)
-EVENTS = (BARS.name, CORPORATE_ACTIONS.name, BENCHMARKS.name, MACRO.name, *COMPANIES, COMPARED_BARS.name)
+# By name, and not out of the catalogue: a source's code would else rest on every dataset of the platform.
+EVENT_DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        BARS, CORPORATE_ACTIONS, BENCHMARKS, MACRO,
+        FUNDAMENTALS, ESTIMATES, EARNINGS_DATES, SHORT_INTEREST, BORROW, COMPARED_BARS,
+    )
+}  # fmt: skip
+EVENTS = tuple(EVENT_DATASETS)
 PRICED = (BARS.name, BENCHMARKS.name, COMPARED_BARS.name)
 
 

@@ -8,9 +8,8 @@ import polars as pl
 
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.quality import QUARANTINE
-from quant_resources.vendors.canonical import judged_events, raw_schema
+from quant_resources.vendors.canonical import EVENT_DATASETS, judged_events, raw_schema
 from quant_resources.vendors.rules import UNREADABLE
 
 Fetch = Callable[[Dataset, Sequence[dt.date], dt.datetime], pl.DataFrame]
@@ -22,7 +21,7 @@ def fetch_quarantine(
 ) -> pl.DataFrame:
     """The payloads of the datasets of events that a vendor serves, as one, with their `source`."""
     empty = pl.DataFrame(schema={"source": pl.String(), **QUARANTINE.schema})
-    payloads = [fetch(DATASETS[name], sessions, until).with_columns(source=pl.lit(name)) for name in served]
+    payloads = [fetch(EVENT_DATASETS[name], sessions, until).with_columns(source=pl.lit(name)) for name in served]
     return pl.concat([empty.select("source", "known_at"), *payloads], how="diagonal")
 
 
@@ -34,7 +33,7 @@ def parse_quarantine(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: Deci
     columns = ["session", *QUARANTINE.schema, "grade"]
     frames = [pl.DataFrame(schema={"session": pl.Date(), **QUARANTINE.schema, "grade": pl.Int8()})]
     for (source,), payload in raw.group_by("source", maintain_order=True):
-        dataset = DATASETS[str(source)]
+        dataset = EVENT_DATASETS[str(source)]
         own = [name for name in (*raw_schema(dataset), UNREADABLE) if name in payload.columns]
         _, bad = judged_events(dataset, payload.select(own), sessions, clock)
         if bad.height:

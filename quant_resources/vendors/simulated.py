@@ -10,12 +10,18 @@ from configs.settings import Profile, SimulatedVendor
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, TICKERS
 from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
 from quant_resources.vendors import moments
-from quant_resources.vendors.canonical import EVENTS, empty_payload, events_left_out, parse_events, refuse_later_than
+from quant_resources.vendors.canonical import (
+    EVENT_DATASETS,
+    EVENTS,
+    empty_payload,
+    events_left_out,
+    parse_events,
+    refuse_later_than,
+)
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.identities import parse_states, payload_of
 from quant_resources.vendors.quarantine import fetch_quarantine, parse_quarantine
@@ -95,7 +101,7 @@ class SimulatedMarket:
         if dataset.name in EVENTS:
             after = self._clock.decision_time(calendar.shift(min(sessions), -1))
             asked = (pl.col("known_at") > after) & (pl.col("known_at") <= last)
-            return refuse_later_than(completed(DATASETS[dataset.name], payload.filter(asked)), until)
+            return refuse_later_than(completed(EVENT_DATASETS[dataset.name], payload.filter(asked)), until)
         # an end that had not been announced by then is not known
         ended = moments.end_of_day(pl.col("until")) <= moments.literal(last)
         rows = payload.filter(pl.col("known_at") <= last)
