@@ -65,7 +65,7 @@ class Graph:
         if isinstance(key, Whole):
             return self._module(key)
         if isinstance(key, Files):
-            return Node(_files(key.package), (), frozenset())
+            return Node(files_of(key.package), (), frozenset())
         return self._member(key)
 
     def _definition(self, key: Definition) -> Node:
@@ -124,7 +124,7 @@ class Graph:
             if isinstance(statement, Function) and statement.name == key.name:
                 form.method(statement)
             elif isinstance(statement, ast.Assign | ast.AnnAssign) and key.name in _assigned(statement):
-                form.visit(statement)
+                form.attribute(statement, [name for other in klass.body for name in _said(other)])
         return _node(form)
 
     def _source(self, module: str) -> Source:
@@ -230,7 +230,7 @@ def _node(form: NormalForm) -> Node:
 
 
 @cache
-def _files(package: str) -> str:
+def files_of(package: str) -> str:
     """What a package brings that is not Python: code that names its own place may read any of it."""
     source = source_of(package)
     folder = Path(source.path).parent if source and source.is_package else None
@@ -240,7 +240,7 @@ def _files(package: str) -> str:
 
 
 @cache
-def _class_at(module: str, qualname: str) -> ast.ClassDef:
+def class_at(module: str, qualname: str) -> ast.ClassDef:
     source = source_of(module)
     body: Sequence[ast.stmt] = [s for found in source.bindings.values() for s in found] if source else []
     klass = None
@@ -253,7 +253,7 @@ def _class_at(module: str, qualname: str) -> ast.ClassDef:
 
 
 def _class(source: Source, kind: type) -> ast.ClassDef:
-    return _class_at(source.module, kind.__qualname__)
+    return class_at(source.module, kind.__qualname__)
 
 
 def _said(statement: ast.stmt) -> list[str]:

@@ -20,7 +20,7 @@ from functools import cache
 from types import FunctionType, ModuleType
 
 from feature_store.code import runtime
-from feature_store.code.graph import Graph, Key, Member
+from feature_store.code.graph import Graph, Key, Member, class_at, files_of
 from feature_store.code.libraries import library_versions
 from feature_store.code.normal_form import Files
 from feature_store.code.sources import PACKAGES, CodeIdentityError, Definition, Whole, source_of
@@ -108,7 +108,7 @@ def _graph(also: str) -> Graph:
 
 def forget() -> None:
     """Read every source again: for tests that write modules."""
-    for cached in (_identity, _graph, source_of):
+    for cached in (_identity, _graph, source_of, files_of, class_at):
         cached.cache_clear()
 
 

@@ -141,6 +141,21 @@ class NormalForm:
         static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
         self.function(node, bound=not static)
 
+    def attribute(self, statement: ast.stmt, names: Iterable[str]) -> None:
+        """A statement that gives an attribute of the owner its value.
+
+        Args:
+            names: that the class binds, and the statement may use.
+        """
+        scope = self._scope("class")
+        scope.names = dict.fromkeys(names, "attribute")
+        self._scopes.append(scope)
+        self.visit(statement)
+        self._scopes.pop()
+        for node in ast.walk(statement):
+            if self._owner and isinstance(node, ast.Name) and node.id in scope.names and isinstance(node.ctx, ast.Load):
+                self._hole(self._owner.member(node.id))
+
     # -- functions and classes ---------------------------------------------------------------------------------------
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, bound: bool = False) -> None:
@@ -423,7 +438,7 @@ class NormalForm:
             return
         if node.attr == "__subclasses__":
             raise CodeIdentityError(
-                f"{self._place(node)}: __subclasses__ depends on what is imported; list the classes"
+                f"{self._place(node)}: __subclasses__ goes by what is imported; list the classes"
             )
         if self._is_self(node.value):
             self.tokens.append("self")
