@@ -78,10 +78,18 @@ def _closure(source: Source, names: set[str]) -> set[str]:
 def _changes_by_function(source: Source) -> dict[str, set[str]]:
     """Names of the module that each of its functions changes."""
     values = {name for name, found in source.bindings.items() if not isinstance(found[0], Functions | Imports)}
-    if not values or not re.search(rf"\b({'|'.join(values)})\s*(\[|\.|[^\w\s=(),]+=)", source.text):
+    if not values:
         return {}
-    functions = {name: [s for s in found if isinstance(s, Functions)] for name, found in source.bindings.items()}
-    return {name: changed for name, found in functions.items() if (changed := set(_changed(found)) & values)}
+    # the text is looked through first: walking every syntax tree takes as long as parsing
+    touched = re.compile(rf"\b({'|'.join(map(re.escape, values))})\s*(\[|\.|[^\w\s=(),]+=)")
+    lines = source.text.splitlines()
+    found: dict[str, set[str]] = {}
+    for name, statements in source.bindings.items():
+        functions = [s for s in statements if isinstance(s, Functions)]
+        suspects = [f for f in functions if touched.search("\n".join(lines[f.lineno - 1 : f.end_lineno]))]
+        if changed := set(_changed(suspects)) & values:
+            found[name] = changed
+    return found
 
 
 def _changed(nodes: Iterable[ast.AST]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import ast
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -91,7 +91,8 @@ class Graph:
                 form.klass(statement, fields=False)
         for part in runtime.settings_in(kind):  # type: ignore[arg-type]
             form.references.setdefault(part, len(form.references))
-        return _node(form)
+        # what a library makes of a setting is in the value that counts
+        return replace(_node(form), libraries=frozenset())
 
     def _register(self, form: NormalForm, held: object) -> None:
         """What a registry holds, whoever put it there."""

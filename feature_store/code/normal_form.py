@@ -412,7 +412,8 @@ class NormalForm:
         if node.id in _BUILTINS or node.id in IMPLICIT or node.id == "__class__":
             return Outside(f"builtins.{node.id}")
         raise CodeIdentityError(
-            f"{self._place(node)}: what {node.id} stands for is decided at run time; bind it by a statement or an import"
+            f"{self._place(node)}: what {node.id} stands for is decided at run time; "
+            "bind it by a statement or an import"
         )
 
     def _target(self, node: ast.AST) -> Target | None:
@@ -437,9 +438,7 @@ class NormalForm:
             self._refer(target, node)
             return
         if node.attr == "__subclasses__":
-            raise CodeIdentityError(
-                f"{self._place(node)}: __subclasses__ goes by what is imported; list the classes"
-            )
+            raise CodeIdentityError(f"{self._place(node)}: __subclasses__ goes by what is imported; list the classes")
         if self._is_self(node.value):
             self.tokens.append("self")
             # what is stored there is said by the method that stores it

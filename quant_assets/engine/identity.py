@@ -22,7 +22,6 @@ OF_EVERY_KIND: tuple[Root, ...] = (
     *((Window, name) for name in ("first", "sessions", "values")),
     *((SessionAsset, name) for name in ("name", "first_needed")),
     (DecisionClock, "decision_time"),
-    (Profile, "part"),
 )
 VIEWS: tuple[Root, ...] = (View,)
 OF_KIND: dict[str, tuple[Root, ...]] = {
