@@ -32,6 +32,7 @@ class Layout:
         self.staging = root / "_staging"
         self.generations = root / "_generations"
         self.broken = root / "_broken"
+        self.texts = root / "_texts"
         self._sequence = root / "sequence"
 
     def folder(self, name: str, version: int) -> Path:

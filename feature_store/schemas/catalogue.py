@@ -33,5 +33,8 @@ DATASETS: dict[str, Dataset] = {
     for value in vars(module).values()
     if isinstance(value, Dataset)
 }
-EVENTS = tuple(name for name, dataset in DATASETS.items() if isinstance(dataset.origin, Events))
-SOURCES = (*EVENTS, *(name for name, dataset in DATASETS.items() if isinstance(dataset.origin, States)))
+# A source's code rests on these, and not on every dataset of the platform.
+EVENT_DATASETS = {name: dataset for name, dataset in DATASETS.items() if isinstance(dataset.origin, Events)}
+EVENTS = tuple(EVENT_DATASETS)
+STATE_DATASETS = {name: dataset for name, dataset in DATASETS.items() if isinstance(dataset.origin, States)}
+SOURCES = (*EVENTS, *STATE_DATASETS)

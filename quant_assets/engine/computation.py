@@ -344,25 +344,6 @@ def parameters(function: Callable[..., object] | None) -> Iterable[tuple[str, ob
     return [(p.name, p.annotation) for p in inspect.signature(function, eval_str=True).parameters.values()]
 
 
-def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
-    """The asset's own part of the config, as JSON by slice."""
-    told = [parameters(function) for function in (asset.function, *asset.checks.values())]
-    kinds = [a for _, a in itertools.chain(*told) if isinstance(a, type) and issubclass(a, Settings)]
-    own = {kind.__name__: profile.part(kind).model_dump_json() for kind in kinds}
-    if isinstance(asset, Source):
-        own["vendor"] = profile.vendor.model_dump_json(exclude={"folder", "end", "drop"})
-        own |= {name: str(getattr(profile.market, name)) for name in asset.market_settings}
-    if any(name == "seed" for name, _ in parameters(asset.function)):
-        own["seed"] = str(profile.seed)
-    own["windows"] = str({
-        name: (window.dataset.name, window.sessions(profile), window.values(profile))
-        for name, window in asset.inputs.items()
-    })  # fmt: skip
-    own["history"] = str(profile.history.start)
-    own["decision"] = str(profile.decision_minutes_before_open)
-    return own
-
-
 def session_seed(seed: int, dataset: str, session: object) -> int:
     """A seed is a hash of (config seed, dataset, session) (law 10)."""
     return int(digest_of([str(seed), dataset, str(session)])[:8], 16)

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from configs.settings import Profile
 from feature_store.dataset import Dataset
-from feature_store.versioning import code_version
 from quant_assets.engine.asset import SessionAsset, Source
+from quant_assets.engine.identity import code_of
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, judge_run
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.partitions import session_partitions
@@ -49,7 +49,7 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
         group_name=asset.dataset.slice,
         kinds={"parquet", "polars", asset.kind.replace(" ", "_")},
         owners=OWNERS,
-        code_version=code_version(asset.function.__module__) if asset.function else None,
+        code_version=None if isinstance(asset, Source) else code_of(asset, Runner).digest,
         description=f"{asset.dataset.description} ({asset.summary})",
         metadata={
             "dagster/column_schema": _column_schema(asset.dataset),

@@ -21,13 +21,15 @@ from feature_store.dataset import KNOWN_AT, Column, Dataset, Grade
 from feature_store.decision_time import end_of_day
 from feature_store.describing import NewPartition, Provenance
 from feature_store.errors import HindsightError
-from feature_store.hashing import content_hashes, digest_of
+from feature_store.hashing import content_hashes
 from feature_store.partition import StoredPartition
 from feature_store.partition_table import PartitionTable
 from feature_store.store import Store
-from feature_store.versioning import code_version, fingerprint, schema_version
+from feature_store.texts import Texts
+from feature_store.versioning import fingerprint
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, Window
-from quant_assets.engine.computation import Calculation, session_seed, settings_of
+from quant_assets.engine.computation import Calculation, session_seed
+from quant_assets.engine.identity import identity
 from quant_assets.engine.lineage import ActionsKnown, Lineage, as_written, lineage_of
 
 GROUP = 60  # sessions, at least, that share one sync and one transaction; whole months
@@ -95,6 +97,7 @@ class Runner:
         self.store = store
         self.calculation = calculation
         self.profile = calculation.profile
+        self.texts = Texts(store.layout.texts)
         self._run_id = run_id
         self._git_commit = git_commit
 
@@ -150,6 +153,7 @@ class Runner:
         seconds: float,
     ) -> list[Outcome]:
         started = time.perf_counter()
+        self.texts.keep(identity(asset, self.calculation, type(self)).texts)
         new = [
             NewPartition(
                 t, self.stamped(asset, t, frame, expected[t]), self._provenance(asset, t, expected[t], actions)
@@ -243,11 +247,8 @@ class Runner:
         return stored.partitions(asset.dataset, previous, previous)[0].fingerprint
 
     def base_parts(self, asset: SessionAsset) -> dict[str, str]:
-        module = asset.function.__module__ if asset.function else type(self.calculation.vendor).__module__
-        config = {f"config:{name}": digest_of([text]) for name, text in settings_of(asset, self.profile).items()}
-        name = asset.function.__qualname__ if asset.function else type(self.calculation.vendor).__qualname__
-        shape = f"{name}|{asset.shape(self.profile)}"
-        return {"schema": schema_version(asset.dataset), "code": code_version(module), "shape": shape, **config}
+        """What the asset's sessions depend on beside their inputs."""
+        return identity(asset, self.calculation, type(self)).parts
 
     def of_source(
         self, asset: SessionAsset, frames: Mapping[dt.date, pl.DataFrame]

@@ -8,7 +8,7 @@ import polars as pl
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import LookaheadError
-from feature_store.schemas.catalogue import DATASETS, EVENTS
+from feature_store.schemas.catalogue import EVENT_DATASETS
 from feature_store.schemas.market import BAR_COLUMNS
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.rule import Rule
@@ -22,7 +22,7 @@ from quant_resources.vendors.rules import (
     rules_of,
 )
 
-PRICED = tuple(name for name in EVENTS if DATASETS[name].columns == BAR_COLUMNS)
+PRICED = tuple(name for name, dataset in EVENT_DATASETS.items() if dataset.columns == BAR_COLUMNS)
 
 
 def raw_schema(dataset: Dataset) -> dict[str, pl.DataType]:

@@ -10,6 +10,7 @@ import polars as pl
 from configs.load import used_columns
 from configs.settings import FilesVendor, Profile, Table
 from feature_store import sessions as calendar
+from feature_store.code.identity import code_version
 from feature_store.dataset import Dataset, Grade
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import HindsightError
@@ -58,8 +59,9 @@ class FileDrop:
         if self._vendor.live:
             if raw is None:
                 raise VendorError("vendor.live keeps what the drop held before; it needs the folder of a home")
+            parser = code_version((FileDrop, "_all_events"))
             settings = {"vendor": self._vendor.model_dump_json(exclude={"folder"}), **profile.exceptions}
-            self._readings = Readings(raw, wall or SystemClock(), digest_of([str(settings)]))
+            self._readings = Readings(raw, wall or SystemClock(), digest_of([str(settings), parser]))
 
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
         """See `protocol.Vendor`. Snapshots need every fact known by the last session, so they fetch the whole file."""

@@ -8,7 +8,7 @@ import polars as pl
 
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS, EVENTS
+from feature_store.schemas.catalogue import EVENT_DATASETS
 from feature_store.schemas.quality import QUARANTINE
 from quant_resources.vendors.canonical import judged_events, raw_schema
 from quant_resources.vendors.rules import UNREADABLE
@@ -20,7 +20,9 @@ DIGEST_BYTES = 8  # of some thousand rows a session no two share one
 def fetch_quarantine(fetch: Fetch, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
     """A vendor's payloads of all events, as one, with their `source`."""
     empty = pl.DataFrame(schema={"source": pl.String(), **QUARANTINE.schema})
-    payloads = [fetch(DATASETS[name], sessions, until).with_columns(source=pl.lit(name)) for name in EVENTS]
+    payloads = [
+        fetch(dataset, sessions, until).with_columns(source=pl.lit(name)) for name, dataset in EVENT_DATASETS.items()
+    ]
     return pl.concat([empty.select("source", "known_at"), *payloads], how="diagonal")
 
 
@@ -32,7 +34,7 @@ def parse_quarantine(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: Deci
     columns = ["session", *QUARANTINE.schema, "grade"]
     frames = [pl.DataFrame(schema={"session": pl.Date(), **QUARANTINE.schema, "grade": pl.Int8()})]
     for (source,), payload in raw.group_by("source", maintain_order=True):
-        dataset = DATASETS[str(source)]
+        dataset = EVENT_DATASETS[str(source)]
         own = [name for name in (*raw_schema(dataset), UNREADABLE) if name in payload.columns]
         _, bad = judged_events(dataset, payload.select(own), sessions, clock)
         if bad.height:

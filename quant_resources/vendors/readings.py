@@ -10,7 +10,6 @@ import polars as pl
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.hashing import digest_of
-from feature_store.versioning import code_version
 from quant_resources.vendors import moments
 from quant_resources.vendors.arrivals import tell
 from quant_resources.vendors.canonical import last_version
@@ -26,7 +25,7 @@ class Readings:
     """The readings of a drop; a reading that found nothing new is not noted.
 
     Args:
-        settings: everything beside the files that their rows depend on.
+        settings: everything beside the files that their rows depend on, the code that reads them too.
     """
 
     def __init__(self, raw: RawStore, wall: Clock, settings: str) -> None:
@@ -71,7 +70,7 @@ class Readings:
     def _news(self, dataset: Dataset, load: Load, before: Load | None, read: ReadFolder) -> pl.DataFrame:
         """Rows of a reading that the one before it had not: rows that have not changed say nothing new."""
         marks = [digest_of([x.digest for x in one.pages]) if one else "" for one in (load, before)]
-        parser = digest_of([dataset.name, *marks, self._settings, code_version("quant_resources.vendors.files")])
+        parser = digest_of([dataset.name, *marks, self._settings])
 
         def compared(content: bytes) -> pl.DataFrame:
             rows = last_version(dataset, self._rows(load, read))

@@ -10,7 +10,7 @@ from configs.settings import Profile, SimulatedVendor
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS, EVENTS
+from feature_store.schemas.catalogue import EVENT_DATASETS, EVENTS
 from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, TICKERS
 from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
@@ -95,7 +95,7 @@ class SimulatedMarket:
         if dataset.name in EVENTS:
             after = self._clock.decision_time(calendar.shift(min(sessions), -1))
             asked = (pl.col("known_at") > after) & (pl.col("known_at") <= last)
-            return refuse_later_than(completed(DATASETS[dataset.name], payload.filter(asked)), until)
+            return refuse_later_than(completed(EVENT_DATASETS[dataset.name], payload.filter(asked)), until)
         # an end that had not been announced by then is not known
         ended = moments.end_of_day(pl.col("until")) <= moments.literal(last)
         rows = payload.filter(pl.col("known_at") <= last)

@@ -15,7 +15,7 @@ from feature_store import sessions as calendar
 from feature_store.schemas.alpha158 import FACTORS
 from feature_store.schemas.features import ALPHA158
 from quant_assets.engine.asset import Source
-from quant_assets.engine.computation import settings_of
+from quant_assets.engine.identity import settings_of
 from quant_assets.features.alpha158 import BAR_COLUMNS, LOOKBACK_SESSIONS, alpha158, factors
 from quant_assets.features.sorting_network import ordering
 from quant_assets.graph import all_assets

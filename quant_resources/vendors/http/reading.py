@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from feature_store.versioning import code_version
+from feature_store.code.identity import code_version
 from quant_resources.vendors.arrivals import LOADS
 from quant_resources.vendors.raw_payloads import Load, RawStore
 
@@ -13,7 +13,7 @@ Parse = Callable[[bytes], pl.DataFrame]
 
 def rows_of(raw: RawStore, loads: Sequence[Load], parse: Parse) -> pl.DataFrame:
     """What `parse` finds in the loads, with `load` and `source`; parsed payloads are kept beside the store."""
-    parser = f"{parse.__name__}-{code_version(parse.__module__)[:12]}"
+    parser = f"{parse.__name__}-{code_version(parse)[:12]}"
     frames = [
         raw.parsed(page.digest, parser, parse).with_columns(
             load=pl.lit(load.number, pl.Int64), source=pl.lit(load.series)

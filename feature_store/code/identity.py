@@ -1,0 +1,255 @@
+"""The identity of code by what it does: a hash over the definitions that it reaches, and the libraries under them.
+
+Counted are a used function, class, constant, default, decorator, whatever changes a used name at import, the functions
+and classes in a used container, and libraries by version. Not counted are names and places of definitions, their order,
+comments, docstrings, annotations, names of local variables, and whatever nothing used refers to.
+
+What cannot be seen in the text: a function's own name, docstring or annotations read when it runs; data (not functions
+or classes) that one module puts into another's container by calling a function of it; files outside the package that
+reads them.
+"""
+
+import gc
+import json
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, time, timedelta
+from functools import cache
+from types import FunctionType, ModuleType
+
+from feature_store.code import runtime
+from feature_store.code.graph import Graph, Key, Member, class_at, files_of
+from feature_store.code.libraries import library_versions
+from feature_store.code.normal_form import Files
+from feature_store.code.sources import PACKAGES, CodeIdentityError, Definition, Whole, source_of
+from feature_store.hashing import digest_of
+
+Root = Callable[..., object] | type | tuple[type, str]
+PLAIN = (str, bytes, int, float, bool, type(None), date, time, timedelta)
+
+
+@dataclass(frozen=True)
+class CodeIdentity:
+    """What code depends on.
+
+    Attributes:
+        digest: equal where the code does the same with the same libraries.
+        definitions: hash of each reached definition alone, by its dotted name.
+        references: what each refers to, in the order in which it does.
+        libraries: version by distribution.
+    """
+
+    digest: str
+    definitions: dict[str, str]
+    references: dict[str, tuple[str, ...]]
+    libraries: dict[str, str]
+
+    def as_text(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @staticmethod
+    def from_text(text: str) -> "CodeIdentity":
+        found = json.loads(text)
+        references = {name: tuple(targets) for name, targets in found["references"].items()}
+        return CodeIdentity(found["digest"], found["definitions"], references, found["libraries"])
+
+
+def code_identity(*roots: Root) -> CodeIdentity:
+    """Of functions, classes, and methods as (class, name).
+
+    Raises:
+        CodeIdentityError: a dependency that only a run could tell; the message names file and line.
+    """
+    return _identity(tuple(dict.fromkeys(roots)))
+
+
+def code_version(*roots: Root) -> str:
+    return code_identity(*roots).digest
+
+
+@cache
+def _identity(roots: tuple[Root, ...]) -> CodeIdentity:
+    with _uncollected():
+        return _derived(roots)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Syntax trees are many objects and no garbage: looking through them for some takes as long as parsing."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _derived(roots: Sequence[Root]) -> CodeIdentity:
+    found = [_of_root(root) for root in roots]
+    reached = {key: graph for graph, keys, _ in found for key in graph.reached(keys)}
+    libraries = library_versions({name for key, graph in reached.items() for name in graph.node(key).libraries})
+    digests = sorted({digest_of([*given, *(graph.digest(key) for key in keys)]) for graph, keys, given in found})
+    names = {key: _name(key) for key in reached}
+    return CodeIdentity(
+        digest_of([*digests, *(f"{name}=={version}" for name, version in libraries.items())]),
+        {names[key]: graph.node(key).text for key, graph in reached.items()},
+        {names[key]: tuple(names[ref] for ref in graph.node(key).references) for key, graph in reached.items()},
+        libraries,
+    )
+
+
+@cache
+def _graph(also: str) -> Graph:
+    return Graph(also)
+
+
+def forget() -> None:
+    """Read every source again: for tests that write modules."""
+    for cached in (_identity, _graph, source_of, files_of, class_at):
+        cached.cache_clear()
+
+
+# -- roots -------------------------------------------------------------------------------------------------------------
+
+
+def _of_root(root: Root) -> tuple[Graph, list[Key], list[str]]:
+    """The graph in which it is read, where to begin, and what is plain in it."""
+    if isinstance(root, tuple):
+        owner, name = root
+        graph = _graph_of(owner.__module__)
+        member = graph.member(owner, name)
+        if member is None:
+            raise CodeIdentityError(f"{owner.__qualname__} has no {name} in its text")
+        return graph, [member], []
+    plain = runtime.unwrapped(root)
+    if not isinstance(plain, FunctionType | type):
+        raise CodeIdentityError(f"{root!r} is neither a function nor a class; name one that is defined in a module")
+    graph = _graph_of(plain.__module__)
+    keys, given = _defined(plain)
+    return graph, keys, given
+
+
+def _graph_of(module: str) -> Graph:
+    top = module.partition(".")[0]
+    return _graph("" if top in PACKAGES else top)
+
+
+def _defined(plain: FunctionType | type) -> tuple[list[Key], list[str]]:
+    """A definition of a module; of what is made inside a function, that one and what it was given."""
+    name = plain.__qualname__.partition(".")[0]
+    source = source_of(plain.__module__)
+    if source is None or (name not in source.bindings and not name.startswith("<")):
+        raise CodeIdentityError(f"{plain.__module__} does not say what {plain.__qualname__} is; define it there")
+    if name == plain.__qualname__:
+        return [Definition(plain.__module__, name)], []
+    if isinstance(plain, FunctionType) and "<locals>" not in plain.__qualname__ and not name.startswith("<"):
+        return [Definition(plain.__module__, name)], [plain.__qualname__.partition(".")[2]]
+    maker: list[Key] = [Whole(plain.__module__)] if name.startswith("<") else [Definition(plain.__module__, name)]
+    keys, given = _enclosed(plain) if isinstance(plain, FunctionType) else ([], [])
+    place = f"{plain.__code__.co_firstlineno - _first_line(plain, name)}" if isinstance(plain, FunctionType) else ""
+    return [*maker, *keys], [plain.__qualname__.removeprefix(name), place, *given]
+
+
+def _first_line(plain: FunctionType, name: str) -> int:
+    """Where the enclosing definition begins, so that two lambdas of it differ."""
+    source = source_of(plain.__module__)
+    return source.bindings[name][-1].lineno if source and name in source.bindings else 0
+
+
+def _enclosed(plain: FunctionType) -> tuple[list[Key], list[str]]:
+    keys: list[Key] = []
+    given: list[str] = []
+    values = [cell.cell_contents for cell in plain.__closure__ or ()] + list(plain.__defaults__ or ())
+    for value in values:
+        _value(value, keys, given)
+    return keys, given
+
+
+def _value(value: object, keys: list[Key], given: list[str]) -> None:
+    if isinstance(value, PLAIN):
+        given.append(repr(value))
+    elif isinstance(value, ModuleType):
+        keys.append(Whole(value.__name__))
+    elif isinstance(plain := runtime.unwrapped(value), FunctionType | type):
+        found, said = _defined(plain)
+        keys += found
+        given += said
+    elif isinstance(value, Mapping):
+        given.append("{")
+        for key, part in value.items():
+            _value(key, keys, given)
+            _value(part, keys, given)
+    elif isinstance(value, list | tuple):
+        given.append("[")
+        for part in value:
+            _value(part, keys, given)
+    else:
+        given.append(_pickled(value))
+
+
+def _pickled(value: object) -> str:
+    try:
+        return pickle.dumps(value).hex()
+    except Exception as error:
+        raise CodeIdentityError(f"a function holds {value!r}, whose content cannot be told: {error}") from error
+
+
+def _name(key: Key) -> str:
+    if isinstance(key, Definition):
+        return f"{key.module}.{key.name}"
+    if isinstance(key, Member):
+        own = f"{key.holder.__module__}.{key.holder.__qualname__}.{key.name}"
+        return own if key.owner is key.holder else f"{own} of {key.owner.__qualname__}"
+    if isinstance(key, Files):
+        return f"files of {key.package}"
+    return f"{key.module}.{key.attribute or '*'}"
+
+
+# -- what differs ------------------------------------------------------------------------------------------------------
+
+
+def differences(before: CodeIdentity, after: CodeIdentity) -> list[str]:
+    """What changed from one to the other, in words; empty where nothing did."""
+    renamed = _renamed(before, after)
+    was = {renamed.get(name, name): name for name in before.definitions}
+    said = []
+    for name in sorted({*was, *after.definitions}):
+        if name not in after.definitions:
+            said.append(f"definition {name} removed")
+        elif name not in was:
+            said.append(f"definition {name} added")
+        else:
+            said += _changed(name, was[name], before, after, renamed)
+    for name in sorted({*before.libraries, *after.libraries}):
+        old, new = before.libraries.get(name), after.libraries.get(name)
+        if old != new:
+            said.append(f"library {name} {old or 'none'} -> {new or 'none'}")
+    return said
+
+
+def _changed(
+    name: str, old: str, before: CodeIdentity, after: CodeIdentity, renamed: Mapping[str, str]
+) -> Sequence[str]:
+    if before.definitions[old] != after.definitions[name]:
+        return [f"definition {name} changed"]
+    refers = tuple(renamed.get(target, target) for target in before.references.get(old, ()))
+    now = after.references.get(name, ())
+    moved = [f"{a} -> {b}" for a, b in zip(refers, now, strict=True) if a != b]
+    return [f"definition {name} refers to other definitions: {', '.join(moved)}"] if moved else []
+
+
+def _renamed(before: CodeIdentity, after: CodeIdentity) -> dict[str, str]:
+    """Definitions that are there under another name, where only one can be meant."""
+    gone = _by_hash({name: text for name, text in before.definitions.items() if name not in after.definitions})
+    new = _by_hash({name: text for name, text in after.definitions.items() if name not in before.definitions})
+    return {names[0]: new[text][0] for text, names in gone.items() if len(names) == 1 and len(new.get(text, ())) == 1}
+
+
+def _by_hash(definitions: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, text in definitions.items():
+        found.setdefault(text, []).append(name)
+    return found
