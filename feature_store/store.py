@@ -167,11 +167,15 @@ class Store:
         path = self.layout.generation(partition)
         try:
             footer = read_footer(path)
-            found = content_hash(pl.read_parquet(path, hive_partitioning=False), [])
+            found = content_hash(self.rows_of(partition), [])
         except UNREADABLE as error:
             raise CorruptPartitionError(f"{path} cannot be read: {error}") from error
         if footer != partition or found != partition.content_hash:
             raise CorruptPartitionError(f"{path} holds another content than was stored")
+
+    def rows_of(self, partition: StoredPartition) -> pl.DataFrame:
+        """All rows of one generation, as stored."""
+        return pl.read_parquet(self.layout.generation(partition), hive_partitioning=False)
 
     def verify(self) -> list[StoredPartition]:
         """Re-read every generation; set broken ones aside under `_broken`, so that a backfill stores them again."""

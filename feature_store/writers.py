@@ -28,6 +28,8 @@ from feature_store.errors import CorruptPartitionError, HindsightError, Lookahea
 from feature_store.hashing import content_hash
 from feature_store.index import Index, StoredPartition
 from feature_store.layout import FOOTER, Layout, read_footer
+from feature_store.numeric_platform import PART, is_pinned
+from feature_store.rounding import beyond_rounding
 
 THREADS = 2
 STEPS = ("staged", "pending", "linked", "renamed", "synced", "done")
@@ -113,7 +115,7 @@ class Writer:
                 self.settle(dataset)
                 # Generation numbers are part of the footer, so they are fixed before the files are written; the
                 # lock makes them stay free until the rows say pending.
-                resolved = [self._resolved(p) for p in announced]
+                resolved = [self._resolved(dataset, p, f) for p, f in zip(announced, frames, strict=True)]
                 group = [p for p, is_new in resolved if is_new]
                 if not group:
                     return [p for p, _ in resolved]
@@ -250,20 +252,32 @@ class Writer:
             lineage=new.provenance.lineage,
         )
 
-    def _resolved(self, new: StoredPartition) -> tuple[StoredPartition, bool]:
+    def _resolved(self, dataset: Dataset, new: StoredPartition, frame: pl.DataFrame) -> tuple[StoredPartition, bool]:
         """What is stored, where nothing changed, or `new` with its generation number; and whether it is new."""
         known = self._index.generations(new.dataset, new.version, new.session)
         for old in known:
             if old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:
-                raise StoreError(
-                    f"{new.dataset} {new.session}: same code, config and inputs gave another content "
-                    f"({old.content_hash} then {new.content_hash}): the calculation is not deterministic"
-                )
+                self._refuse_other_content(dataset, old, new, frame)
         if not known:
             return new.numbered(1), True
         if known[-1].fingerprint == new.fingerprint:
             return known[-1], False
         return new.numbered(known[-1].generation + 1), True
+
+    def _refuse_other_content(
+        self, dataset: Dataset, old: StoredPartition, new: StoredPartition, frame: pl.DataFrame
+    ) -> None:
+        """The same fingerprint must give the same bits; where kernels cannot be pinned, the same but for rounding."""
+        what = (
+            f"{new.dataset} {new.session}: same code, config and inputs gave another content "
+            f"({old.content_hash} then {new.content_hash})"
+        )
+        platform = new.parts.get(PART, "")
+        if is_pinned(platform):
+            raise StoreError(f"{what}: the calculation is not deterministic")
+        stored = pl.read_parquet(self._layout.generation(old), hive_partitioning=False)
+        if beyond := beyond_rounding(stored, frame, dataset.sort_key):
+            raise StoreError(f"{what}, beyond the rounding of kernels that cannot be pinned ({platform}): {beyond}")
 
     def _staging_path(self, dataset: str) -> Path:
         folder = self._layout.staged(dataset)

@@ -17,6 +17,7 @@ from configs.settings import Profile
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import StoreError
+from feature_store.numeric_platform import restart_if_narrowed
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_resources.home import Choice, Home
@@ -40,6 +41,7 @@ Select = Annotated[list[str] | None, typer.Option("--select", help="dataset or s
 
 def main() -> None:
     """Entry point: errors that name the thing and the mend, without a traceback."""
+    restart_if_narrowed()
     try:
         app()
     except (StoreError, ConfigError, VendorError, TrialLedgerError, UsageError) as error:

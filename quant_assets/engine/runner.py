@@ -21,6 +21,7 @@ from feature_store.decision_time import end_of_day
 from feature_store.errors import HindsightError
 from feature_store.hashing import content_hash, digest_of
 from feature_store.index import StoredPartition
+from feature_store.numeric_platform import PART, in_force
 from feature_store.store import Store
 from feature_store.versioning import code_version, fingerprint, schema_version, window_digest
 from feature_store.writers import NewPartition, Provenance
@@ -248,7 +249,8 @@ class Runner:
         reach = asset.restate_sessions(self.profile) if callable(asset.restate_sessions) else asset.restate_sessions
         name = asset.function.__qualname__ if asset.function else type(self.calculation.vendor).__qualname__
         shape = f"{name}|{asset.kind}|{asset.anchor}|{asset.entity}|{reach}|{asset.refit}|{asset.chained}"
-        return {"schema": schema_version(asset.dataset), "code": code_version(module), "shape": shape, **config}
+        own = {"schema": schema_version(asset.dataset), "code": code_version(module), "shape": shape}
+        return own | {PART: in_force().identity} | config
 
     def of_source(
         self, asset: SessionAsset, frames: Mapping[dt.date, pl.DataFrame]
