@@ -51,9 +51,7 @@ def asof(home, chosen, *words, accepted=(0,)):
     surroundings = environment(chosen) | {"ASOF_HOME": str(home)}
     answer = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
     if answer.returncode not in accepted:
-        raise RuntimeError(
-            f"{' '.join(command)}: {answer.returncode}\n{answer.stdout[-2000:]}\n{answer.stderr[-4000:]}"
-        )
+        raise RuntimeError(f"{words}: {answer.returncode}\n{answer.stdout[-2000:]}\n{answer.stderr[-4000:]}")
     return answer.stdout
 
 

@@ -163,12 +163,12 @@ def reaches_target() -> bool:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return False
     try:
-        return _demanded_by_target_are_among(Path("/proc/cpuinfo").read_text())
+        return demanded_are_among(Path("/proc/cpuinfo").read_text())
     except OSError:
         return False
 
 
-def _demanded_by_target_are_among(cpuinfo: str) -> bool:
+def demanded_are_among(cpuinfo: str) -> bool:
     flags = next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "")
     return set(flags.split()) >= DEMANDED
 

@@ -52,10 +52,8 @@ def judged_within_rounding(
     beyond = beyond_rounding(stored, computed, key)
     told = f"stored on {platform}; judged within rounding"
     if beyond is None:
-        return (
-            True,
-            f"{told}: the largest difference is {largest_difference(stored, computed):.1e} of its column's scale",
-        )
+        size = largest_difference(stored, computed)
+        return True, f"{told}: the largest difference is {size:.1e} of its column's largest value"
     return False, f"{told}, and beyond it: {beyond}; `asof refresh` stores it as this platform computes it"
 
 

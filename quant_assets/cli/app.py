@@ -332,6 +332,16 @@ def verify() -> None:
     raise typer.Exit(1 if broken else 0)
 
 
+@app.command(epilog="Example: asof doctor --json")
+def doctor(as_json: Json = False) -> None:
+    """What asof runs on and with, and what to do; 1 if something is wrong."""
+    from quant_assets.operations.doctor import doctor_rows
+
+    found = doctor_rows(Home.of_environment())
+    _show(found, as_json, "doctor")
+    raise typer.Exit(1 if any(row["wrong"] for row in found) else 0)
+
+
 @app.command(
     epilog="Example: asof ui --port 3000", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
