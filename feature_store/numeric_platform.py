@@ -91,10 +91,10 @@ class NumericPlatform:
     @property
     def differences(self) -> tuple[str, ...]:
         """What is in force in the place of what is pinned."""
-        found = [f"{library}: {kernels} for {KERNELS}" for library, kernels in self.blas if kernels != KERNELS]
-        found += [f"numpy: {self.numpy} for {DISPATCH}"] if self.numpy != DISPATCH else []
-        found += [f"numba: {self.numba} for {TARGET}"] if self.numba != TARGET else []
-        return (*found, f"libm: narrowed by {TUNABLES}={self.tunables}") if self.tunables else tuple(found)
+        pairs = [*((name, kernels, KERNELS) for name, kernels in self.blas), ("numpy", self.numpy, DISPATCH)]
+        pairs.append(("numba", self.numba, TARGET))
+        others = tuple(f"{name}: {current} for {pinned}" for name, current, pinned in pairs if current != pinned)
+        return (*others, f"libm: narrowed by {TUNABLES}={self.tunables}") if self.tunables else others
 
     @property
     def identity(self) -> str:
@@ -197,17 +197,17 @@ def warn_unless_in_force() -> None:
 
     Silent on a machine that cannot run those: the store records what it is, and judges within rounding.
     """
-    found = in_force()
-    if found.reaches_target and not found.is_pinned:
-        warnings.warn(advice(found), NotPinnedWarning, stacklevel=2)
+    current = in_force()
+    if current.reaches_target and not current.is_pinned:
+        warnings.warn(advice(current), NotPinnedWarning, stacklevel=2)
 
 
-def advice(found: NumericPlatform) -> str:
+def advice(current: NumericPlatform) -> str:
     """What is not as pinned, and what to do."""
     return (
-        f"values are not calculated on the pinned platform {TARGET} ({'; '.join(found.differences)}), and sessions "
+        f"values are not calculated on the pinned platform {TARGET} ({'; '.join(current.differences)}), and sessions "
         f"stored by others are stale here; import feature_store before numpy, scipy and numba, with "
-        f"{TUNABLES} unset, or start with `asof`"
+        f"{TUNABLES} unset and the wheels of constraints.txt, or start with `asof`"
     )
 
 
@@ -226,17 +226,17 @@ def blas_of(packages: Mapping[str, Path], loaded: Sequence[Mapping[str, Any]]) -
     Args:
         loaded: as threadpoolctl describes libraries.
     """
-    found = []
+    kernels_of = []
     for name, folder in packages.items():
         own = [one for one in loaded if _is_bundled(Path(one["filepath"]), folder)]
-        found += [(name, _kernels(one)) for one in own]
+        kernels_of += [(name, _kernels(one)) for one in own]
         if not own:
             strange = [
                 one for one in loaded if not any(_is_bundled(Path(one["filepath"]), f) for f in packages.values())
             ]
             kernels = sorted({f"{_kernels(one)} {one.get('version')}" for one in strange})
-            found.append((name, ", ".join(kernels) or "unknown"))
-    return tuple(found)
+            kernels_of.append((name, ", ".join(kernels) or "unknown"))
+    return tuple(kernels_of)
 
 
 def _is_bundled(library: Path, package: Path) -> bool:

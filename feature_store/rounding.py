@@ -34,8 +34,9 @@ def beyond_rounding(stored: pl.DataFrame, computed: pl.DataFrame, key: Sequence[
     if not stored.select(key).equals(computed.select(key)):
         apart = stored.join(computed, on=key, how="anti").height, computed.join(stored, on=key, how="anti").height
         return f"{apart[0]} stored rows are not there and {apart[1]} are new; their keys are {', '.join(key)}"
-    found = list(_differences(stored, computed))
-    return "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more columns" if len(found) > SHOWN else "") or None
+    columns = list(_differences(stored, computed))
+    more = f"; and {len(columns) - SHOWN} more columns" if len(columns) > SHOWN else ""
+    return "; ".join(columns[:SHOWN]) + more or None
 
 
 def judged_within_rounding(
@@ -50,11 +51,11 @@ def judged_within_rounding(
         The verdict, and what to tell of it either way.
     """
     beyond = beyond_rounding(stored, computed, key)
-    told = f"stored on {platform}; judged within rounding"
+    context = f"stored on {platform}; judged within rounding"
     if beyond is None:
         size = largest_difference(stored, computed)
-        return True, f"{told}: the largest difference is {size:.1e} of its column's largest value"
-    return False, f"{told}, and beyond it: {beyond}; `asof refresh` stores it as this platform computes it"
+        return True, f"{context}: the largest difference is {size:.1e} of its column's largest value"
+    return False, f"{context}, and beyond it: {beyond}; `asof refresh` stores it as this platform computes it"
 
 
 def largest_difference(stored: pl.DataFrame, computed: pl.DataFrame) -> float:

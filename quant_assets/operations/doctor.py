@@ -48,7 +48,7 @@ def doctor_rows(home: Home) -> list[dict[str, Any]]:
 
 
 def findings(home: Home, platform: NumericPlatform) -> Iterator[Finding]:
-    """In the order in which they would be mended."""
+    """In the order in which they would be fixed."""
     yield from of_platform(platform)
     yield from (_library(name) for name in LIBRARIES)
     yield _threads()
@@ -76,8 +76,8 @@ def _library(name: str) -> Finding:
 
 
 def _threads() -> Finding:
-    said = ", ".join(f"{name}={os.environ.get(name, 'unset')}" for name in THREADS)
-    return Finding("threads", f"{said}, {pl.thread_pool_size()} of Polars; no value depends on them")
+    variables = ", ".join(f"{name}={os.environ.get(name, 'unset')}" for name in THREADS)
+    return Finding("threads", f"{variables}, {pl.thread_pool_size()} of Polars; no value depends on them")
 
 
 def _of_home(home: Home, platform: NumericPlatform) -> Iterator[Finding]:

@@ -237,7 +237,7 @@ def test_kernels_that_are_not_in_force_are_warned_of_with_the_fix(monkeypatch: p
 
 
 @pytest.mark.parametrize("platform", [PINNED, ARM], ids=["pinned", "cannot be"])
-def test_what_nobody_can_mend_is_not_warned_of(platform: NumericPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_can_fix_is_not_warned_of(platform: NumericPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numeric_platform, "in_force", lambda: platform)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
