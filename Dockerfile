@@ -16,15 +16,12 @@ RUN --mount=type=cache,target=/var/cache/pip \
     pip install --disable-pip-version-check --cache-dir=/var/cache/pip --constraint=constraints.txt --editable='.[production]' \
     && python -m compileall -q configs feature_store quant_resources quant_assets
 
-# The code belongs to root, so numba keeps what it compiles elsewhere. Spinning BLAS and OpenMP threads beside another
-# process cost 7 to 15 times the run time.
+# The code belongs to root, so numba keeps what it compiles elsewhere. Kernels and threads are the code's own business
+# (feature_store/numeric_platform.py).
 ENV ASOF_HOME=/var/lib/asof \
     ASOF_DAGSTER_FILES=/var/lib/dagster \
     DAGSTER_HOME=/opt/asof/deploy \
     NUMBA_CACHE_DIR=/var/cache/numba \
-    OMP_NUM_THREADS=1 \
-    OPENBLAS_NUM_THREADS=1 \
-    OMP_WAIT_POLICY=passive \
     PYTHONUNBUFFERED=1
 
 USER asof

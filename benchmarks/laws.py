@@ -7,7 +7,6 @@ builds a store up to `--base` once, copies it, and stores the range in each way;
 
 import argparse
 import datetime as dt
-import os
 import random
 import shutil
 import signal
@@ -150,5 +149,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     raise SystemExit(main())

@@ -65,6 +65,11 @@ def rows_of(path: Path) -> pl.DataFrame:
         raise CorruptPartitionError(f"{path} cannot be read: {error}") from error
 
 
+def rows_of_partition(path: Path, partition: StoredPartition) -> pl.DataFrame:
+    """A partition's rows in the file that holds it."""
+    return rows_of(path).slice(partition.place.offset, partition.rows)
+
+
 def read_back(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], str]:
     """What is wrong with partitions that lie in one file, by session and generation; empty where nothing is."""
     try:

@@ -16,7 +16,7 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition
 from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
-from feature_store.files import read_back
+from feature_store.files import read_back, rows_of_partition
 from feature_store.index import Index
 from feature_store.layout import Layout, read_footer
 from feature_store.partition import StoredPartition
@@ -196,6 +196,14 @@ class Store:
         for partition in partitions:
             by_file.setdefault(self.layout.generation(partition), []).append(partition)
         return by_file
+
+    def rows_of(self, partition: StoredPartition) -> pl.DataFrame:
+        """All rows of one generation, as stored.
+
+        Raises:
+            CorruptPartitionError: unreadable.
+        """
+        return rows_of_partition(self.layout.generation(partition), partition)
 
     def verify(self) -> list[StoredPartition]:
         """Re-read every generation; set broken ones aside under `_broken`, so that a backfill stores them again.

@@ -27,11 +27,13 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition, described
 from feature_store.errors import CorruptPartitionError, StoreError
-from feature_store.files import encoded, write_synced
+from feature_store.files import encoded, rows_of_partition, write_synced
 from feature_store.index import Index, Known
 from feature_store.latest import Latest, make_folder, sync_folder
 from feature_store.layout import Layout, days_of, month_of, read_footer
+from feature_store.numeric_platform import PART, is_pinned
 from feature_store.partition import StoredPartition, placed_in_order
+from feature_store.rounding import beyond_rounding
 
 THREADS = 2
 STEPS = ("staged", "pending", "linked", "renamed", "synced", "done")
@@ -97,7 +99,7 @@ class Writer:
                 self.settle(dataset.name, dataset.version)
                 # Generation numbers are part of the footer, so they are fixed before the files are written; the
                 # lock makes them stay free until the rows say pending.
-                files = self._files(dataset, self._numbered(dataset, announced))
+                files = self._files(dataset, self._numbered(dataset, announced, group))
                 if files:
                     self._stage(files, group, staged)
                     self._reached("staged")
@@ -186,10 +188,31 @@ class Writer:
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
-    def _numbered(self, dataset: Dataset, announced: Sequence[StoredPartition]) -> list[StoredPartition | None]:
+    def _numbered(
+        self, dataset: Dataset, announced: Sequence[StoredPartition], group: Group
+    ) -> list[StoredPartition | None]:
         """Each with its generation number; None where the latest generation has the same fingerprint."""
         known = self._index.known(dataset.name, dataset.version, [p.session for p in announced])
+        for new, (first, end) in zip(announced, group.spans(), strict=True):
+            for old in known[new.session]:
+                if old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:
+                    self._refuse_other_content(dataset, old, new, group.frame.slice(first, end - first))
         return [_numbered(new, known[new.session]) for new in announced]
+
+    def _refuse_other_content(self, dataset: Dataset, old: Known, new: StoredPartition, frame: pl.DataFrame) -> None:
+        """The same fingerprint must give the same bits; where kernels cannot be pinned, the same but for rounding."""
+        what = (
+            f"{new.dataset} {new.session}: same code, config and inputs gave another content "
+            f"({old.content_hash} then {new.content_hash})"
+        )
+        platform = new.parts.get(PART, "")
+        if is_pinned(platform):
+            raise StoreError(f"{what}: the calculation is not deterministic")
+        held = self._index.generations(new.dataset, new.version, new.session)
+        (partition,) = (p for p in held if p.generation == old.generation)
+        stored = rows_of_partition(self._layout.generation(partition), partition)
+        if beyond := beyond_rounding(stored, frame, dataset.sort_key):
+            raise StoreError(f"{what}, beyond the rounding of kernels that cannot be pinned ({platform}): {beyond}")
 
     def _answer(
         self, dataset: Dataset, announced: Sequence[StoredPartition], files: Sequence[_File]
@@ -267,12 +290,6 @@ class Writer:
 
 
 def _numbered(new: StoredPartition, known: Sequence[Known]) -> StoredPartition | None:
-    for old in known:
-        if old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:
-            raise StoreError(
-                f"{new.dataset} {new.session}: same code, config and inputs gave another content "
-                f"({old.content_hash} then {new.content_hash}): the calculation is not deterministic"
-            )
     if not known:
         return new.numbered(1)
     return None if known[-1].fingerprint == new.fingerprint else new.numbered(known[-1].generation + 1)

@@ -5,6 +5,7 @@ import os
 import dagster as dg
 
 from configs.settings import FilesVendor
+from feature_store.numeric_platform import warn_unless_in_force
 from quant_assets.automation.schedules import daily_schedule
 from quant_assets.automation.sensors import drop_sensor
 from quant_assets.engine.dagster_asset import to_dagster
@@ -17,6 +18,7 @@ ALL_ASSETS = "all_assets"
 
 def build(home: Home) -> dg.Definitions:
     """The graph under the home's profile."""
+    warn_unless_in_force()
     profile = home.profile
     assets = [to_dagster(asset, profile) for asset in all_assets()]
     job = dg.define_asset_job(ALL_ASSETS, selection=dg.AssetSelection.all())

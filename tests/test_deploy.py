@@ -19,6 +19,8 @@ from dagster._core.workspace.config_schema import process_workspace_config
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from feature_store.numeric_platform import PINS, THREADS
+
 ROOT = Path(__file__).parent.parent
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 OURS = ("code", "webserver", "daemon")
@@ -182,10 +184,11 @@ def test_what_dagster_reads_from_the_environment_is_there() -> None:
     )
 
 
-def test_threads_in_the_image_are_those_of_the_makefile() -> None:
-    wanted = re.findall(r"^export (\w+) \?= (\S+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    assert wanted
-    assert set(wanted) <= image_environment().items()
+def test_kernels_and_threads_are_chosen_in_one_place() -> None:
+    chosen = {*PINS, *THREADS}
+    exported = set(re.findall(r"^export (\w+)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    given = set().union(*(service.get("environment", {}) for service in services().values()))
+    assert chosen & {*image_environment(), *exported, *given} == set()
 
 
 def test_only_what_runs_goes_into_the_image() -> None:

@@ -17,6 +17,7 @@ from configs.settings import Profile
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import StoreError
+from feature_store.numeric_platform import restart_if_narrowed
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_resources.home import Choice, Home
@@ -40,6 +41,7 @@ Select = Annotated[list[str] | None, typer.Option("--select", help="dataset or s
 
 def main() -> None:
     """Entry point: errors that name the thing and the mend, without a traceback."""
+    restart_if_narrowed()
     try:
         app()
     except (StoreError, ConfigError, VendorError, TrialLedgerError, UsageError) as error:
@@ -328,6 +330,16 @@ def verify() -> None:
         _say(f"set aside: {partition.dataset} {partition.session} generation {partition.generation}")
     _say(f"{len(broken)} broken files" + ("; run `asof backfill` over their sessions" if broken else ""))
     raise typer.Exit(1 if broken else 0)
+
+
+@app.command(epilog="Example: asof doctor --json")
+def doctor(as_json: Json = False) -> None:
+    """What asof runs on and with, and what to do; 1 if something is wrong."""
+    from quant_assets.operations.doctor import doctor_rows
+
+    found = doctor_rows(Home.of_environment())
+    _show(found, as_json, "doctor")
+    raise typer.Exit(1 if any(row["wrong"] for row in found) else 0)
 
 
 @app.command(

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from configs.settings import Profile
 from feature_store.dataset import Dataset
+from feature_store.numeric_platform import advice, in_force
 from quant_assets.engine.asset import SessionAsset, Source
 from quant_assets.engine.identity import code_of
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, judge_run
@@ -79,10 +80,17 @@ def _windows(asset: SessionAsset, profile: Profile) -> dict[str, int]:
 
 @contextmanager
 def workers(count: int) -> Iterator[Executor | None]:
-    """Processes for independent fits; none when one is enough."""
+    """Processes for independent fits; none when one is enough.
+
+    Raises:
+        RuntimeError: this process calculates with other kernels than its workers would.
+    """
     if count < 2:
         yield None
         return
+    here = in_force()
+    if here.reaches_target and not here.is_pinned:  # a process that is spawned takes up the pins, and fits would differ
+        raise RuntimeError(f"{count} worker processes would calculate with other kernels than this one: {advice(here)}")
     # spawn: Polars' threads do not survive a fork
     with ProcessPoolExecutor(count, get_context("spawn"), threadpool_limits, (1,)) as pool:
         yield pool

@@ -10,6 +10,7 @@ from feature_store.code.identity import CodeIdentity, Root, code_identity
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.hashing import content_hashes, digest_of
+from feature_store.numeric_platform import PART, in_force
 from feature_store.partition_table import PartitionTable
 from feature_store.versioning import schema_version
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
@@ -62,6 +63,7 @@ def identity(asset: SessionAsset, calculation: Calculation, runner: type) -> Ide
     parts = {
         "schema": schema_version(asset.dataset),
         "code": code.digest,
+        PART: in_force().identity,
         "shape": asset.shape(profile),
         **{f"config:{name}": digest for name, digest in digests.items()},
     }

@@ -19,7 +19,10 @@ from feature_store.contract import validated
 from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.hashing import content_hash, digest_of
+from feature_store.numeric_platform import PART, in_force, is_pinned
 from feature_store.partition import StoredPartition
+from feature_store.rounding import judged_within_rounding
+from feature_store.versioning import fingerprint
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Versions, parameters
 from quant_assets.engine.runner import Runner, StoredVersions
@@ -154,26 +157,33 @@ class Judge:
         return f"everything after {cut} cut off", compute(asset, known, self._data)
 
     def _stored(self, asset: SessionAsset, session: dt.date) -> StoredPartition | None:
-        """The stored partition, if it is what code, config and inputs of today would store."""
+        """The stored partition, if it is what code, config and inputs of today would store on its platform."""
         found = self._runner.store.partitions(asset.dataset, session, session)
         if not found:
             return None
+        there = {PART: found[0].parts.get(PART, "")}
         if isinstance(asset, Source):
-            now = self._runner.base_parts(asset)
+            now = self._runner.base_parts(asset) | there
             return found[0] if {**found[0].parts, **now} == found[0].parts else None
         expected = self._runner.expected(asset, [session])[session]
-        return found[0] if found[0].fingerprint == expected.fingerprint else None
+        return found[0] if found[0].fingerprint == fingerprint(expected.parts | there) else None
 
     def _compare(self, asset: SessionAsset, stored: StoredPartition, frame: pl.DataFrame, how: str) -> Verdict:
         session = stored.session
         expected = self._runner.expected(asset, [session])[session]
         rows = self._runner.stamped(asset, session, frame, expected)
         try:
-            found = content_hash(validated(asset.dataset, [(session, rows)])[0], [])
+            (rows,) = validated(asset.dataset, [(session, rows)])
         except StoreError as error:
             return Verdict(session, NO_LOOKAHEAD, False, f"{how}: {error}")
-        same = found == stored.content_hash
-        return Verdict(session, NO_LOOKAHEAD, same, "" if same else f"{how}: {found}, stored {stored.content_hash}")
+        found, platform = content_hash(rows, []), stored.parts[PART]
+        if found == stored.content_hash:
+            return Verdict(session, NO_LOOKAHEAD, True)
+        if platform == in_force().identity and is_pinned(platform):
+            return Verdict(session, NO_LOOKAHEAD, False, f"{how}: {found}, stored {stored.content_hash}")
+        kept = self._runner.store.rows_of(stored)
+        passed, detail = judged_within_rounding(kept, rows, asset.dataset.sort_key, platform)
+        return Verdict(session, NO_LOOKAHEAD, passed, f"{how}: {detail}")
 
 
 def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: dt.date, count: int) -> list[dt.date]:

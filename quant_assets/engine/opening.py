@@ -3,6 +3,7 @@
 from concurrent.futures import Executor
 
 from configs.settings import Profile
+from feature_store.numeric_platform import warn_unless_in_force
 from feature_store.store import Store
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
@@ -26,6 +27,7 @@ def open_runner(
         run_id, git_commit: written into every footer (law 9).
         pool: processes for independent fits.
     """
+    warn_unless_in_force()
     store, profile = store or home.open_store(), profile or home.profile
     calculation = Calculation(profile, store.clock, make_vendor(profile, home.folder), pool)
     return Runner(store, calculation, run_id, git_commit)

@@ -13,6 +13,7 @@ from quant_resources.home import Home
 def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[dict[str, Any]]:
     """Per asset: sessions recomputed, those that could not be judged because they are stale, those that differ.
 
+    `within_rounding` counts those that passed so, since they were stored on another platform than that in force.
     The file is read back too: a value is proved only if it is what a reader gets.
     """
     assets = all_assets()
@@ -34,6 +35,7 @@ def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[d
             "judged": len(judged),
             "stale": len(chosen) - len(judged),
             "differ": len({v.session for v in differ}),
+            "within_rounding": sum(v.passed and bool(v.detail) for v in judged),
             "first_difference": f"{differ[0].session}: {differ[0].detail}" if differ else None,
         })  # fmt: skip
     return rows
