@@ -1,6 +1,7 @@
 """Dagster's event log in SQLite, where a batch of events costs what one event costs."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,14 +15,25 @@ from dagster._config.config_schema import UserConfigSchema
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.event_api import EventHandlerFn
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorageWatchdog
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._record import replace
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy.engine import Connection
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import StaticPool
+from watchdog.events import FileSystemEvent
+from watchdog.observers import Observer
 
 # Dagster holds this many events back before it stores them; a step killed meanwhile has stored its sessions but not
 # said so, and the next run says it. Larger batches are not measurably faster.
 EVENTS_PER_BATCH = 1000
+
+ENGINES = 8  # kept open: the index, and the runs at work or looked at
+# An event is 1 to 3 kB: on pages of 4 kB, half of a database of them is empty.
+PAGE_BYTES = 16384
 
 MIRRORED = ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys()
 
@@ -46,6 +58,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENTS_PER_BATCH))
         self._turn = threading.RLock()
         self._open: dict[str, Connection] = {}
+        self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
         # The stock lock cannot be held for two databases at once.
         self._db_lock = self._turn  # type: ignore[assignment]
@@ -104,12 +118,79 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             if shard in self._open:
                 yield self._open[shard]
                 return
-            with super()._connect(shard) as connection:
+            with self._engine(shard).begin() as connection:
                 self._open[shard] = connection
                 try:
                     yield connection
                 finally:
                     del self._open[shard]
+
+    def _engine(self, shard: str) -> Engine:
+        """The shard's engine and its one connection, kept: the stock storage makes both anew for every transaction.
+
+        A new engine compiles every statement again, and to close the last connection of a database writes its log back.
+        """
+        engine = self._engines.pop(shard, None) or _engine_of(self.conn_string_for_shard(shard))
+        self._engines[shard] = engine  # last used, last
+        for idle in [name for name in self._engines if name not in self._open][:-ENGINES]:
+            self._engines.pop(idle).dispose()
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        return engine
+
+    def has_table(self, table_name: str) -> bool:
+        """As the stock storage says, which looks it up for every check's event."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
+        """As the stock storage, but of the log that is written ahead: what is committed is in the database later."""
+        if not self._obs:
+            self._obs = Observer()
+            self._obs.start()
+        hears = _Watchdog(self, run_id, callback, cursor)
+        self._watchers[run_id][callback] = (hears, self._obs.schedule(hears, self._base_dir, recursive=True))
+
+    def wipe(self) -> None:
+        self._close()  # the files go away
+        super().wipe()
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._close()
+
+    def _close(self) -> None:
+        with self._turn:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+
+
+class _Watchdog(SqliteEventLogStorageWatchdog):
+    """Hears of changes of the database and of its write-ahead log."""
+
+    def __init__(
+        self, storage: BatchedSqliteEventLogStorage, run_id: str, callback: EventHandlerFn, cursor: str | None
+    ) -> None:
+        super().__init__(storage, run_id, callback, cursor)
+        self._patterns = [self._log_path, f"{self._log_path}-wal"]
+
+    def on_modified(self, event: FileSystemEvent) -> None:
+        self._process_log()
+
+
+def _engine_of(url: str) -> Engine:
+    """Of one connection, which threads use in turn."""
+    connecting = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, poolclass=StaticPool, connect_args=connecting)
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def is_any(event: EventLogEntry, kinds: set[DagsterEventType]) -> bool:
