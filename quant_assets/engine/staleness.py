@@ -27,6 +27,21 @@ def stale_sessions(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date
     return [s for s in stored if expected[s].fingerprint != partitions[s].fingerprint]
 
 
+def first_due(runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> dt.date | None:
+    """The first target that is not stored, or stale; None where all are current. Sources as in `count_stale`.
+
+    Args:
+        targets: sessions that follow on one another.
+    """
+    stored = set(runner.store.sessions(asset.dataset))
+    rests_on = sessions.shift(targets[0], -1) if targets[0] > sessions.at_or_after(runner.profile.history.start) else None
+    if asset.kind == "path" and rests_on and rests_on not in stored:
+        return targets[0]
+    present = list(itertools.takewhile(stored.__contains__, targets))
+    stale = stale_sessions(runner, asset, present)
+    return min([*targets[len(present) : len(present) + 1], *stale[:1]], default=None)
+
+
 def unbroken(stored: Sequence[dt.date], start: dt.date) -> list[dt.date]:
     """Sessions of a path from its start up to the first that is not stored; what lies behind rests on nothing."""
     if not stored:
