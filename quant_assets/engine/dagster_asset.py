@@ -28,6 +28,8 @@ from quant_assets.engine.runner import Outcome, Runner
 from quant_resources.home import Home, git_commit
 from quant_resources.platform import Platform
 
+Result = dg.MaterializeResult[None] | dg.AssetCheckResult
+
 OWNERS = ["team:quant"]
 DESCRIPTIONS = {
     "source": "from the vendor",
@@ -63,7 +65,7 @@ def _decorated(name: str, assets: Sequence[SessionAsset], profile: Profile) -> d
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,
     )
-    def step(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    def step(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Result]:
         with workers(platform.workers) as pool:
             runner = open_runner(
                 Home(Path(platform.home)), platform.store(), platform.profile(), context.run.run_id, git_commit(), pool
@@ -120,9 +122,7 @@ def workers(count: int) -> Iterator[Executor | None]:
         yield pool
 
 
-def _run(
-    context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[SessionAsset]
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+def _run(context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[SessionAsset]) -> Iterator[Result]:
     """Results of the selected assets in their order; what fails is told at the end, once the others are stored.
 
     Raises:
@@ -156,9 +156,7 @@ def _failure(failed: Mapping[str, Exception], stopped: Collection[str]) -> dg.Fa
     return dg.Failure("\n".join(f"{name}: {text}" for name, text in said.items()) + readers, metadata=said)
 
 
-def _materialize(
-    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def _materialize(context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset) -> dg.MaterializeResult:  # type: ignore[type-arg]
     targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
     outcomes: list[Outcome] = []
     try:

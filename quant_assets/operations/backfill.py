@@ -15,7 +15,7 @@ from quant_assets.engine.dagster_asset import sessions_needed
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.runner import Runner
-from quant_assets.engine.staleness import first_due
+from quant_assets.engine.staleness import Snapshot, first_due
 from quant_assets.graph import all_assets
 from quant_assets.operations.asked import drop_state, remember_asked, was_asked
 from quant_resources.home import SOURCES, Home
@@ -51,18 +51,21 @@ def run_backfill(
     names = selected_names(assets, select)
     needed = _with_quarantine(sessions_needed(assets, names, first, home.profile))
     runner = open_runner(home)
+    seen = Snapshot(runner.store)
     wanted = [asset for asset in assets if asset.name in needed]
     for begin, group in itertools.groupby(wanted, key=lambda asset: needed[asset.name]):
         before, end = list(group), sessions.shift(first, -1)
         # a range must not go on from sessions that another config or code has stored
-        if begin < first and not all(_is_current(runner, asset, sessions.between(begin, end)) for asset in before):
+        earlier = sessions.between(begin, end)
+        if begin < first and any(first_due(runner, asset, earlier, seen) for asset in before):
             say(f"{len(before)} assets, {span_text(begin, end)} (needed by the range)")
             if not run_range(home, [asset.name for asset in before], begin, end, say):
                 return False
+            seen = Snapshot(runner.store)
     # judged again, since the drop may have been mended
     asked = {*names, *([QUARANTINE.name] if set(names) & set(SOURCES) else [])}
     there = drop_state(home)
-    begins = _due(home, runner, wanted, asked, sessions.between(first, last))
+    begins = _due(home, runner, seen, wanted, asked, sessions.between(first, last))
     if not begins:
         say(f"nothing to do: {len(wanted)} assets, {span_text(first, last)}, are stored and up to date")
         return _say_failed(runner, wanted, say)
@@ -93,7 +96,12 @@ def span_text(first: dt.date, last: dt.date) -> str:
 
 
 def _due(
-    home: Home, runner: Runner, wanted: Sequence[SessionAsset], asked: set[str], targets: list[dt.date]
+    home: Home,
+    runner: Runner,
+    seen: Snapshot,
+    wanted: Sequence[SessionAsset],
+    asked: set[str],
+    targets: list[dt.date],
 ) -> dict[str, dt.date]:
     """First target to be stored, by asset: missing, stale, about to change by what it reads, or unknown to Dagster.
 
@@ -106,7 +114,7 @@ def _due(
         changing = [begins[w.dataset.name] for w in asset.inputs.values() if w.dataset.name in begins]
         unknown = [t for t in targets if t.isoformat() not in known[asset.name]]
         again = asset.name in asked and asset.name in SOURCES and not was_asked(home, asset.name, targets)
-        own = targets[0] if again else first_due(runner, asset, targets)
+        own = targets[0] if again else first_due(runner, asset, targets, seen)
         if found := [*changing, *unknown[:1], *([own] if own else [])]:
             begins[asset.name] = min(found)
     return begins
@@ -127,15 +135,12 @@ def _say_failed(runner: Runner, assets: Sequence[SessionAsset], say: Callable[[s
         stored = set(runner.store.sessions(asset.dataset))
         for check in (CONTRACT, NO_LOOKAHEAD, *asset.checks):
             verdicts = runner.store.index.verdicts(asset.name, check)
-            if failed := [f"{session}: {told}" for session, passed, told in verdicts if not passed and session in stored]:
+            if failed := [
+                f"{session}: {told}" for session, passed, told in verdicts if not passed and session in stored
+            ]:
                 say(f"check {check} of {asset.name} fails: {json.dumps(failed[:20])}")
                 ok = False
     return ok
-
-
-def _is_current(runner: Runner, asset: SessionAsset, targets: list[dt.date]) -> bool:
-    """True when every target is stored under today's code, config and inputs."""
-    return first_due(runner, asset, targets) is None
 
 
 def run_range(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:
