@@ -2,7 +2,6 @@
 
 import datetime as dt
 import itertools
-import json
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -12,12 +11,12 @@ from feature_store import sessions
 from feature_store.schemas.quality import QUARANTINE
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.dagster_asset import sessions_needed
-from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.runner import Runner
 from quant_assets.engine.staleness import Snapshot, first_due
 from quant_assets.graph import all_assets
 from quant_assets.operations.asked import drop_state, remember_asked, was_asked
+from quant_assets.operations.shown import failed_checks, sessions_shown, shown_otherwise
 from quant_resources.home import SOURCES, Home
 
 if TYPE_CHECKING:
@@ -68,7 +67,9 @@ def run_backfill(
     begins = _due(home, runner, seen, wanted, asked, sessions.between(first, last))
     if not begins:
         say(f"nothing to do: {len(wanted)} assets, {span_text(first, last)}, are stored and up to date")
-        return _say_failed(runner, wanted, say)
+        for line in (failed := failed_checks(runner, wanted)):
+            say(line)
+        return not failed
     more = f" ({len(set(begins) - set(names))} of them read by those selected)" if set(begins) - set(names) else ""
     begin = min(begins.values())
     say(f"{len(begins)} assets, {span_text(begin, last)}{more}")
@@ -103,12 +104,13 @@ def _due(
     asked: set[str],
     targets: list[dt.date],
 ) -> dict[str, dt.date]:
-    """First target to be stored, by asset: missing, stale, about to change by what it reads, or unknown to Dagster.
+    """First target to be stored, by asset: missing, stale, about to change by what it reads, or not as Dagster
+    shows it.
 
     Of sources that are asked for, what the vendor says counts too: all of their sessions are due, unless the vendor was
     asked for them before and has nothing else since.
     """
-    known = _known_to_dagster([asset.name for asset in wanted])
+    known = sessions_shown([asset.name for asset in wanted])
     begins: dict[str, dt.date] = {}
     for asset in wanted:
         changing = [begins[w.dataset.name] for w in asset.inputs.values() if w.dataset.name in begins]
@@ -117,30 +119,7 @@ def _due(
         own = targets[0] if again else first_due(runner, asset, targets, seen)
         if found := [*changing, *unknown[:1], *([own] if own else [])]:
             begins[asset.name] = min(found)
-    return begins
-
-
-def _known_to_dagster(names: Sequence[str]) -> dict[str, set[str]]:
-    """Sessions whose materialization Dagster shows: a killed run may have stored more than it has said."""
-    import dagster as dg  # noqa: PLC0415
-
-    with dg.DagsterInstance.get() as instance:
-        return {name: instance.get_materialized_partitions(dg.AssetKey(name.split("/"))) for name in names}
-
-
-def _say_failed(runner: Runner, assets: Sequence[SessionAsset], say: Callable[[str], None]) -> bool:
-    """Stored verdicts of what was asked for, as a run would have told them."""
-    ok = True
-    for asset in assets:
-        stored = set(runner.store.sessions(asset.dataset))
-        for check in (CONTRACT, NO_LOOKAHEAD, *asset.checks):
-            verdicts = runner.store.index.verdicts(asset.name, check)
-            if failed := [
-                f"{session}: {told}" for session, passed, told in verdicts if not passed and session in stored
-            ]:
-                say(f"check {check} of {asset.name} fails: {json.dumps(failed[:20])}")
-                ok = False
-    return ok
+    return begins | {name: targets[-1] for name in shown_otherwise(runner, wanted) if name not in begins}
 
 
 def run_range(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:
