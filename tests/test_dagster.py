@@ -226,12 +226,8 @@ def test_definitions_load_without_the_homes_store(tmp_path: Path) -> None:
 
 # -- one step that holds several assets --------------------------------------------------------------------------------
 
-SOME = [
-    "market/bars",
-    "market/corporate_actions",
-    "market/macro",
-    "market/adjusted_bars",
-]  # the last reads the first two
+BARS, MACRO, ACTIONS, ADJUSTED = "market/bars", "market/macro", "market/corporate_actions", "market/adjusted_bars"
+SOME = [BARS, MACRO, ACTIONS, ADJUSTED]  # the last reads bars and actions
 
 
 def materialize(home: Path, session: dt.date, *names: str) -> dg.ExecuteInProcessResult:
@@ -262,40 +258,40 @@ def unfinished(home: Path) -> Path:
 
 
 def test_all_assets_are_one_step_of_which_a_selection_runs_alone(unfinished: Path) -> None:
-    result = materialize(unfinished, NEXT, "market/macro", "market/bars")
+    result = materialize(unfinished, NEXT, MACRO, BARS)
     assert result.success
     assert {event.step_key for event in result.all_events if event.is_step_success} == {"sessions"}
-    assert seen(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == {"market/macro", "market/bars"}
+    assert seen(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == {MACRO, BARS}
     ends = stored_until(unfinished, SOME)
     assert ends == {
-        "market/bars": NEXT,
-        "market/macro": NEXT,
-        "market/corporate_actions": LAST,
-        "market/adjusted_bars": LAST,
+        BARS: NEXT,
+        MACRO: NEXT,
+        ACTIONS: LAST,
+        ADJUSTED: LAST,
     }
     judged = {(e.asset_key.to_user_string(), e.check_name) for e in result.get_asset_check_evaluations()}
     checks = {asset.name: ["contract", "no_lookahead", *asset.checks] for asset in all_assets()}
-    assert judged == {(name, check) for name in ("market/macro", "market/bars") for check in checks[name]}
+    assert judged == {(name, check) for name in (MACRO, BARS) for check in checks[name]}
 
 
 def test_an_asset_that_fails_stops_what_reads_it_and_nothing_else(
     unfinished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(runner.Runner, "run", failing_for("market/corporate_actions"))
+        patched.setattr(runner.Runner, "run", failing_for(ACTIONS))
         result = materialize(unfinished, NEXT, *SOME)
     assert not result.success
-    assert seen(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == {"market/bars", "market/macro"}
+    assert seen(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == {BARS, MACRO}
     assert {e.asset_key for e in result.get_asset_check_evaluations()} == {
-        key_of("market/bars"),
-        key_of("market/macro"),
+        key_of(BARS),
+        key_of(MACRO),
     }
     assert stored_until(unfinished, SOME) == {
-        "market/bars": NEXT, "market/macro": NEXT, "market/corporate_actions": LAST, "market/adjusted_bars": LAST
+        BARS: NEXT, MACRO: NEXT, ACTIONS: LAST, ADJUSTED: LAST
     }  # fmt: skip
     (failure,) = result.get_step_failure_events()
     told = failure.step_failure_data.user_failure_data
-    assert told.metadata["market/corporate_actions"].value == "OSError: the disk went away"
+    assert told.metadata[ACTIONS].value == "OSError: the disk went away"
     assert "not run, since they read these: market/adjusted_bars" in told.description
     for name in SOME:
         assert materialized(unfinished, name)[-1] == str(stored_until(unfinished, [name])[name])
@@ -307,15 +303,13 @@ def test_an_asset_that_fails_stops_what_reads_it_and_nothing_else(
 
 
 def test_two_failures_are_told_by_name(unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ("backfill", "--select", "market/macro", "--select", "market/adjusted_bars", "--from", NEXT, "--to", NEXT)
+    words = ("backfill", "--select", MACRO, "--select", ADJUSTED, "--from", NEXT, "--to", NEXT)
     with monkeypatch.context() as patched:
-        patched.setattr(runner.Runner, "run", failing_for("market/corporate_actions", "market/macro"))
+        patched.setattr(runner.Runner, "run", failing_for(ACTIONS, MACRO))
         answer = asof(unfinished, *words)
     assert answer.code == 1
     failed = sorted(line for line in answer.out.splitlines() if line.startswith("failed"))
-    assert failed == [
-        f"failed: {name}: OSError: the disk went away" for name in ("market/corporate_actions", "market/macro")
-    ]
+    assert failed == [f"failed: {name}: OSError: the disk went away" for name in (ACTIONS, MACRO)]
     assert asof(unfinished, *words).code == 0
 
 
