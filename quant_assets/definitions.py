@@ -14,13 +14,14 @@ from quant_resources.home import Home
 from quant_resources.platform import Platform
 
 ALL_ASSETS = "all_assets"
+STEP = "sessions"
 
 
 def build(home: Home) -> dg.Definitions:
     """The graph under the home's profile."""
     warn_unless_in_force()
     profile = home.profile
-    assets = [to_dagster(asset, profile) for asset in all_assets()]
+    assets = [to_dagster(STEP, all_assets(), profile)]
     job = dg.define_asset_job(ALL_ASSETS, selection=dg.AssetSelection.all())
     return dg.Definitions(
         assets=assets,
@@ -33,4 +34,6 @@ def build(home: Home) -> dg.Definitions:
     )
 
 
-defs = build(Home.of_environment())
+@dg.definitions
+def defs() -> dg.Definitions:
+    return build(Home.of_environment())

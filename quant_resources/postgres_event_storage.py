@@ -15,7 +15,14 @@ from dagster_postgres.auth import PgTokenProvider
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 from sqlalchemy.engine import Connection
 
-from quant_resources.event_storage import EVENTS_PER_BATCH, Numbered, as_one_execution, is_any, last_of_each_kind
+from quant_resources.event_storage import (
+    EVENTS_PER_BATCH,
+    Numbered,
+    is_any,
+    last_of_each_kind,
+    store_planned_check,
+    without_partitions,
+)
 
 
 class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
@@ -64,7 +71,9 @@ class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
         in_order = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
         )
-        ids = connection.execute(in_order, [self._event_to_row(event) for event in events]).scalars()
+        ids = connection.execute(
+            in_order, [self._event_to_row(without_partitions(event)) for event in events]
+        ).scalars()
         numbered = list(zip(ids, events, strict=True))
         of_assets = [(i, event) for i, event in numbered if is_any(event, ASSET_EVENTS)]
         self._store_asset_event_tags(connection, [event for _, event in of_assets], [i for i, _ in of_assets])
@@ -76,7 +85,7 @@ class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
                 self.store_asset_check_event(event, event_id)
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
-        super()._store_asset_check_evaluation_planned(as_one_execution(event), event_id)
+        store_planned_check(self, event, event_id)
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:

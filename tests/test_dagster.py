@@ -3,11 +3,12 @@
 import datetime as dt
 import itertools
 import os
+import sqlite3
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -173,6 +174,170 @@ def test_dagsters_own_command_runs_one_session_on_what_is_stored(home: Path) -> 
     assert store.read("backtest/pnl", NEXT)["event_date"][-1] == NEXT
 
 
+def events_of(home: Path) -> int:
+    """Rows of the index of Dagster's log, and of the runs."""
+    counted = 0
+    for database in (home / "dagster" / "history" / "runs").glob("*.db"):
+        with closing(sqlite3.connect(database)) as connection:
+            counted += connection.execute("SELECT COUNT(*) FROM event_logs").fetchone()[0]
+    return counted
+
+
+def test_a_range_that_is_stored_launches_no_run_and_stores_no_event(home: Path) -> None:
+    before = events_of(home)
+    words = ("backfill", "--from", sessions.shift(LAST, -5), "--to", LAST)
+    answer = asof(home, *words)
+    assert answer.code == 0, answer.out + answer.err
+    assert answer.out == f"nothing to do: 54 assets, 6 sessions {sessions.shift(LAST, -5)} to {LAST}, " \
+        "are stored and up to date\n"  # fmt: skip
+    assert events_of(home) == before
+    with instance_of(home) as instance:
+        assert len(instance.get_runs()) == 1
+
+
+def test_a_session_that_dagster_was_not_told_of_is_told_and_not_stored_again(home: Path) -> None:
+    index = home / "dagster" / "history" / "runs" / "index.db"
+    with closing(sqlite3.connect(index)) as log, log:  # as if the run had been killed before it said so
+        log.execute(
+            "DELETE FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION' AND partition = ? "
+            "AND asset_key = ?",
+            (str(LAST), key_of("market/members").to_string()),
+        )
+    assert str(LAST) not in materialized(home, "market/members")
+    generations = Store(home / "store").partitions("market/members", LAST, LAST)
+    assert asof(home, "backfill", "--select", "market/members", "--from", LAST, "--to", LAST).code == 0
+    assert str(LAST) in materialized(home, "market/members")
+    assert Store(home / "store").partitions("market/members", LAST, LAST) == generations
+
+
+def test_definitions_load_without_the_homes_store(tmp_path: Path) -> None:
+    script = (
+        "import quant_assets.definitions as d, sys; "
+        "heavy = {'lightgbm', 'sklearn', 'hmmlearn', 'statsmodels', 'plotly', 'urllib3'} & set(sys.modules); "
+        "assert not heavy, heavy; d.defs().resolve_job_def('all_assets')"
+    )
+    environment = os.environ | {"ASOF_HOME": str(tmp_path / "home")}
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert not (tmp_path / "home").exists()
+
+
+# -- one step that holds several assets --------------------------------------------------------------------------------
+
+BARS, MACRO, ACTIONS, ADJUSTED = "market/bars", "market/macro", "market/corporate_actions", "market/adjusted_bars"
+SOME = [BARS, MACRO, ACTIONS, ADJUSTED]  # the last reads bars and actions
+
+
+def materialize(home: Path, session: dt.date, *names: str) -> dg.ExecuteInProcessResult:
+    """One session of the assets, as the UI runs them."""
+    job = definitions.build(Home(home)).resolve_job_def(definitions.ALL_ASSETS)
+    with instance_of(home) as instance:
+        return job.execute_in_process(
+            instance=instance, partition_key=str(session), asset_selection=[key_of(name) for name in names],
+            raise_on_error=False, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )  # fmt: skip
+
+
+def stored_until(home: Path, names: list[str]) -> dict[str, dt.date]:
+    store = Store(home / "store")
+    return {name: store.sessions(name)[-1] for name in names}
+
+
+def seen(result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> set[str]:
+    return {e.asset_key.to_user_string() for e in result.all_events if e.event_type == kind and e.asset_key}
+
+
+@pytest.fixture
+def unfinished(home: Path) -> Path:
+    """The stored home, whose history has another session that is not stored."""
+    chosen = home / "asof.yaml"
+    chosen.write_text(chosen.read_text().replace(f"history.end: '{LAST}'", f"history.end: '{NEXT}'"))
+    return home
+
+
+def test_all_assets_are_one_step_of_which_a_selection_runs_alone(unfinished: Path) -> None:
+    result = materialize(unfinished, NEXT, MACRO, BARS)
+    assert result.success
+    assert {event.step_key for event in result.all_events if event.is_step_success} == {"sessions"}
+    assert seen(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == {MACRO, BARS}
+    ends = stored_until(unfinished, SOME)
+    assert ends == {
+        BARS: NEXT,
+        MACRO: NEXT,
+        ACTIONS: LAST,
+        ADJUSTED: LAST,
+    }
+    judged = {(e.asset_key.to_user_string(), e.check_name) for e in result.get_asset_check_evaluations()}
+    checks = {asset.name: ["contract", "no_lookahead", *asset.checks] for asset in all_assets()}
+    assert judged == {(name, check) for name in (MACRO, BARS) for check in checks[name]}
+
+
+def test_an_asset_that_fails_stops_what_reads_it_and_nothing_else(
+    unfinished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(runner.Runner, "run", failing_for(ACTIONS))
+        result = materialize(unfinished, NEXT, *SOME)
+    assert not result.success
+    assert seen(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == {BARS, MACRO}
+    assert {e.asset_key for e in result.get_asset_check_evaluations()} == {
+        key_of(BARS),
+        key_of(MACRO),
+    }
+    assert stored_until(unfinished, SOME) == {
+        BARS: NEXT, MACRO: NEXT, ACTIONS: LAST, ADJUSTED: LAST
+    }  # fmt: skip
+    (failure,) = result.get_step_failure_events()
+    told = failure.step_failure_data.user_failure_data
+    assert told.metadata[ACTIONS].value == "OSError: the disk went away"
+    assert "not run, since they read these: market/adjusted_bars" in told.description
+    for name in SOME:
+        assert materialized(unfinished, name)[-1] == str(stored_until(unfinished, [name])[name])
+
+    again = materialize(unfinished, NEXT, *SOME)  # the UI's retry runs the step again: what is stored is passed over
+    assert again.success
+    assert set(stored_until(unfinished, SOME).values()) == {NEXT}
+    assert {len(Store(unfinished / "store").history(name, NEXT)) for name in SOME} == {1}
+
+
+def test_two_failures_are_told_by_name(unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("backfill", "--select", MACRO, "--select", ADJUSTED, "--from", NEXT, "--to", NEXT)
+    with monkeypatch.context() as patched:
+        patched.setattr(runner.Runner, "run", failing_for(ACTIONS, MACRO))
+        answer = asof(unfinished, *words)
+    assert answer.code == 1
+    failed = sorted(line for line in answer.out.splitlines() if line.startswith("failed"))
+    assert failed == [f"failed: {name}: OSError: the disk went away" for name in (ACTIONS, MACRO)]
+    assert asof(unfinished, *words).code == 0
+
+
+def failing_for(*names: str) -> Callable[..., Iterator[list[runner.Outcome]]]:
+    run = runner.Runner.run
+
+    def failing(self: runner.Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> Iterator[list[runner.Outcome]]:
+        if asset.name in names:
+            raise OSError("the disk went away")
+        yield from run(self, asset, targets)
+
+    return failing
+
+
+def test_a_check_that_is_asked_for_alone_judges_what_is_stored(home: Path) -> None:
+    (name, check), session = ("market/members", "contract"), LAST
+    Store(home / "store").record_verdicts([(name, session, check, False, "made up")])
+    job = definitions.build(Home(home)).resolve_job_def(definitions.ALL_ASSETS)
+    alone = job.get_subset(asset_selection=set(), asset_check_selection={dg.AssetCheckKey(key_of(name), check)})
+    before = Store(home / "store").partitions(name)
+    with instance_of(home) as instance:
+        result = alone.execute_in_process(instance=instance, partition_key=str(session))
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert (evaluation.check_name, evaluation.passed) == (check, True)
+    assert not seen(result, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    assert Store(home / "store").partitions(name) == before
+
+
 # -- properties --------------------------------------------------------------------------------------------------------
 
 WINDOWS = [(asset, name) for asset in all_assets() for name in asset.inputs]
@@ -295,6 +460,10 @@ def test_fridays_green_does_not_hide_wednesdays_red(home: Path) -> None:
     certified = asof(home, "certify", "--all", "--select", "market/members")
     assert certified.code == 0  # Wednesday judged again
     assert asof(home, *words).code == 0
+    with instance_of(home) as instance:
+        key = dg.AssetCheckKey(key_of("market/members"), "no_lookahead")
+        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert latest.status.value == "SUCCEEDED"
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from configs.settings import FilesVendor, Table
+from configs.settings import FilesVendor
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import StoreError
@@ -16,11 +16,11 @@ from feature_store.hashing import digest_of
 from feature_store.schemas.market import BARS
 from quant_resources.home import Home
 from quant_resources.vendors import tables
+from quant_resources.vendors.drop import Sizes, files_of, tables_of
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.protocol import make_vendor
 
 DONE = ".done"  # of the marker's name
-Sizes = dict[str, tuple[int, int]]  # by file: bytes, and when it was last written (ns)
 
 
 def drop_sensor(job: UnresolvedAssetJobDefinition, home: Home) -> dg.SensorDefinition:
@@ -41,7 +41,7 @@ def drop_sensor(job: UnresolvedAssetJobDefinition, home: Home) -> dg.SensorDefin
         now = dt.datetime.now(dt.UTC)
         session, wanting = next_session(home, now)
         before = json.loads(context.cursor) if context.cursor else {}
-        seen = files_of(home)
+        seen = files_of(_vendor(home))
         cursor = json.dumps(seen)
         if session is None or wanting:
             return dg.SensorResult(skip_reason=wanting, cursor=cursor)
@@ -70,18 +70,6 @@ def next_session(home: Home, now: dt.datetime) -> tuple[dt.date | None, str | No
     return session, None
 
 
-def files_of(home: Home) -> Sizes:
-    """Size and time of writing of every file that the profile's tables name and that is there."""
-    vendor = _vendor(home)
-    every = [table for field in type(vendor).model_fields for table in _tables(vendor, field)]
-    try:
-        paths = {path for table in every if (path := tables.locate(_folder(vendor), table))}
-    except VendorError:
-        return {}
-    stats = {str(path.relative_to(_folder(vendor))): path.stat() for path in sorted(paths)}
-    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
-
-
 def still_growing(before: Sizes, seen: Sizes) -> str | None:
     """Which files are not as they were at the last look."""
     changed = [name for name, stat in seen.items() if tuple(before.get(name, ())) != stat]
@@ -94,7 +82,7 @@ def incomplete(home: Home, session: dt.date, seen: Sizes) -> str | None:
     folder, asked = _folder(vendor), vendor.drop
     try:
         for field in asked.tables:
-            for table in _tables(vendor, field):
+            for table in tables_of(vendor, field):
                 path = tables.locate(folder, table)
                 if path is None:
                     return f"{folder} has no {table.file} yet"
@@ -128,11 +116,6 @@ def _too_few(home: Home, session: dt.date) -> str | None:
     return (
         f"{session} has bars of {have} of the {len(names)} names of {earlier}; vendor.drop.share asks for {share:.0%}"
     )
-
-
-def _tables(vendor: FilesVendor, field: str) -> list[Table]:
-    found = getattr(vendor, field)
-    return [table for table in found if isinstance(table, Table)] if isinstance(found, list) else []
 
 
 def _vendor(home: Home) -> FilesVendor:

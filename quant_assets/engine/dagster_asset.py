@@ -1,10 +1,11 @@
-"""A session asset as a plain Dagster asset: partitions, dependencies, checks in its own step."""
+"""Session assets as plain Dagster assets: partitions, dependencies, checks in the asset's own step."""
 
 import datetime as dt
 import json
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -20,33 +21,59 @@ from feature_store.dataset import Dataset
 from feature_store.numeric_platform import advice, in_force
 from quant_assets.engine.asset import SessionAsset, Source
 from quant_assets.engine.identity import code_of
-from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, judge_run
+from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Verdict, judge_run
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.partitions import session_partitions
 from quant_assets.engine.runner import Outcome, Runner
 from quant_resources.home import Home, git_commit
 from quant_resources.platform import Platform
 
+Result = dg.MaterializeResult[None] | dg.AssetCheckResult
+
 OWNERS = ["team:quant"]
 
 
-def to_dagster(asset: SessionAsset, profile: Profile) -> dg.AssetsDefinition:
-    """The asset with one partition a session, run for a session or a range in one step."""
-    checks = [CONTRACT, NO_LOOKAHEAD, *asset.checks]
+def to_dagster(name: str, assets: Sequence[SessionAsset], profile: Profile) -> dg.AssetsDefinition:
+    """The assets, each with one partition a session, as one step of Dagster that runs any of them.
+
+    A step costs Dagster more than a small asset's session costs us. And of several assets in a step, one that fails
+    stops what reads it, while a failed step would stop every step that reads any of its assets.
+
+    Args:
+        name: of the step.
+        assets: topologically sorted.
+    """
     with warnings.catch_warnings():
         # backfill policies: pinned with dagster, and tested
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _decorated(asset, profile, checks)
+        return _decorated(name, assets, profile)
 
 
-def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=asset.name.split("/"),
+def _decorated(name: str, assets: Sequence[SessionAsset], profile: Profile) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=name,
+        specs=[_spec(asset, profile) for asset in assets],
+        check_specs=[dg.AssetCheckSpec(check, asset=_key(asset)) for asset in assets for check in _checks(asset)],
         partitions_def=session_partitions(profile.history.start, profile.history.end),
-        # session to session: a trailing mapping would make Dagster widen a selected range downstream (ADR 7)
-        deps=[name.split("/") for name in _windows(asset, profile)],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        check_specs=[dg.AssetCheckSpec(name, asset=asset.name.split("/")) for name in checks],
+        can_subset=True,
+    )
+    def step(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Result]:
+        with workers(platform.workers) as pool:
+            runner = open_runner(
+                Home(Path(platform.home)), platform.store(), platform.profile(), context.run.run_id, git_commit(), pool
+            )
+            yield from _run(context, runner, assets)
+
+    return step
+
+
+def _spec(asset: SessionAsset, profile: Profile) -> dg.AssetSpec:
+    windows = _windows(asset, profile)
+    return dg.AssetSpec(
+        key=_key(asset),
+        # session to session: a trailing mapping would make Dagster widen a selected range downstream (ADR 7)
+        deps=[name.split("/") for name in windows],
         group_name=asset.dataset.slice,
         kinds={"parquet", "polars", asset.kind.replace(" ", "_")},
         owners=OWNERS,
@@ -55,18 +82,17 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
         metadata={
             "dagster/column_schema": _column_schema(asset.dataset),
             "schema_version": asset.dataset.version,
-            "reads": "\n".join(f"{name}: {length} sessions" for name, length in _windows(asset, profile).items()),
+            "reads": "\n".join(f"{name}: {length} sessions" for name, length in windows.items()),
         },
     )
-    def session_asset(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
-        with workers(platform.workers) as pool:
-            runner = open_runner(
-                Home(Path(platform.home)), platform.store(), platform.profile(), context.run.run_id, git_commit(), pool
-            )
-            return _materialize(context, runner, asset, targets)
 
-    return session_asset
+
+def _key(asset: SessionAsset) -> dg.AssetKey:
+    return dg.AssetKey(asset.name.split("/"))
+
+
+def _checks(asset: SessionAsset) -> list[str]:
+    return [CONTRACT, NO_LOOKAHEAD, *asset.checks]
 
 
 def _windows(asset: SessionAsset, profile: Profile) -> dict[str, int]:
@@ -96,9 +122,42 @@ def workers(count: int) -> Iterator[Executor | None]:
         yield pool
 
 
-def _materialize(
-    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def _run(context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[SessionAsset]) -> Iterator[Result]:
+    """Results of the selected assets in their order; what fails is told at the end, once the others are stored.
+
+    Raises:
+        dagster.Failure: with what was wrong, by asset.
+    """
+    failed: dict[str, Exception] = {}
+    stopped: set[str] = set()
+    for asset in assets:
+        if _key(asset) not in context.selected_asset_keys:
+            if judged := _selected_checks(context, asset):
+                yield from _judge_stored(context, runner, asset, judged)
+            continue
+        if blocked := sorted({w.dataset.name for w in asset.inputs.values()} & (failed.keys() | stopped)):
+            stopped.add(asset.name)
+            context.log.warning(f"{asset.name}: not run, since it reads {', '.join(blocked)}")
+            continue
+        try:
+            result = _materialize(context, runner, asset)
+        except Exception as error:
+            failed[asset.name] = error
+            context.log.exception(f"{asset.name} failed")
+        else:
+            yield result
+    if failed:
+        raise _failure(failed, stopped) from next(iter(failed.values()))
+
+
+def _failure(failed: Mapping[str, Exception], stopped: Collection[str]) -> dg.Failure:
+    said = {name: f"{type(error).__name__}: {error}" for name, error in failed.items()}
+    readers = f"\nnot run, since they read these: {', '.join(sorted(stopped))}" if stopped else ""
+    return dg.Failure("\n".join(f"{name}: {text}" for name, text in said.items()) + readers, metadata=said)
+
+
+def _materialize(context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
     outcomes: list[Outcome] = []
     try:
         for group in runner.run(asset, targets):
@@ -110,13 +169,35 @@ def _materialize(
         verdicts = judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
     except BaseException:
         # What was stored before the failure is stored: Dagster is told exactly those sessions.
-        log_stored(context, {o.session.isoformat(): _metadata(o) for o in outcomes})
+        log_stored(context, asset, {o.session.isoformat(): _metadata(o) for o in outcomes})
         raise
-    report_partitions(context, {o.session.isoformat(): _metadata(o) for o in outcomes})
-    judged = {name: [v for v in verdicts if v.check == name] for name in (CONTRACT, NO_LOOKAHEAD, *asset.checks)}
+    report_partitions(context, asset, {o.session.isoformat(): _metadata(o) for o in outcomes})
     return dg.MaterializeResult(
-        check_results=[check_result(runner, asset, name, len(found)) for name, found in judged.items()]
+        asset_key=_key(asset),
+        check_results=_check_results(runner, asset, verdicts, _selected_checks(context, asset)),
     )
+
+
+def _selected_checks(context: dg.AssetExecutionContext, asset: SessionAsset) -> list[str]:
+    selected = {key.name for key in context.selected_asset_check_keys if key.asset_key == _key(asset)}
+    return [name for name in _checks(asset) if name in selected]
+
+
+def _judge_stored(
+    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, names: Sequence[str]
+) -> Iterator[dg.AssetCheckResult]:
+    """Checks that are asked for without their asset: over the sessions as they are stored."""
+    targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
+    runner.store.require(asset.dataset, targets)
+    verdicts = judge_run(runner, asset, runner.store.partitions(asset.dataset, targets[0], targets[-1]), targets)
+    yield from _check_results(runner, asset, verdicts, names)
+
+
+def _check_results(
+    runner: Runner, asset: SessionAsset, verdicts: Sequence[Verdict], names: Sequence[str]
+) -> list[dg.AssetCheckResult]:
+    judged = Counter(verdict.check for verdict in verdicts)
+    return [check_result(runner, asset, name, judged[name]) for name in names]
 
 
 def _warn_of_left_out(
@@ -131,29 +212,33 @@ def _warn_of_left_out(
                 context.log.warning(f"{asset.name}: {count} rows left out: {rule}")
 
 
-def report_partitions(context: dg.AssetExecutionContext, metadata: dict[str, dict[str, float | str]]) -> None:
-    """Metadata of each partition, for the UI's plots.
+def report_partitions(
+    context: dg.AssetExecutionContext, asset: SessionAsset, metadata: dict[str, dict[str, float | str]]
+) -> None:
+    """Metadata of each partition of the asset whose result comes next, for the UI's plots.
 
     `context.add_asset_metadata` lists the range's partitions and copies all metadata at every call: 2,977 sessions take
     minutes. The accumulator behind it takes them at once.
     """
     step = context.get_step_execution_context()
-    accumulated = dict(step._metadata_accumulator.per_output_metadata)
-    accumulated |= {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): values for key, values in metadata.items()
-    }
-    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata=accumulated)
+    step._metadata_accumulator = OutputMetadataAccumulator(
+        per_output_metadata={
+            AssetMetadataHandle(asset_key=_key(asset), partition_key=key): values for key, values in metadata.items()
+        }
+    )
 
 
-def log_stored(context: dg.AssetExecutionContext, metadata: dict[str, dict[str, float | str]]) -> None:
-    """Materializations of the sessions that a failing step has stored, as one batch of events.
+def log_stored(
+    context: dg.AssetExecutionContext, asset: SessionAsset, metadata: dict[str, dict[str, float | str]]
+) -> None:
+    """Materializations of the sessions that a failing asset has stored, as one batch of events.
 
     `context.log_event` writes each on its own: 24 s for 2,000 sessions where a batch takes one.
     """
     step = context.get_step_execution_context()
     batch, last = str(uuid.uuid4()), len(metadata) - 1
     for i, (session, values) in enumerate(metadata.items()):
-        stored = dg.AssetMaterialization(context.asset_key, metadata=values, partition=session)
+        stored = dg.AssetMaterialization(_key(asset), metadata=values, partition=session)
         dg.DagsterEvent.asset_materialization(step, stored, DagsterEventBatchMetadata(batch, i == last))
 
 
@@ -164,6 +249,7 @@ def check_result(runner: Runner, asset: SessionAsset, name: str, judged: int) ->
     failed = [(session, detail) for session, passed, detail in verdicts if not passed]
     return dg.AssetCheckResult(
         check_name=name,
+        asset_key=_key(asset),
         passed=not failed,
         metadata={
             "sessions judged in this run": judged,

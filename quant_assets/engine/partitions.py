@@ -20,7 +20,8 @@ def session_partitions(start: dt.date, end: dt.date | None = None) -> dg.TimeWin
     # Friday's window lasts until the next session's midnight, and must lie before the end as a whole
     day_after = None if end is None else sessions.at_or_after(end + dt.timedelta(days=1))
     beyond = None if day_after is None else dt.datetime.combine(day_after, dt.time(0), NEW_YORK)
-    weekdays = (first + dt.timedelta(days=i) for i in range((sessions.all_sessions()[-1] - first).days))
+    until = min(day_after or sessions.all_sessions()[-1], sessions.all_sessions()[-1])
+    weekdays = (first + dt.timedelta(days=i) for i in range((until - first).days))
     holidays = [
         dt.datetime.combine(day, dt.time(0), NEW_YORK)
         for day in weekdays

@@ -14,11 +14,14 @@ from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.dagster_asset import sessions_needed
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.runner import Runner
-from quant_assets.engine.staleness import count_stale
+from quant_assets.engine.staleness import Snapshot, first_due
 from quant_assets.graph import all_assets
+from quant_assets.operations.asked import drop_state, remember_asked, was_asked
+from quant_assets.operations.shown import failed_checks, sessions_shown, shown_otherwise
 from quant_resources.home import Home
 
 if TYPE_CHECKING:
+    import dagster as dg
     from dagster_shared.error import SerializableErrorInfo
 
 
@@ -48,20 +51,33 @@ def run_backfill(
     names = selected_names(assets, select)
     needed = _with_quarantine(sessions_needed(assets, names, first, home.profile))
     runner = open_runner(home)
+    seen = Snapshot(runner.store)
     wanted = [asset for asset in assets if asset.name in needed]
     for begin, group in itertools.groupby(wanted, key=lambda asset: needed[asset.name]):
         before, end = list(group), sessions.shift(first, -1)
         # a range must not go on from sessions that another config or code has stored
-        if begin < first and not all(_is_current(runner, asset, sessions.between(begin, end)) for asset in before):
+        earlier = sessions.between(begin, end)
+        if begin < first and any(first_due(runner, asset, earlier, seen) for asset in before):
             say(f"{len(before)} assets, {span_text(begin, end)} (needed by the range)")
             if not run_range(home, [asset.name for asset in before], begin, end, say):
                 return False
+            seen = Snapshot(runner.store)
     # judged again, since the drop may have been mended
     asked = {*names, *([QUARANTINE.name] if set(names) & set(SOURCES) else [])}
-    due = _due(runner, wanted, asked, sessions.between(first, last))
-    more = f" ({len(set(due) - set(names))} of them read by those selected)" if set(due) - set(names) else ""
-    say(f"{len(due)} assets, {span_text(first, last)}{more}")
-    return run_range(home, due, first, last, say)
+    there = drop_state(home)
+    begins = _due(home, runner, seen, wanted, asked, sessions.between(first, last))
+    if not begins:
+        say(f"nothing to do: {len(wanted)} assets, {span_text(first, last)}, are stored and up to date")
+        for line in (failed := failed_checks(runner, wanted)):
+            say(line)
+        return not failed
+    more = f" ({len(set(begins) - set(names))} of them read by those selected)" if set(begins) - set(names) else ""
+    begin = min(begins.values())
+    say(f"{len(begins)} assets, {span_text(begin, last)}{more}")
+    if not run_range(home, list(begins), begin, last, say):
+        return False
+    remember_asked(home, there, [name for name in begins if name in asked and name in SOURCES], first, last)
+    return True
 
 
 def prepare(home: Home, workers: int) -> None:
@@ -81,25 +97,38 @@ def span_text(first: dt.date, last: dt.date) -> str:
     return f"{len(sessions.between(first, last))} sessions {first} to {last}"
 
 
-def _due(runner: Runner, wanted: Sequence[SessionAsset], names: set[str], targets: list[dt.date]) -> list[str]:
-    """The selected assets, and what they read over the range where that is missing, stale or about to change."""
-    due: list[str] = []
+def _due(
+    home: Home,
+    runner: Runner,
+    seen: Snapshot,
+    wanted: Sequence[SessionAsset],
+    asked: set[str],
+    targets: list[dt.date],
+) -> dict[str, dt.date]:
+    """First target to be stored, by asset: missing, stale, about to change by what it reads, or not as Dagster
+    shows it.
+
+    Of sources that are asked for, what the vendor says counts too: all of their sessions are due, unless the vendor was
+    asked for them before and has nothing else since.
+    """
+    known = sessions_shown([asset.name for asset in wanted])
+    begins: dict[str, dt.date] = {}
     for asset in wanted:
-        changing = any(window.dataset.name in due for window in asset.inputs.values())
-        if asset.name in names or changing or not _is_current(runner, asset, targets):
-            due.append(asset.name)
-    return due
-
-
-def _is_current(runner: Runner, asset: SessionAsset, targets: list[dt.date]) -> bool:
-    """True when every target is stored under today's code, config and inputs."""
-    return set(targets) <= set(runner.store.sessions(asset.dataset)) and count_stale(runner, asset, targets) == 0
+        changing = [begins[w.dataset.name] for w in asset.inputs.values() if w.dataset.name in begins]
+        unknown = [t for t in targets if t.isoformat() not in known[asset.name]]
+        again = asset.name in asked and asset.name in SOURCES and not was_asked(home, asset.name, targets)
+        own = targets[0] if again else first_due(runner, asset, targets, seen)
+        if found := [*changing, *unknown[:1], *([own] if own else [])]:
+            begins[asset.name] = min(found)
+    return begins | {name: targets[-1] for name in shown_otherwise(runner, wanted) if name not in begins}
 
 
 def run_range(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:
     """One run of Dagster over sessions [first, last] of the assets; True when all is stored and passes its checks."""
     # Dagster is imported late: it costs seconds, and a wrong option should not wait for it.
     import dagster as dg  # noqa: PLC0415
+    from dagster._core.definitions.job_base import InMemoryJob  # noqa: PLC0415
+    from dagster._core.execution.api import execute_run_iterator  # noqa: PLC0415
     from dagster._core.storage.tags import (  # noqa: PLC0415
         ASSET_PARTITION_RANGE_END_TAG,
         ASSET_PARTITION_RANGE_START_TAG,
@@ -107,31 +136,41 @@ def run_range(home: Home, names: Sequence[str], first: dt.date, last: dt.date, s
 
     from quant_assets.definitions import ALL_ASSETS, build  # noqa: PLC0415
 
-    definitions = build(home)
-    keys = [dg.AssetKey(name.split("/")) for name in names]
+    keys = frozenset(dg.AssetKey(name.split("/")) for name in names)
+    job = build(home).resolve_job_def(ALL_ASSETS)
+    ok = True
     with dg.DagsterInstance.get() as instance:
-        result = definitions.resolve_job_def(ALL_ASSETS).execute_in_process(
-            instance=instance,
-            asset_selection=keys,
-            raise_on_error=False,
+        run = instance.create_run_for_job(
+            job.get_subset(asset_selection=keys),
             run_config={"loggers": {"console": {"config": {"log_level": "INFO"}}}},
             tags={
                 ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
                 ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
             },
+            asset_selection=keys,
         )
-    ok = True
-    for event in result.get_step_failure_events():
-        cause = event.step_failure_data.error
-        name = (event.step_key or "").replace("__", "/")
-        say(f"failed: {name}: {_own(cause).message.strip() if cause else ''}")
-        ok = False
-    for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed:
-            say(f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} fails: "
-                f"{evaluation.metadata['failed'].value}")  # fmt: skip
-            ok = False
-    return ok and result.success
+        # One event after the other: a result of the whole run would hold a range's materializations in memory.
+        for event in execute_run_iterator(InMemoryJob(job), run, instance):
+            for wrong in _wrong(event):
+                say(wrong)
+                ok = False
+        finished = instance.get_run_by_id(run.run_id)
+    return ok and finished is not None and finished.is_success
+
+
+def _wrong(event: "dg.DagsterEvent") -> list[str]:
+    """What the event says that people should know."""
+    if event.is_step_failure:
+        user, cause = event.step_failure_data.user_failure_data, event.step_failure_data.error
+        if user is not None:
+            return [f"failed: {name}: {said.value}" for name, said in user.metadata.items()]
+        return [f"failed: {event.step_key}: {_own(cause).message.strip() if cause else ''}"]
+    if event.event_type_value == "ASSET_CHECK_EVALUATION":
+        found = event.asset_check_evaluation_data
+        if not found.passed:
+            told = found.metadata["failed"].value
+            return [f"check {found.check_name} of {found.asset_key.to_user_string()} fails: {told}"]
+    return []
 
 
 def _own(error: "SerializableErrorInfo") -> "SerializableErrorInfo":

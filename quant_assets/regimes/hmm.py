@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from hmmlearn.base import ConvergenceMonitor
-from hmmlearn.hmm import GaussianHMM
 from numba import njit
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from quant_assets.regimes.expectation_maximization import Ended
 
 Array = NDArray[np.float64]
 
 PERSISTENCE = 0.95  # where EM starts: states last 20 sessions
-PSEUDO_TRANSITIONS = 0.5  # per pair of states: no transition is impossible because a window did not show it
 ROUNDING = 1e-9  # a deviation of less, relative to the largest value, is noise of the arithmetic
 
 
@@ -194,6 +195,9 @@ def fit(
         ValueError: NaN or infinite signals, a signal that never moves, fewer than 10 observations a state, or random
             starts without `rng`.
     """
+    # hmmlearn brings scikit-learn: a second or two that filtering and every other command can do without
+    from quant_assets.regimes.expectation_maximization import expectation_maximization  # noqa: PLC0415
+
     signals = np.reshape(np.asarray(signals, dtype=np.float64), (len(signals), -1))
     _require_observations(signals, n_states)
     if random_starts and rng is None:
@@ -204,82 +208,29 @@ def fit(
     starts = [_sorted_groups(standardized, n_states, variance_floor)]
     if rng is not None:
         starts += [_drawn(standardized, n_states, rng) for _ in range(random_starts)]
+    transition = _sticky(n_states)
     ended = [
-        _in_order(*_em(standardized, *start, max_iterations, tolerance), signals, centre, scale, variance_floor)
+        _in_order(
+            expectation_maximization(standardized, *start, transition, max_iterations, tolerance),
+            signals, centre, scale, variance_floor,
+        )
         for start in starts
-    ]
+    ]  # fmt: skip
     best = ended[0]
     for other in ended[1:]:
         best = other if other.log_likelihood > best.log_likelihood + tolerance else best
     return best
 
 
-class _Monitor(ConvergenceMonitor):  # type: ignore[misc]
-    """Ends EM when the likelihood settles, and keeps the verdict instead of logging it.
-
-    hmmlearn's own calls the last iteration converged, and warns when the likelihood falls: with a prior on the variance
-    it is the posterior that never falls.
-    """
-
-    def report(self, log_prob: float) -> None:
-        self.history.append(log_prob)
-        self.iter += 1
-
-    @property
-    def settled(self) -> bool:
-        return len(self.history) >= 2 and abs(self.history[-1] - self.history[-2]) < self.tol
-
-    @property
-    def converged(self) -> bool:
-        return self.settled
-
-
-def _em(
-    standardized: Array, mean: Array, variance: Array, max_iterations: int, tolerance: float
-) -> tuple[GaussianHMM, _Monitor]:
-    """EM from one start; with scaled probabilities, which are three times faster, unless they underflow."""
-    try:
-        return _run(standardized, mean, variance, max_iterations, tolerance, "scaling")
-    except ValueError:  # an observation so far out that its density is 0 under every state: logarithms can tell
-        return _run(standardized, mean, variance, max_iterations, tolerance, "log")
-
-
-def _run(
-    standardized: Array, mean: Array, variance: Array, max_iterations: int, tolerance: float, implementation: str
-) -> tuple[GaussianHMM, _Monitor]:
-    n_states = len(mean)
-    model = GaussianHMM(
-        n_states,
-        covariance_type="diag",
-        n_iter=max_iterations,
-        params="tmc",
-        init_params="",
-        covars_prior=1.0,  # with covars_weight 2: (sum of squares + 1) / (weight of the state + 1)
-        covars_weight=2.0,
-        transmat_prior=1.0 + PSEUDO_TRANSITIONS,
-        implementation=implementation,
-    )
-    model.startprob_ = np.full(n_states, 1.0 / n_states)
-    model.transmat_ = _sticky(n_states)
-    model.means_ = mean.copy()
-    model.covars_ = variance
-    monitor = _Monitor(tolerance, max_iterations, verbose=False)
-    model.monitor_ = monitor
-    model.fit(standardized)
-    return model, monitor
-
-
-def _in_order(
-    model: GaussianHMM, monitor: _Monitor, signals: Array, centre: Array, scale: Array, variance_floor: float
-) -> HmmFit:
+def _in_order(ended: "Ended", signals: Array, centre: Array, scale: Array, variance_floor: float) -> HmmFit:
     """The fitted model in the signals' units, states by the mean of the first signal."""
-    order = np.argsort(model.means_[:, 0], kind="stable")
-    mean = centre + scale * model.means_[order]
-    variance = scale**2 * np.maximum(model._covars_[order], variance_floor)
-    transition = model.transmat_[np.ix_(order, order)]
+    order = np.argsort(ended.mean[:, 0], kind="stable")
+    mean = centre + scale * ended.mean[order]
+    variance = scale**2 * np.maximum(ended.variance[order], variance_floor)
+    transition = ended.transition[np.ix_(order, order)]
     initial = stationary(transition)
     evidence = log_likelihood(log_density(signals, mean, variance), transition, initial)
-    return HmmFit(mean, variance, initial, transition, evidence, monitor.settled, monitor.iter)
+    return HmmFit(mean, variance, initial, transition, evidence, ended.settled, ended.n_iterations)
 
 
 def _sorted_groups(standardized: Array, n_states: int, variance_floor: float) -> tuple[Array, Array]:

@@ -10,10 +10,7 @@ import polars as pl
 
 from configs.settings import FilesVendor, HttpVendor, Profile
 from feature_store.dataset import Dataset
-from quant_resources.vendors.files import FileDrop
-from quant_resources.vendors.http.market import RemoteMarket
 from quant_resources.vendors.raw_payloads import RawStore
-from quant_resources.vendors.simulated import SimulatedMarket
 
 
 class Vendor(Protocol):
@@ -39,9 +36,16 @@ def make_vendor(profile: Profile, home: Path | None = None) -> Vendor:
     Args:
         home: folder whose `raw` keeps what arrives; ASOF_HOME unless given.
     """
+    # Each vendor is loaded where it is asked for: they bring HTTP clients and compiled simulations.
     raw = RawStore((home or Path(os.environ.get("ASOF_HOME", ".asof"))).absolute() / "raw")
     if isinstance(profile.vendor, FilesVendor):
+        from quant_resources.vendors.files import FileDrop  # noqa: PLC0415
+
         return FileDrop(profile, raw)
     if isinstance(profile.vendor, HttpVendor):
+        from quant_resources.vendors.http.market import RemoteMarket  # noqa: PLC0415
+
         return RemoteMarket(profile, raw)
+    from quant_resources.vendors.simulated import SimulatedMarket  # noqa: PLC0415
+
     return SimulatedMarket(profile)

@@ -188,6 +188,14 @@ class RawStore:
             ).fetchall()
         return [_page(row) for row in rows]
 
+    def count_pages(self, first: dt.date, last: dt.date) -> int:
+        """Stored answers that speak of any day in [first, last]."""
+        if not self._log_file.exists():
+            return 0
+        with self._log() as log:
+            found = log.execute("SELECT COUNT(*) FROM pages WHERE first<=? AND last>=?", (str(last), str(first)))
+            return int(found.fetchone()[0])
+
     def _object(self, digest: str) -> Path:
         return self.folder / "objects" / digest[:2] / f"{digest}.gz"
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 
+from quant_assets.regimes.expectation_maximization import _run
 from quant_assets.regimes.hmm import (
     Array,
-    _run,
     filter_states,
     fit,
     last_states,
@@ -162,7 +162,7 @@ def test_an_observation_too_far_out_for_scaled_probabilities_is_fitted_in_logari
     standardized = (signals - signals.mean(axis=0)) / signals.std(axis=0)
     far = np.zeros((2, 2)), np.ones((2, 2))
     with pytest.raises(ValueError, match="underflow"):
-        _run(standardized, *far, 100, 0.01, "scaling")
+        _run(standardized, *far, sticky(2, 0.95), 100, 0.01, "scaling")
     model = fit(signals, 2, random_starts=3, rng=np.random.default_rng(1))
     assert np.isfinite(model.log_likelihood)
 
@@ -170,8 +170,8 @@ def test_an_observation_too_far_out_for_scaled_probabilities_is_fitted_in_logari
 def test_logarithms_and_scaled_probabilities_agree():
     standardized = two_states(5)
     start = np.array([[-1.0], [1.0]]), np.ones((2, 1))
-    (logs, _), (scaled, _) = (_run(standardized, *start, 50, 1e-4, how) for how in ("log", "scaling"))
-    for name in ("means_", "transmat_", "_covars_"):
+    logs, scaled = (_run(standardized, *start, sticky(2, 0.95), 50, 1e-4, how) for how in ("log", "scaling"))
+    for name in ("mean", "transition", "variance"):
         np.testing.assert_allclose(getattr(logs, name), getattr(scaled, name), rtol=1e-9)
 
 

@@ -1,0 +1,55 @@
+"""What Dagster shows of what is stored.
+
+A run that was killed has stored more than it has said, and `asof certify` judges without a run.
+"""
+
+import json
+from collections.abc import Sequence
+
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD
+from quant_assets.engine.runner import Runner
+
+
+def sessions_shown(names: Sequence[str]) -> dict[str, set[str]]:
+    """Sessions that Dagster shows as materialized, by dataset."""
+    import dagster as dg  # noqa: PLC0415 -- as in `run_range`
+
+    with dg.DagsterInstance.get() as instance:
+        return {name: instance.get_materialized_partitions(dg.AssetKey(name.split("/"))) for name in names}
+
+
+def checks_shown(assets: Sequence[SessionAsset]) -> dict[tuple[str, str], bool]:
+    """Whether the check passes, as Dagster shows it, by dataset and check; without those that it has no verdict of."""
+    import dagster as dg  # noqa: PLC0415 -- as in `run_range`
+    from dagster._core.storage.asset_check_execution_record import (  # noqa: PLC0415
+        AssetCheckExecutionRecordStatus as Status,
+    )
+
+    keys = [dg.AssetCheckKey(dg.AssetKey(a.name.split("/")), check) for a in assets for check in _checks(a)]
+    with dg.DagsterInstance.get() as instance:
+        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    ended = {key: found.status for key, found in latest.items() if found.status in (Status.SUCCEEDED, Status.FAILED)}
+    return {(key.asset_key.to_user_string(), key.name): status is Status.SUCCEEDED for key, status in ended.items()}
+
+
+def shown_otherwise(runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
+    """Datasets one of whose checks Dagster shows otherwise than the stored verdicts say, or not at all."""
+    shown = checks_shown(assets)
+    return [a.name for a in assets if any(shown.get((a.name, c)) != (not _failures(runner, a, c)) for c in _checks(a))]
+
+
+def failed_checks(runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
+    """A line for each check with a failed stored session, as the run that stored it told."""
+    found = {(a.name, check): _failures(runner, a, check) for a in assets for check in _checks(a)}
+    return [f"check {check} of {name} fails: {json.dumps(told[:20])}" for (name, check), told in found.items() if told]
+
+
+def _failures(runner: Runner, asset: SessionAsset, check: str) -> list[str]:
+    stored = set(runner.store.sessions(asset.dataset))
+    verdicts = runner.store.index.verdicts(asset.name, check)
+    return [f"{session}: {detail}" for session, passed, detail in verdicts if not passed and session in stored]
+
+
+def _checks(asset: SessionAsset) -> list[str]:
+    return [CONTRACT, NO_LOOKAHEAD, *asset.checks]
