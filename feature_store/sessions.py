@@ -1,47 +1,43 @@
 """The exchange's trading sessions."""
 
 import datetime as dt
+import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
-from feature_store.exchange_days import EARLY_CLOSES, HOLIDAYS
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXCHANGE = "XNYS"
 FIRST = "1990-01-02"
-LAST = "2035-12-31"  # far enough for schedules
-OPENS, CLOSES = dt.time(9, 30, tzinfo=ZoneInfo("America/New_York")), dt.time(16, tzinfo=ZoneInfo("America/New_York"))
+# Far enough for schedules; exchange_calendars knows holidays by rule, so a later end changes no earlier session.
+LAST = "2035-12-31"
 
 
 @lru_cache(maxsize=1)
-def _days() -> list[dt.date]:
-    first, holidays = dt.date.fromisoformat(FIRST), dict(_listed(HOLIDAYS))
-    days = (first + dt.timedelta(days=i) for i in range((dt.date.fromisoformat(LAST) - first).days + 1))
-    return [day for day in days if day.weekday() < 5 and day not in holidays]
+def _calendar() -> tuple[list[dt.date], list[dt.datetime], list[dt.datetime]]:
+    # late: pandas costs half a second, and a wrong option should not wait for it
+    import exchange_calendars as xcals  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 still reads Series.values of zoned stamps, which pandas 3.1 deprecates
+        warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
+        calendar = xcals.get_calendar(EXCHANGE, start=FIRST, end=LAST)
+    days = [stamp.date() for stamp in calendar.sessions]
+    return days, _utc(calendar.opens), _utc(calendar.closes)
 
 
-@lru_cache(maxsize=1)
-def _opens() -> list[dt.datetime]:
-    return [dt.datetime.combine(day, OPENS).astimezone(dt.UTC) for day in _days()]
-
-
-@lru_cache(maxsize=1)
-def _closes() -> list[dt.datetime]:
-    early = {day: CLOSES.replace(hour=int(hour or 13)) for day, hour in _listed(EARLY_CLOSES)}
-    return [dt.datetime.combine(day, early.get(day, CLOSES)).astimezone(dt.UTC) for day in _days()]
-
-
-def _listed(table: str) -> list[tuple[dt.date, str]]:
-    """Days of a table, each with what follows its @."""
-    lines = (line.split() for line in table.splitlines())
-    entries = [(year, *entry.partition("@")) for year, *entries in lines for entry in entries]
-    return [(dt.date.fromisoformat(f"{year.rstrip(':')}-{day}"), hour) for year, day, _, hour in entries]
+def _utc(stamps: "pd.Series[pd.Timestamp]") -> list[dt.datetime]:
+    naive = stamps.dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(object)
+    return [stamp.replace(tzinfo=dt.UTC) for stamp in naive]
 
 
 def all_sessions() -> Sequence[dt.date]:
     """Every session of the exchange from 1990 to 2035, ascending."""
-    return _days()
+    return _calendar()[0]
 
 
 def is_session(day: dt.date) -> bool:
@@ -93,9 +89,9 @@ def first_of_year(session: dt.date) -> dt.date:
 
 def opens_at(session: dt.date) -> dt.datetime:
     """UTC."""
-    return _opens()[index_of(session)]
+    return _calendar()[1][index_of(session)]
 
 
 def closes_at(session: dt.date) -> dt.datetime:
     """UTC; half days close early."""
-    return _closes()[index_of(session)]
+    return _calendar()[2][index_of(session)]

@@ -1,15 +1,10 @@
 import datetime as dt
-import itertools
-import warnings
 
-import exchange_calendars as xcals
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store import sessions
-from feature_store.exchange_days import EARLY_CLOSES, HOLIDAYS
 
 days = st.dates(dt.date(1990, 1, 2), dt.date(2035, 12, 28))
 
@@ -58,27 +53,6 @@ def test_a_year_of_sessions():
 
 def test_an_empty_range_is_empty():
     assert sessions.between(dt.date(2017, 3, 13), dt.date(2017, 3, 10)) == []
-
-
-def by_year(days: list[str]) -> str:
-    lines = itertools.groupby(days, key=lambda day: day[:4])
-    return "".join(f"{year}: {' '.join(day[5:] for day in found)}\n" for year, found in lines)
-
-
-def test_holidays_and_early_closes_are_those_of_exchange_calendars() -> None:
-    with warnings.catch_warnings():
-        # exchange_calendars 4.13 still reads Series.values of zoned stamps, which pandas 3.1 deprecates
-        warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
-        calendar = xcals.get_calendar("XNYS", start=sessions.FIRST, end=sessions.LAST)
-    trading = {stamp.date() for stamp in calendar.sessions}
-    weekdays = pd.bdate_range(sessions.FIRST, sessions.LAST)
-    closes = {day.date(): close.tz_convert("America/New_York") for day, close in calendar.closes.items()}
-    early = [f"{day}" + ("" if at.hour == 13 else f"@{at.hour}") for day, at in closes.items() if at.hour < 16]
-    assert by_year([str(day.date()) for day in weekdays if day.date() not in trading]) == HOLIDAYS
-    assert by_year(early) == EARLY_CLOSES
-    assert list(sessions.all_sessions()) == sorted(trading)
-    assert [sessions.opens_at(day) for day in trading] == [calendar.opens[str(day)] for day in trading]
-    assert [sessions.closes_at(day) for day in trading] == [calendar.closes[str(day)] for day in trading]
 
 
 # properties
