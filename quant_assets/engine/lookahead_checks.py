@@ -19,9 +19,11 @@ from feature_store.contract import validated
 from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.hashing import content_hash, digest_of
+from feature_store.layout import days_of, month_of
 from feature_store.numeric_platform import PART, in_force, is_pinned
 from feature_store.partition import StoredPartition
 from feature_store.rounding import judged_within_rounding
+from feature_store.store import Store
 from feature_store.versioning import fingerprint
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Versions, parameters
@@ -85,22 +87,22 @@ class Judge:
 
     def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
         """The asset's own checks of each session: over its rows and what else each asks for by name."""
+        own = OwnRows(self._runner.store, asset.dataset)
         return [
             Verdict(partition.session, name, wrong is None, wrong or "")
             for partition in (partitions if asset.checks else [])
-            for name, wrong in self._judged(asset, partition.session).items()
+            for name, wrong in self._judged(asset, own, partition.session).items()
         ]
 
-    def _judged(self, asset: SessionAsset, session: dt.date) -> dict[str, str | None]:
+    def _judged(self, asset: SessionAsset, own_rows: "OwnRows", session: dt.date) -> dict[str, str | None]:
         """What is wrong with the session by check, called with `bars`, `clock`, `before` and settings as it asks."""
-        earlier = sessions.shift(session, -1)
         read = self._runner.store.read
         offered: dict[str, Callable[[], object]] = {
             "bars": lambda: read("market/bars", session, first=session, last=session),
             "clock": lambda: self._runner.calculation.clock,
-            "before": lambda: read(asset.dataset, earlier, first=earlier, last=earlier),
+            "before": lambda: own_rows.at(sessions.shift(session, -1)),
         }
-        rows = read(asset.dataset, session, first=session, last=session)
+        rows = own_rows.at(session)
         profile = self._runner.profile
         wrong = {}
         for name, check in asset.checks.items():
@@ -184,6 +186,28 @@ class Judge:
         kept = self._runner.store.rows_of(stored)
         passed, detail = judged_within_rounding(kept, rows, asset.dataset.sort_key, platform)
         return Verdict(session, NO_LOOKAHEAD, passed, f"{how}: {detail}")
+
+
+class OwnRows:
+    """A dataset's rows about single sessions, as known at them; read a month at once where rows are never restated."""
+
+    def __init__(self, store: Store, dataset: Dataset) -> None:
+        self._store = store
+        self._dataset = dataset
+        self._month = ""
+        self._rows: dict[dt.date, pl.DataFrame] = {}
+
+    def at(self, session: dt.date) -> pl.DataFrame:
+        if self._dataset.restates:
+            return self._store.read(self._dataset, session, first=session, last=session)
+        if session not in self._rows and month_of(session) != self._month:
+            self._month = month_of(session)
+            rows = self._store.versions(self._dataset, *days_of(self._month))
+            parts = rows.partition_by("session", as_dict=True, include_key=False, maintain_order=True)
+            # the session before a month's first is asked for too
+            last = dict(list(self._rows.items())[-1:])
+            self._rows = last | {day: part.rechunk() for (day,), part in parts.items()}
+        return self._rows.get(session, self._dataset.empty())
 
 
 def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: dt.date, count: int) -> list[dt.date]:
