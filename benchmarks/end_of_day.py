@@ -121,10 +121,10 @@ def measure(home, first, last):
     started = time.perf_counter()
     quietly([sys.executable, "-c", RUN, "backfill", "--from", first, "--to", last], environment)
     again = time.perf_counter() - started
-    start = {"imports": parts.pop("imports") + whole - sum(parts.values())}
+    parts["imports"] = whole - sum(seconds for part, seconds in parts.items() if part != "imports")  # and the start
     return {
         "one more session, s": whole,
-        **{f"  {part}, s": seconds for part, seconds in (start | parts).items()},
+        **{f"  {part}, s": seconds for part, seconds in parts.items()},
         "the whole range again, nothing to do, s": again,
         "log of the session, kB": grown / 1e3,
         "log grown by nothing to do, kB": (log_bytes(home) - size - grown) / 1e3,

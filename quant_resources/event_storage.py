@@ -1,7 +1,6 @@
 """Dagster's event log in SQLite, where a batch of events costs what one event costs."""
 
 import os
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from dagster._core.events import (
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorageWatchdog
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorageWatchdog
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._record import replace
 from dagster._serdes import ConfigurableClassData, serialize_value
@@ -40,8 +39,8 @@ from watchdog.observers import Observer
 EVENTS_PER_BATCH = 1000
 
 ENGINES = 8  # kept open: the index, and the runs at work or looked at
-# An event is 1 to 3 kB: on pages of 4 kB, half of a database of them is empty.
-PAGE_BYTES = 16384
+# The index keeps events of 3 kB: on pages of 4 kB, a quarter of it would be empty. A run's log is small.
+INDEX_PAGE_BYTES = 16384
 
 PLANNED = {DagsterEventType.ASSET_MATERIALIZATION_PLANNED}
 MATERIALIZED = {DagsterEventType.ASSET_MATERIALIZATION}
@@ -140,13 +139,21 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
         A new engine compiles every statement again, and to close the last connection of a database writes its log back.
         """
-        engine = self._engines.pop(shard, None) or _engine_of(self.conn_string_for_shard(shard))
+        engine = self._engines.pop(shard, None) or self._opened(shard)
         self._engines[shard] = engine  # last used, last
         for idle in [name for name in self._engines if name not in self._open][:-ENGINES]:
             self._engines.pop(idle).dispose()
         if shard not in self._initialized_dbs:
             self._initdb(engine)
             self._initialized_dbs.add(shard)
+        return engine
+
+    def _opened(self, shard: str) -> Engine:
+        """Of one connection, which threads use in turn."""
+        connecting = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+        engine = create_engine(self.conn_string_for_shard(shard), poolclass=StaticPool, connect_args=connecting)
+        pragmas = ["synchronous=NORMAL", *([f"page_size={INDEX_PAGE_BYTES}"] if shard == INDEX_SHARD_NAME else [])]
+        sqlalchemy_event.listen(engine, "connect", lambda new, _: [new.execute(f"PRAGMA {each}") for each in pragmas])
         return engine
 
     def has_table(self, table_name: str) -> bool:
@@ -189,19 +196,6 @@ class _Watchdog(SqliteEventLogStorageWatchdog):
 
     def on_modified(self, event: FileSystemEvent) -> None:
         self._process_log()
-
-
-def _engine_of(url: str) -> Engine:
-    """Of one connection, which threads use in turn."""
-    connecting = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
-    engine = create_engine(url, poolclass=StaticPool, connect_args=connecting)
-    sqlalchemy_event.listen(engine, "connect", _prepare)
-    return engine
-
-
-def _prepare(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def is_any(entry: EventLogEntry, kinds: set[DagsterEventType]) -> bool:
