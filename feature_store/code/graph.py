@@ -10,8 +10,9 @@ from pathlib import Path
 from feature_store.code import runtime
 from feature_store.code.effects import changing
 from feature_store.code.names import Names
-from feature_store.code.normal_form import Files, NormalForm
+from feature_store.code.normal_form import NormalForm
 from feature_store.code.sources import CodeIdentityError, Definition, Source, Whole, is_ours, source_of
+from feature_store.code.tokens import Files
 from feature_store.dataset import Dataset
 from feature_store.hashing import digest_of
 

@@ -22,8 +22,8 @@ from types import FunctionType, ModuleType
 from feature_store.code import runtime
 from feature_store.code.graph import Graph, Key, Member, class_at, files_of
 from feature_store.code.libraries import library_versions
-from feature_store.code.normal_form import Files
 from feature_store.code.sources import PACKAGES, CodeIdentityError, Definition, Whole, source_of
+from feature_store.code.tokens import Files
 from feature_store.hashing import digest_of
 
 Root = Callable[..., object] | type | tuple[type, str]
