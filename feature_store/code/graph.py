@@ -49,7 +49,7 @@ class Graph:
 
     def __init__(self, also: str) -> None:
         self.names = Names(also)
-        self._also = also
+        self.also = also
         self._nodes: dict[Key, Node] = {}
         self._digests: dict[Key, str] = {}
 
@@ -100,7 +100,7 @@ class Graph:
         for part in runtime.registered(held):
             if isinstance(part, str):
                 form.tokens.append(part)
-            elif is_ours(part.module, self._also) and part.name in self._source(part.module).bindings:
+            elif is_ours(part.module, self.also) and part.name in self._source(part.module).bindings:
                 form.tokens.append(f"r{form.references.setdefault(part, len(form.references))}")
 
     def _module(self, key: Whole) -> Node:
@@ -143,7 +143,7 @@ class Graph:
         """
         order = owner.__mro__[owner.__mro__.index(above) + 1 :] if above else owner.__mro__
         for holder in order:
-            if holder is not object and is_ours(holder.__module__, self._also):
+            if holder is not object and is_ours(holder.__module__, self.also):
                 klass = _class(self._source(holder.__module__), holder)
                 if any(name in _said(statement) for statement in klass.body):
                     return Member(owner, holder, name)
