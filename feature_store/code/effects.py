@@ -93,7 +93,7 @@ def _changes_by_function(source: Source) -> dict[str, set[str]]:
 
 
 def _changed(nodes: Iterable[ast.AST], stores: bool = False) -> Iterator[str]:
-    """Names whose items or attributes are set; without `stores`, those too of which a method is called for its effect."""
+    """Names whose items or attributes are set; but for `stores`, also those whose method is called as a statement."""
     for node in nodes:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Subscript | ast.Attribute) and not isinstance(inner.ctx, ast.Load):
