@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from feature_store.code.names import Names
-from feature_store.code.sources import CodeIdentityError, Definition, Source
+from feature_store.code.sources import CodeIdentityError, Definition, Source, Whole
 
 Functions = ast.FunctionDef | ast.AsyncFunctionDef
 Imports = ast.Import | ast.ImportFrom
@@ -92,13 +92,13 @@ def _changes_by_function(source: Source) -> dict[str, set[str]]:
     return found
 
 
-def _changed(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Names whose items or attributes are set, or of which a method is called for its effect alone."""
+def _changed(nodes: Iterable[ast.AST], stores: bool = False) -> Iterator[str]:
+    """Names whose items or attributes are set; but for `stores`, also those whose method is called as a statement."""
     for node in nodes:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Subscript | ast.Attribute) and not isinstance(inner.ctx, ast.Load):
                 yield from _base(inner)
-            elif isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call):
+            elif isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Call) and not stores:
                 if isinstance(inner.value.func, ast.Attribute):
                     yield from _base(inner.value.func)
             elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
@@ -113,10 +113,13 @@ def _base(node: ast.AST) -> Iterator[str]:
 
 
 def _refuse_foreign(source: Source, statement: ast.stmt, resolver: Names) -> None:
+    stored = set(_changed([statement], stores=True))
     for name in _changed([statement]):
         target = resolver.of(source, name)
-        if isinstance(target, Definition) and target.module != source.module:
+        # a function of another module that is called for its effect is no change of that module
+        foreign = isinstance(target, Definition) or (isinstance(target, Whole) and name in stored)
+        if foreign and target.module != source.module:  # type: ignore[union-attr]
             raise CodeIdentityError(
-                f"{source.path}:{statement.lineno} changes {name}, which {target.module} binds: what rests on it "
+                f"{source.path}:{statement.lineno} changes {name}, which {target.module} binds: what rests on it "  # type: ignore[union-attr]
                 "cannot be derived from there; change it where it is bound"
             )

@@ -10,8 +10,9 @@ from pathlib import Path
 from feature_store.code import runtime
 from feature_store.code.effects import changing
 from feature_store.code.names import Names
-from feature_store.code.normal_form import Files, NormalForm
+from feature_store.code.normal_form import NormalForm
 from feature_store.code.sources import CodeIdentityError, Definition, Source, Whole, is_ours, source_of
+from feature_store.code.tokens import Files
 from feature_store.dataset import Dataset
 from feature_store.hashing import digest_of
 
@@ -48,7 +49,7 @@ class Graph:
 
     def __init__(self, also: str) -> None:
         self.names = Names(also)
-        self._also = also
+        self.also = also
         self._nodes: dict[Key, Node] = {}
         self._digests: dict[Key, str] = {}
 
@@ -99,7 +100,7 @@ class Graph:
         for part in runtime.registered(held):
             if isinstance(part, str):
                 form.tokens.append(part)
-            elif is_ours(part.module, self._also) and part.name in self._source(part.module).bindings:
+            elif is_ours(part.module, self.also) and part.name in self._source(part.module).bindings:
                 form.tokens.append(f"r{form.references.setdefault(part, len(form.references))}")
 
     def _module(self, key: Whole) -> Node:
@@ -142,7 +143,7 @@ class Graph:
         """
         order = owner.__mro__[owner.__mro__.index(above) + 1 :] if above else owner.__mro__
         for holder in order:
-            if holder is not object and is_ours(holder.__module__, self._also):
+            if holder is not object and is_ours(holder.__module__, self.also):
                 klass = _class(self._source(holder.__module__), holder)
                 if any(name in _said(statement) for statement in klass.body):
                     return Member(owner, holder, name)

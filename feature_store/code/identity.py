@@ -11,23 +11,20 @@ reads them.
 
 import gc
 import json
-import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date, time, timedelta
 from functools import cache
-from types import FunctionType, ModuleType
 
 from feature_store.code import runtime
+from feature_store.code.closures import made
 from feature_store.code.graph import Graph, Key, Member, class_at, files_of
 from feature_store.code.libraries import library_versions
-from feature_store.code.normal_form import Files
-from feature_store.code.sources import PACKAGES, CodeIdentityError, Definition, Whole, source_of
+from feature_store.code.sources import PACKAGES, CodeIdentityError, Definition, source_of
+from feature_store.code.tokens import Files
 from feature_store.hashing import digest_of
 
 Root = Callable[..., object] | type | tuple[type, str]
-PLAIN = (str, bytes, int, float, bool, type(None), date, time, timedelta)
 
 
 @dataclass(frozen=True)
@@ -125,76 +122,14 @@ def _of_root(root: Root) -> tuple[Graph, list[Key], list[str]]:
             raise CodeIdentityError(f"{owner.__qualname__} has no {name} in its text")
         return graph, [member], []
     plain = runtime.unwrapped(root)
-    if not isinstance(plain, FunctionType | type):
-        raise CodeIdentityError(f"{root!r} is neither a function nor a class; name one that is defined in a module")
-    graph = _graph_of(plain.__module__)
-    keys, given = _defined(plain)
-    return graph, keys, given
+    graph = _graph_of(getattr(plain, "__module__", None) or "")
+    found = made(root, graph.also)
+    return graph, [*found.keys], found.given
 
 
 def _graph_of(module: str) -> Graph:
     top = module.partition(".")[0]
     return _graph("" if top in PACKAGES else top)
-
-
-def _defined(plain: FunctionType | type) -> tuple[list[Key], list[str]]:
-    """A definition of a module; of what is made inside a function, that one and what it was given."""
-    name = plain.__qualname__.partition(".")[0]
-    source = source_of(plain.__module__)
-    if source is None or (name not in source.bindings and not name.startswith("<")):
-        raise CodeIdentityError(f"{plain.__module__} does not say what {plain.__qualname__} is; define it there")
-    if name == plain.__qualname__:
-        return [Definition(plain.__module__, name)], []
-    if isinstance(plain, FunctionType) and "<locals>" not in plain.__qualname__ and not name.startswith("<"):
-        return [Definition(plain.__module__, name)], [plain.__qualname__.partition(".")[2]]
-    maker: list[Key] = [Whole(plain.__module__)] if name.startswith("<") else [Definition(plain.__module__, name)]
-    keys, given = _enclosed(plain) if isinstance(plain, FunctionType) else ([], [])
-    place = f"{plain.__code__.co_firstlineno - _first_line(plain, name)}" if isinstance(plain, FunctionType) else ""
-    return [*maker, *keys], [plain.__qualname__.removeprefix(name), place, *given]
-
-
-def _first_line(plain: FunctionType, name: str) -> int:
-    """Where the enclosing definition begins, so that two lambdas of it differ."""
-    source = source_of(plain.__module__)
-    return source.bindings[name][-1].lineno if source and name in source.bindings else 0
-
-
-def _enclosed(plain: FunctionType) -> tuple[list[Key], list[str]]:
-    keys: list[Key] = []
-    given: list[str] = []
-    values = [cell.cell_contents for cell in plain.__closure__ or ()] + list(plain.__defaults__ or ())
-    for value in values:
-        _value(value, keys, given)
-    return keys, given
-
-
-def _value(value: object, keys: list[Key], given: list[str]) -> None:
-    if isinstance(value, PLAIN):
-        given.append(repr(value))
-    elif isinstance(value, ModuleType):
-        keys.append(Whole(value.__name__))
-    elif isinstance(plain := runtime.unwrapped(value), FunctionType | type):
-        found, said = _defined(plain)
-        keys += found
-        given += said
-    elif isinstance(value, Mapping):
-        given.append("{")
-        for key, part in value.items():
-            _value(key, keys, given)
-            _value(part, keys, given)
-    elif isinstance(value, list | tuple):
-        given.append("[")
-        for part in value:
-            _value(part, keys, given)
-    else:
-        given.append(_pickled(value))
-
-
-def _pickled(value: object) -> str:
-    try:
-        return pickle.dumps(value).hex()
-    except Exception as error:
-        raise CodeIdentityError(f"a function holds {value!r}, whose content cannot be told: {error}") from error
 
 
 def _name(key: Key) -> str:

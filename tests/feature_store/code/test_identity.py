@@ -365,6 +365,22 @@ def test_what_a_function_made_inside_another_was_given_counts(identify: Identify
     assert len({identify({"model.py": text.format("1", "add")}).digest for _ in range(2)}) == 1
 
 
+def test_arguments_of_a_partial_application_count(identify: Identify) -> None:
+    text = "import functools\n\n\ndef add(a, b):\n    return a + b\n\n\npredict = functools.partial(add, {})\n"
+    assert len({identify({"model.py": text.format(given)}).digest for given in ("1", "2", "b=1")}) == 3
+
+
+def test_lambdas_of_one_module_are_told_apart_wherever_they_stand(identify: Identify) -> None:
+    text = "{}\n\npredict = lambda x: x + 1\nother = lambda x: x + 2\n"
+    found = [
+        identify({"model.py": text.format(c)}, f"model.{n}").digest
+        for c in ("", "# one\n")
+        for n in ("predict", "other")
+    ]
+    assert found[:2] == found[2:]
+    assert found[0] != found[1]
+
+
 def test_a_library_of_another_version_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = code_identity(differences)
     identity.forget()
@@ -401,7 +417,15 @@ def test_a_change_of_what_another_module_binds_is_refused(identify: Identify) ->
         identify({"model.py": text, "numbers.py": "TABLE = {}\n"})
 
 
+def test_a_change_of_another_module_itself_is_refused(identify: Identify) -> None:
+    text = "from models_of_test import numbers\n\nnumbers.ZERO = 1\nHERE = 2\n\n\ndef predict(x):\n    return HERE\n"
+    with pytest.raises(CodeIdentityError, match=r"model\.py:3 changes numbers"):
+        identify({**FILES, "model.py": text})
+
+
 def test_what_is_no_definition_is_refused() -> None:
+    with pytest.raises(CodeIdentityError, match="a method of an instance"):
+        code_identity(CodeIdentity("", {}, {}, {}).as_text)
     with pytest.raises(CodeIdentityError, match="neither a function nor a class"):
         code_identity(3)  # type: ignore[arg-type]
     with pytest.raises(CodeIdentityError, match="has no nothing in its text"):

@@ -1,0 +1,106 @@
+"""Functions and classes as values: the definition that made them, and what they were given when they were made."""
+
+import ast
+import functools
+import inspect
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from types import FunctionType, ModuleType
+
+from feature_store.code.runtime import unwrapped
+from feature_store.code.sources import CodeIdentityError, Definition, Whole, is_ours, source_of
+
+PLAIN = (str, bytes, int, float, bool, type(None), date, time, timedelta)
+
+
+@dataclass
+class Made:
+    """Where something was defined, and plain values that it holds besides.
+
+    Attributes:
+        keys: definitions and modules, in the order in which they were found.
+        given: texts.
+    """
+
+    keys: list[Definition | Whole] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
+
+
+def made(value: object, also: str) -> Made:
+    """Of a function or a class.
+
+    Args:
+        also: a top-level package or module that is analysed beside the project's.
+
+    Raises:
+        CodeIdentityError: something else, or what no module defines.
+    """
+    if inspect.ismethod(value) and not isinstance(value.__self__, type):
+        raise CodeIdentityError(f"{value!r} is a method of an instance, which may hold anything; name a function")
+    if not isinstance(unwrapped(value), FunctionType | type):
+        raise CodeIdentityError(f"{value!r} is neither a function nor a class; name one that is defined in a module")
+    found = Made()
+    _enter(value, found, also)
+    return found
+
+
+def _enter(value: object, found: Made, also: str) -> None:
+    if isinstance(value, PLAIN):
+        found.given.append(repr(value))
+    elif isinstance(value, ModuleType):
+        found.keys.append(Whole(value.__name__))
+    elif isinstance(value, functools.partial):
+        for part in (value.func, value.args, value.keywords):
+            _enter(part, found, also)
+    elif isinstance(plain := unwrapped(value), FunctionType | type):
+        _define(plain, found, also)
+    elif isinstance(value, Mapping):
+        found.given.append("{")
+        for key, part in value.items():
+            _enter(key, found, also)
+            _enter(part, found, also)
+    elif isinstance(value, list | tuple):
+        found.given.append("[")
+        for part in value:
+            _enter(part, found, also)
+    else:
+        found.given.append(_pickled(value))
+
+
+def _define(plain: FunctionType | type, found: Made, also: str) -> None:
+    """A definition of a module; of what is made inside a function, that one and what it was given."""
+    module, (name, _, rest) = plain.__module__, plain.__qualname__.partition(".")
+    if not is_ours(module, also):
+        found.given.append(f"{module}.{plain.__qualname__}")
+        return
+    source = source_of(module)
+    if source is None or (name not in source.bindings and not name.startswith("<")):
+        raise CodeIdentityError(f"{module} does not say what {plain.__qualname__} is; define it there")
+    found.keys.append(Whole(module) if name.startswith("<") else Definition(module, name))
+    if rest:
+        found.given.append(rest)
+    if isinstance(plain, FunctionType) and plain.__name__ == "<lambda>":
+        statements = source.bindings[name] if name in source.bindings else _everything(source.bindings.values())
+        found.given.append(f"lambda {_lambdas_before(statements, plain.__code__.co_firstlineno)}")
+    if isinstance(plain, FunctionType) and "<" in plain.__qualname__:
+        cells = [cell.cell_contents for cell in plain.__closure__ or ()]
+        for value in (cells, plain.__defaults__, plain.__kwdefaults__):
+            _enter(value, found, also)
+
+
+def _everything(bindings: Iterable[list[ast.stmt]]) -> list[ast.stmt]:
+    return list(dict.fromkeys(statement for statements in bindings for statement in statements))
+
+
+def _lambdas_before(statements: Iterable[ast.stmt], line: int) -> int:
+    """Which of several it is."""
+    return sum(isinstance(n, ast.Lambda) and n.lineno < line for s in statements for n in ast.walk(s))
+
+
+def _pickled(value: object) -> str:
+    try:
+        return pickle.dumps(value).hex()
+    except Exception as error:
+        raise CodeIdentityError(f"a function holds {value!r}, whose content cannot be told: {error}") from error
