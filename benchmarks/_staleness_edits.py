@@ -239,7 +239,7 @@ HARMLESS = [
     Edit(
         "unrelated function",
         "a method of the mechanism",
-        replaced("quant_assets/engine/computation.py", "    def _path(", f"{METHOD}    def _path("),
+        replaced("quant_assets/engine/computation.py", "    def walk(", f"{METHOD}    def walk("),
     ),
     Edit(
         "unrelated function",

@@ -13,10 +13,11 @@ from configs.load import load
 from feature_store import sessions
 from feature_store.contract import validated
 from feature_store.decision_time import DecisionClock
+from feature_store.describing import NewPartition, Provenance
 from feature_store.hashing import content_hash
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
-from feature_store.writers import NewPartition, Provenance
+from quant_assets.engine.asset import Source
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner, StoredVersions
 from quant_assets.graph import all_assets
@@ -57,7 +58,7 @@ def computed(runner, asset, days):
     frames = {}
     for _, year in itertools.groupby(days, key=lambda t: t.year):  # as runs do
         frames |= runner.calculation.compute(asset, list(year), data)
-    if asset.kind == "source":
+    if isinstance(asset, Source):
         return runner.of_source(asset, frames)
     return frames, runner.expected(asset, days)
 
@@ -69,7 +70,7 @@ def stamped_content(runner, asset, day, frame, expected):
 def due_alone(runner, asset, days):
     """As `judged`, of contents as they are stored."""
     stored = {p.session: p for p in runner.store.partitions(asset.dataset)}
-    if asset.kind == "source":
+    if isinstance(asset, Source):
         base = runner.base_parts(asset)
         return [t for t in days if t not in stored or any(stored[t].parts.get(k) != v for k, v in base.items())], [], []
     expected = runner.expected(asset, days)

@@ -27,7 +27,7 @@ OF_EVERY_KIND: tuple[Root, ...] = (
 OF_COMPUTED: tuple[Root, ...] = ((PartitionTable, "latest_known_at"),)
 OF_KIND: dict[type[SessionAsset], tuple[Root, ...]] = {
     Source: (),
-    TimeSeries: OF_COMPUTED,
+    TimeSeries: (*OF_COMPUTED, (TimeSeries, "restated")),
     CrossSection: (*OF_COMPUTED, View),
     ModelFit: (*OF_COMPUTED, View, *((ModelFit, name) for name in ("refit_session", "previous_refit", "chain_start"))),
     Recursive: (*OF_COMPUTED, View),

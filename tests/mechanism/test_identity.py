@@ -4,7 +4,6 @@ import ast
 import inspect
 import json
 import textwrap
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +14,11 @@ from configs.settings import Profile
 from feature_store.code import identity as code
 from feature_store.code.graph import Member
 from feature_store.code.identity import CodeIdentity, code_identity, differences
-from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.hashing import digest_of
 from feature_store.texts import Texts
-from quant_assets.engine.asset import SessionAsset, Window
-from quant_assets.engine.computation import Calculation, View
+from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
+from quant_assets.engine.computation import Calculation
 from quant_assets.engine.dagster_asset import to_dagster
 from quant_assets.engine.identity import code_of, engine_roots, identity, settings_of, vendor_classes
 from quant_assets.engine.runner import Runner
@@ -34,7 +32,7 @@ from tests.mechanism.market import SESSIONS, make_runner, profile, run
 
 GRAPH = all_assets()
 BY_NAME = {asset.name: asset for asset in GRAPH}
-MADE_FROM = (SessionAsset, Window, View, Dataset, DecisionClock)
+KINDS = (Source, TimeSeries, CrossSection, ModelFit, Recursive)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +50,18 @@ def reached(asset: SessionAsset, calculation: Calculation) -> CodeIdentity:
 
 def test_the_parts_are_schema_code_shape_and_settings(calculation: Calculation) -> None:
     parts = identity(BY_NAME["risk/specific_risk"], calculation, Runner).parts
-    names = {"schema", "code", "shape", "config:Risk", "config:windows", "config:history", "config:decision"}
+    names = {
+        "schema",
+        "code",
+        "platform",
+        "shape",
+        "config:Risk",
+        "config:windows",
+        "config:history",
+        "config:decision",
+    }
     assert {*parts} == names
-    assert parts["shape"] == "per_session|None|symbol|0|weekly|False"
+    assert parts["shape"] == "cross section"
     seeded = identity(BY_NAME["alpha/model_fits"], calculation, Runner).parts
     assert {"config:Alpha", "config:Features", "config:seed"} <= {*seeded}
     source = identity(BY_NAME["market/members"], calculation, Runner).parts
@@ -87,23 +94,21 @@ def test_an_assets_libraries_are_those_that_its_code_uses(
 
 
 def test_the_mechanism_counts_by_the_methods_that_a_kind_of_asset_uses(calculation: Calculation) -> None:
-    found = {kind: reached(BY_NAME[name], calculation).definitions for kind, name in {
-        "source": "market/bars", "along_time": "features/stock_features", "per_session": "market/universe",
-        "fit": "alpha/model_fits", "path": "execution/book",
-    }.items()}  # fmt: skip
+    named = ("market/bars", "features/stock_features", "market/universe", "alpha/model_fits", "execution/book")
+    found = {type(BY_NAME[name]): reached(BY_NAME[name], calculation).definitions for name in named}
     told = {
         kind: {name.rpartition(".")[2] for name in names if ".Calculation." in name} for kind, names in found.items()
     }
-    assert {"_source"} <= told["source"]
-    assert {"_along_time", "_pieces", "_stack", "_select", "_restated", "call"} <= told["along_time"]
-    assert {"_per_session", "_views", "call"} <= told["per_session"]
-    assert {"_fits", "_chain", "_independent"} <= told["fit"]
-    assert {"walk", "_views"} <= told["path"]
-    assert not told["per_session"] & {"_source", "_along_time", "_pieces", "_fits", "_chain", "walk", "compute"}
-    for kind in ("per_session", "fit", "path"):
+    assert {"_source"} <= told[Source]
+    assert {"_time_series", "_pieces", "_stack", "_select", "_restated", "call"} <= told[TimeSeries]
+    assert {"_cross_sections", "_views", "call"} <= told[CrossSection]
+    assert {"_fits", "_chain", "_independent"} <= told[ModelFit]
+    assert {"walk", "_views"} <= told[Recursive]
+    assert not told[CrossSection] & {"_source", "_time_series", "_pieces", "_fits", "_chain", "walk", "compute"}
+    for kind in (CrossSection, ModelFit, Recursive):
         assert "feature_store.readers.last_word" in found[kind]
-    assert "quant_assets.engine.asset.SessionAsset.previous_refit" in found["fit"]
-    assert not any("feature_store.store" in name or "feature_store.writers" in name for name in found["fit"])
+    assert "quant_assets.engine.asset.ModelFit.previous_refit" in found[ModelFit]
+    assert not any("feature_store.store" in name or "feature_store.writers" in name for name in found[ModelFit])
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
@@ -124,24 +129,12 @@ def test_the_code_of_every_vendor_is_told(vendor: type) -> None:
     assert f"{vendor.__module__}.{vendor.__name__}" in code_identity(vendor).definitions
 
 
-def test_all_assets_are_told_at_once(calculation: Calculation) -> None:
-    code.forget()
-    started = time.process_time()
-    for asset in GRAPH:
-        reached(asset, calculation)
-    assert time.process_time() - started < 4  # half a second on a quiet machine
-    started = time.process_time()
-    for asset in GRAPH:
-        reached(asset, calculation)
-    assert time.process_time() - started < 0.2
-
-
 def attributes(node: ast.AST) -> Iterator[str]:
     return (n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute))
 
 
-@pytest.mark.parametrize("kind", ["source", "along_time", "per_session", "fit", "path"])
-def test_the_table_of_the_mechanism_leaves_out_no_method_that_it_uses(kind: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_of_the_mechanism_leaves_out_no_method_that_it_uses(kind: type[SessionAsset]) -> None:
     """A method called on something else than `self` cannot be found by its text: the table must name it."""
     graph = code._graph("")
     roots = engine_roots(kind, Runner, Calculation)
@@ -154,7 +147,7 @@ def test_the_table_of_the_mechanism_leaves_out_no_method_that_it_uses(kind: str)
         function = getattr(value, "fget", None) or getattr(value, "func", None) or value
         if inspect.isfunction(function):
             used |= {*attributes(ast.parse(textwrap.dedent(inspect.getsource(function))))}
-    for owner in (SessionAsset, Window, DecisionClock):
+    for owner in (kind, Window, DecisionClock):
         methods = {
             name for name, value in vars(owner).items() if inspect.isfunction(value) or isinstance(value, property)
         }
@@ -206,7 +199,7 @@ def test_a_vendor_that_passes_questions_on_counts_with_the_one_that_it_asks(calc
 
 def test_dagster_is_told_the_code_that_the_runner_compares(calculation: Calculation) -> None:
     asset = BY_NAME["market/universe"]
-    (spec,) = to_dagster(asset, calculation.profile).specs
+    (spec,) = to_dagster("all", [asset], calculation.profile).specs
     assert spec.code_version == identity(asset, calculation, Runner).parts["code"]
 
 
