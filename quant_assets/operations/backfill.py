@@ -66,18 +66,20 @@ def run_backfill(
     asked = {*names, *([QUARANTINE.name] if set(names) & set(SOURCES) else [])}
     there = drop_state(home)
     begins = _due(home, runner, seen, wanted, asked, sessions.between(first, last))
-    if not begins:
+    if begins:
+        more = f" ({len(set(begins) - set(names))} of them read by those selected)" if set(begins) - set(names) else ""
+        begin = min(begins.values())
+        say(f"{len(begins)} assets, {span_text(begin, last)}{more}")
+        if not run_range(home, list(begins), begin, last, say):
+            return False
+        remember_asked(home, there, [a.name for a in wanted if a.name in begins and a.kind == "source"], begin, last)
+    else:
         say(f"nothing to do: {len(wanted)} assets, {span_text(first, last)}, are stored and up to date")
-        for line in (failed := failed_checks(runner, wanted)):
-            say(line)
-        return not failed
-    more = f" ({len(set(begins) - set(names))} of them read by those selected)" if set(begins) - set(names) else ""
-    begin = min(begins.values())
-    say(f"{len(begins)} assets, {span_text(begin, last)}{more}")
-    if not run_range(home, list(begins), begin, last, say):
-        return False
-    remember_asked(home, there, [name for name in begins if name in asked and name in SOURCES], first, last)
-    return True
+    # of what was asked for; the run has told of its own
+    red = failed_checks(runner, [asset for asset in wanted if asset.name in asked and asset.name not in begins])
+    for line in red:
+        say(line)
+    return not red
 
 
 def prepare(home: Home, workers: int) -> None:
@@ -116,7 +118,7 @@ def _due(
     for asset in wanted:
         changing = [begins[w.dataset.name] for w in asset.inputs.values() if w.dataset.name in begins]
         unknown = [t for t in targets if t.isoformat() not in known[asset.name]]
-        again = asset.name in asked and asset.name in SOURCES and not was_asked(home, asset.name, targets)
+        again = asset.name in asked and asset.kind == "source" and not was_asked(home, asset.name, targets)
         own = targets[0] if again else first_due(runner, asset, targets, seen)
         if found := [*changing, *unknown[:1], *([own] if own else [])]:
             begins[asset.name] = min(found)
