@@ -234,6 +234,11 @@ class Store:
                 broken += lost
         return broken
 
+    def count_files(self, name: str | Dataset) -> int:
+        """Files that hold the dataset, superseded generations too."""
+        found = self.dataset(name)
+        return self.index.count_files(found.name, found.version)
+
     def compact(self, name: str | Dataset, before: dt.date) -> int:
         """Move each month of a dataset that ended before this day into one file; returns how many sessions moved."""
         dataset = self.dataset(name)
