@@ -73,15 +73,26 @@ def validated_group(dataset: Dataset, group: Sequence[tuple[dt.date, pl.DataFram
     One validation serves the whole group, because the cost of pandera and of Polars is per call.
     """
     days = tuple(session for session, _ in group)
-    ordered = [_ordered(dataset, session, frame) for session, frame in group]
-    bounds = tuple(itertools.accumulate((frame.height for frame in ordered), initial=0))
-    whole = pl.concat([*ordered, dataset.empty()], how="vertical").rechunk()
+    whole = pl.concat([*_ordered(dataset, group), dataset.empty()], how="vertical").rechunk()
+    bounds = tuple(itertools.accumulate((frame.height for _, frame in group), initial=0))
     _refuse_bad_values(dataset, whole)
     return Group(days, _keyed(dataset, days, whole, bounds), bounds)
 
 
-def _ordered(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> pl.DataFrame:
-    expected, found = dataset.schema, frame.schema
+def _ordered(dataset: Dataset, group: Sequence[tuple[dt.date, pl.DataFrame]]) -> list[pl.DataFrame]:
+    """The frames with their columns in stored order."""
+    for session, frame in group:
+        _refuse_other_columns(dataset, session, frame)
+    frames = [frame for _, frame in group]
+    if frames and all(frame.columns == frames[0].columns for frame in frames):  # one query instead of one each
+        frames = [pl.concat(frames)]
+    return [frame.select(list(dataset.schema)) for frame in frames]
+
+
+def _refuse_other_columns(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> None:
+    expected, found = dataset.schema, dict(zip(frame.columns, frame.dtypes, strict=True))
+    if found == expected:  # in any order
+        return
     missing = [name for name in expected if name not in found]
     extra = [name for name in found if name not in expected]
     wrong = [
@@ -89,9 +100,7 @@ def _ordered(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> pl.Data
         for name, dtype in expected.items()
         if name in found and found[name] != dtype
     ]
-    if missing or extra or wrong:
-        raise ContractError(f"{dataset.name} {session}: missing {missing}, unknown {extra}, types {wrong}")
-    return frame.select(list(expected))
+    raise ContractError(f"{dataset.name} {session}: missing {missing}, unknown {extra}, types {wrong}")
 
 
 def _refuse_bad_values(dataset: Dataset, whole: pl.DataFrame) -> None:

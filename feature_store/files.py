@@ -1,5 +1,6 @@
 """A Parquet file of the store: rows of one session, or of several one after the other, and a footer that says which."""
 
+import contextlib
 import datetime as dt
 import io
 import json
@@ -53,49 +54,83 @@ def write_synced(path: Path, data: bytes) -> None:
         raise
 
 
-def rows_of(path: Path) -> pl.DataFrame:
-    """All rows of a file, without their session.
+def rows_of(path: Path, rows: tuple[int, int] | None = None) -> pl.DataFrame:
+    """Rows of a file, all or (first, number), without their session.
 
     Raises:
         CorruptPartitionError: unreadable.
     """
     try:
-        return pl.read_parquet(path, hive_partitioning=False, glob=False).drop(SESSION, strict=False)
+        lazy = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        frame = lazy.collect() if rows is None else lazy.slice(*rows).collect()
+        return frame.drop(SESSION, strict=False)
     except UNREADABLE as error:
         raise CorruptPartitionError(f"{path} cannot be read: {error}") from error
 
 
 def rows_of_partition(path: Path, partition: StoredPartition) -> pl.DataFrame:
     """A partition's rows in the file that holds it."""
-    return rows_of(path).slice(partition.place.offset, partition.rows)
+    return rows_of(path, (partition.place.offset, partition.rows))
+
+
+def parts_of(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], pl.DataFrame]:
+    """Rows of the partitions that can be read, by session and generation; damage elsewhere in the file harms none."""
+    try:
+        whole = rows_of(path)
+    except CorruptPartitionError:
+        return _parts_one_by_one(path, partitions)
+    return {(p.session, p.generation): whole.slice(p.place.offset, p.rows) for p in partitions}
+
+
+def _parts_one_by_one(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], pl.DataFrame]:
+    found = {}
+    for p in partitions:
+        with contextlib.suppress(CorruptPartitionError):
+            found[p.session, p.generation] = rows_of(path, (p.place.offset, p.rows))
+    return found
 
 
 def read_back(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], str]:
     """What is wrong with partitions that lie in one file, by session and generation; empty where nothing is."""
+    wrong: str | None = None
     try:
-        footers = {(p.session, p.generation): p for p in read_footer(path)}
-        frame = rows_of(path)
+        footers = read_footer(path)
+        hashes = _hashes(path, footers)
     except FileNotFoundError:
-        return {(p.session, p.generation): f"{path} cannot be read: it is not there" for p in partitions}
+        wrong = f"{path} cannot be read: it is not there"
     except CorruptPartitionError as error:
-        return {(p.session, p.generation): str(error) for p in partitions}
-    in_order = sorted(footers.values(), key=lambda p: p.place.offset)
-    bounds = np.cumsum([0, *(p.rows for p in in_order)]).tolist()
-    if bounds[-1] != frame.height:
-        wrong = f"{path} has {frame.height} rows, its footer says {bounds[-1]}"
+        wrong = str(error)
+    if wrong is not None:
         return {(p.session, p.generation): wrong for p in partitions}
-    hashes = content_hashes(frame, bounds)
-    found = {(p.session, p.generation): (p, h) for p, h in zip(in_order, hashes, strict=True)}
+    found = {(p.session, p.generation): (p, h) for p, h in zip(footers, hashes, strict=True)}
     checked = {(p.session, p.generation): _fault(p, *found.get((p.session, p.generation), (None, None)))
                for p in partitions}  # fmt: skip
     return {name: f"{path}: {name[0]} {fault}" for name, fault in checked.items() if fault}
 
 
+def _hashes(path: Path, footers: Sequence[StoredPartition]) -> list[ContentHash | None]:
+    """Of each partition in the file, in the order of its rows; None where they cannot be read."""
+    bounds = np.cumsum([0, *(p.rows for p in footers)]).tolist()
+    try:
+        frame = rows_of(path)
+    except CorruptPartitionError:
+        parts = _parts_one_by_one(path, footers) if len(footers) > 1 else {}
+        if not parts:
+            raise
+        read = (parts.get((p.session, p.generation)) for p in footers)
+        return [None if rows is None else content_hashes(rows, [0, rows.height])[0] for rows in read]
+    if bounds[-1] != frame.height:
+        raise CorruptPartitionError(f"{path} has {frame.height} rows, its footer says {bounds[-1]}")
+    return list(content_hashes(frame, bounds))
+
+
 def _fault(partition: StoredPartition, footer: StoredPartition | None, found: ContentHash | None) -> str | None:
-    if footer is None or found is None:
+    if footer is None:
         return "is not in it"
     if not partition.is_told_by(footer) or footer.place != partition.place:
         return "is described in another way than was stored"
+    if found is None:
+        return "cannot be read"
     if found.content != partition.content_hash:
         return "holds another content than was stored"
     if partition.column_names and (found.names, found.columns) != (partition.column_names, partition.column_hashes):

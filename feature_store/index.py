@@ -12,41 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from feature_store.hashing import digest_of
+from feature_store.index_schema import prepare
 from feature_store.partition import WRITTEN, Place, StoredPartition, revive
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS partitions (
-    dataset TEXT, version INTEGER, session TEXT, generation INTEGER, state TEXT, is_current INTEGER,
-    content_hash TEXT, fingerprint TEXT, parts TEXT, rows INTEGER, nulls INTEGER, late_rows INTEGER,
-    repeated_rows INTEGER, first_event TEXT, last_event TEXT, latest_known_at TEXT, grade INTEGER, run_id TEXT,
-    git_commit TEXT, seeds TEXT, written_at TEXT, lineage TEXT NOT NULL DEFAULT '{}',
-    column_names TEXT NOT NULL DEFAULT '', column_hashes BLOB NOT NULL DEFAULT x'',
-    file TEXT, row_offset INTEGER NOT NULL DEFAULT 0, file_rows INTEGER NOT NULL DEFAULT 0, adopted TEXT,
-    PRIMARY KEY (dataset, version, session, generation)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS current ON partitions (dataset, version, session) WHERE is_current = 1;
-CREATE TABLE IF NOT EXISTS column_names (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS verdicts (
-    dataset TEXT, session TEXT, check_name TEXT, passed INTEGER, detail TEXT, at TEXT,
-    PRIMARY KEY (dataset, session, check_name)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seconds (
-    dataset TEXT, session TEXT, part TEXT, seconds REAL, at TEXT, PRIMARY KEY (dataset, session, part)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS replacing (
-    dataset TEXT, version INTEGER, month TEXT, PRIMARY KEY (dataset, version, month)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
-"""
-ADDED = {  # to the table of partitions since the first index
-    "lineage": "TEXT NOT NULL DEFAULT '{}'",
-    "column_names": "TEXT NOT NULL DEFAULT ''",
-    "column_hashes": "BLOB NOT NULL DEFAULT x''",
-    "file": "TEXT",
-    "row_offset": "INTEGER NOT NULL DEFAULT 0",
-    "file_rows": "INTEGER NOT NULL DEFAULT 0",
-    "adopted": "TEXT",
-}
 PLACED = ("file", "row_offset", "file_rows")
 COLUMNS = (*WRITTEN, *PLACED, "adopted")
 JSON = ("parts", "seeds", "lineage")
@@ -91,8 +59,7 @@ class Index:
             found.execute("PRAGMA journal_mode=WAL")
             # What was announced as stored survives a power cut; 2 to 6 ms a group.
             found.execute("PRAGMA synchronous=FULL")
-            found.executescript(SCHEMA)
-            _add_columns(found)
+            prepare(found)
             self._local.connection, self._local.pid = found, os.getpid()
         return found
 
@@ -247,14 +214,25 @@ class Index:
         where = "WHERE dataset=? AND version=? AND session BETWEEN ? AND ? ORDER BY session, generation"
         return self._partitions(_SELECT + where, (dataset, version, *_span(first, last)))
 
-    def in_files(self, dataset: str, version: int, first: dt.date, last: dt.date) -> dict[str | None, int]:
-        """How many partitions of the sessions in [first, last] lie in each pack, whatever their state."""
+    def scattered_months(self, dataset: str, version: int, before: dt.date) -> list[str]:
+        """Months that ended before this day and whose latest generations lie in more than one file."""
         rows = self.connection().execute(
-            "SELECT file, COUNT(*) FROM partitions WHERE dataset=? AND version=? AND session BETWEEN ? AND ? "
-            "GROUP BY file",
-            (dataset, version, *_span(first, last)),
+            "SELECT substr(session, 1, 7) AS month FROM partitions INDEXED BY current "
+            "WHERE dataset=? AND version=? AND is_current=1 AND session<? "
+            "GROUP BY month HAVING COUNT(DISTINCT COALESCE(file, session)) > 1 "
+            "AND date(month || '-01', '+1 month', '-1 day') < ? ORDER BY month",
+            (dataset, version, before.isoformat(), before.isoformat()),
         )
-        return dict(rows.fetchall())
+        return [month for (month,) in rows]
+
+    def count_files(self, dataset: str, version: int) -> int:
+        """Files that hold generations of the dataset, superseded ones too."""
+        row = self.connection().execute(
+            "SELECT COUNT(DISTINCT COALESCE(file, session || '/' || generation)) FROM partitions "
+            "WHERE dataset=? AND version=?",
+            (dataset, version),
+        ).fetchone()  # fmt: skip
+        return int(row[0])
 
     def sessions(self, dataset: str, version: int) -> list[dt.date]:
         rows = self.table(dataset, version, ["session"], None, None)
@@ -295,11 +273,12 @@ class Index:
     def unmark_replacing(self, connection: sqlite3.Connection, dataset: str, version: int, month: str) -> None:
         connection.execute("DELETE FROM replacing WHERE dataset=? AND version=? AND month=?", (dataset, version, month))
 
-    def replacing(self, dataset: str, version: int) -> list[str]:
+    def replacing(self, dataset: str) -> list[tuple[int, str]]:
+        """Versions and months."""
         found = self.connection().execute(
-            "SELECT month FROM replacing WHERE dataset=? AND version=? ORDER BY month", (dataset, version)
+            "SELECT version, month FROM replacing WHERE dataset=? ORDER BY version, month", (dataset,)
         )
-        return [month for (month,) in found]
+        return found.fetchall()
 
     def unsettled(self) -> list[str]:
         """Datasets of which a crashed writer left something."""
@@ -371,12 +350,3 @@ def _to_row(partition: StoredPartition, names: str) -> list[Any]:
             value = value.isoformat()
         values.append(value)
     return [*values, *partition.place, _as_json(partition.adopted) if partition.adopted else None]
-
-
-def _add_columns(connection: sqlite3.Connection) -> None:
-    """An index that an earlier version made gets the columns that it lacks."""
-    present = {name for _, name, *_ in connection.execute("PRAGMA table_info(partitions)")}
-    for name, kind in ADDED.items():
-        if name not in present:
-            with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
-                connection.execute(f"ALTER TABLE partitions ADD COLUMN {name} {kind}")

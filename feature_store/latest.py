@@ -12,9 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
-from feature_store.files import encoded, rows_of, write_synced
+from feature_store.errors import CorruptPartitionError
+from feature_store.files import encoded, parts_of, write_synced
 from feature_store.index import Index
-from feature_store.layout import Layout, days_of, month_of
+from feature_store.layout import Layout, days_in, days_of, month_of, read_footer
 from feature_store.partition import StoredPartition
 
 
@@ -43,14 +44,11 @@ class Latest:
 
     def _place_month(self, name: str, version: int, month: str, latest: Mapping[dt.date, StoredPartition]) -> set[Path]:
         changed: set[Path] = set()
-        held = self._index.in_files(name, version, *days_of(month))
         by_file: dict[Path, list[StoredPartition]] = {}
         for partition in latest.values():
             by_file.setdefault(self._layout.part(partition), []).append(partition)
         for path, partitions in by_file.items():
-            file = partitions[0].place.file
-            whole = file is None or held[file] == len(partitions)
-            changed |= self._link(partitions[0], path) if whole else self._copy(partitions, path)
+            changed |= self._link(partitions[0], path) if _are_all_of(partitions) else self._copy(partitions, path)
         for path in self._there(name, version, month):
             if path not in by_file:
                 path.unlink(missing_ok=True)
@@ -59,14 +57,16 @@ class Latest:
         return {folder for folder in changed if folder.exists()}
 
     def _there(self, name: str, version: int, month: str) -> list[Path]:
-        folder, (first, last) = self._layout.folder(name, version), days_of(month)
+        folder = self._layout.folder(name, version)
         # asked by name: a listing of thousands of sessions would cost more
-        days = (first + dt.timedelta(days=i) for i in range((last - first).days + 1))
-        own = [path for day in days if (path := folder / f"session={day}" / "part.parquet").exists()]
-        return [*own, *(folder / f"month={month}").glob("*.parquet")]
+        own = [f"{folder}/session={day}/part.parquet" for day in days_in(month)]
+        return [*(Path(path) for path in own if os.path.exists(path)),  # noqa: PTH110 -- thirty a group; Path is slow
+                *(folder / f"month={month}").glob("*.parquet")]  # fmt: skip
 
     def _link(self, partition: StoredPartition, path: Path) -> set[Path]:
         stored = self._layout.generation(partition)
+        if not stored.exists():  # lost; `verify` says so, and what others see of it stays until then
+            return set()
         if path.exists() and path.samefile(stored):  # renaming a file over itself would leave both names
             return set()
         changed = make_folder(path.parent)
@@ -76,13 +76,22 @@ class Latest:
         return changed
 
     def _copy(self, partitions: Sequence[StoredPartition], path: Path) -> set[Path]:
-        """The rows of a pack that are still the latest."""
-        frame = rows_of(self._layout.generation(partitions[0]))
+        """The rows of a pack that are still the latest.
+
+        Those that cannot be read are not among them: whoever writes another session must not wait for `verify`.
+        """
         kept = sorted(partitions, key=lambda p: p.place.offset)
-        rows = pl.concat([frame.slice(p.place.offset, p.rows) for p in kept])
+        if _holds(path, kept):
+            return {path.parent}  # a crash may have come before it was synced
+        parts = parts_of(self._layout.generation(kept[0]), kept)
+        readable = [p for p in kept if (p.session, p.generation) in parts]
+        if not readable:
+            path.unlink(missing_ok=True)
+            return {path.parent}
+        rows = pl.concat([parts[p.session, p.generation] for p in readable])
         changed = make_folder(path.parent)
         staged = self._staging(kept[0].dataset)
-        write_synced(staged, encoded(rows, kept, pack=True))
+        write_synced(staged, encoded(rows, readable, pack=True))
         staged.replace(path)
         return changed
 
@@ -112,6 +121,20 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _are_all_of(partitions: Sequence[StoredPartition]) -> bool:
+    """Whether a file holds no rows but these."""
+    place = partitions[0].place
+    return place.file is None or place.height == sum(p.rows for p in partitions)
+
+
+def _holds(path: Path, partitions: Sequence[StoredPartition]) -> bool:
+    try:
+        found = read_footer(path)
+    except (FileNotFoundError, CorruptPartitionError):
+        return False
+    return [(p.session, p.generation) for p in found] == [(p.session, p.generation) for p in partitions]
 
 
 def _remove_if_empty(folder: Path) -> None:

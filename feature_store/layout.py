@@ -61,8 +61,14 @@ class Layout:
 
     def next_pack(self, name: str, version: int, month: str) -> str:
         """A pack's name that is not taken. The caller holds the dataset's lock."""
-        taken = [int(path.stem) for path in (self.archive(name, version) / f"month={month}").glob("*.parquet")]
+        # those set aside count: whoever planned a read of one must not find another in its place
+        folder = self.archive(name, version) / f"month={month}"
+        taken = [int(path.stem) for folder in (folder, self.aside(folder)) for path in folder.glob("*.parquet")]
         return f"month={month}/{max(taken, default=0) + 1:06d}.parquet"
+
+    def aside(self, path: Path) -> Path:
+        """Where a stored file, or a folder of them, goes when it is broken."""
+        return self.broken / path.relative_to(self.generations)
 
     def staged(self, name: str) -> Path:
         """Where the one writer of a dataset keeps what is not published yet."""
@@ -94,6 +100,11 @@ def days_of(month: str) -> tuple[dt.date, dt.date]:
     """First and last day."""
     first = dt.date.fromisoformat(f"{month}-01")
     return first, (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+
+
+def days_in(month: str) -> list[dt.date]:
+    first, last = days_of(month)
+    return [first + dt.timedelta(days=i) for i in range((last - first).days + 1)]
 
 
 def read_footer(path: Path) -> list[StoredPartition]:

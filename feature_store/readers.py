@@ -1,7 +1,7 @@
 """Reading as known: nothing learned after `as_of` is visible, and the last word known by then wins."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +11,19 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import MissingSessionsError
 from feature_store.index import Index, Readable
-from feature_store.layout import Layout
-from feature_store.segments import HIVE, Segment, readable, scan, segments
+from feature_store.layout import UNREADABLE, Layout
+from feature_store.segments import HIVE, Segment, corrupt, readable, scan, segments
 
 
 @dataclass(frozen=True)
 class _Plan:
     segments: list[Segment]
-    late: bool  # some rows speak of other dates than their session's
-    repeated: bool  # some session holds two versions of one row
-    latest_known_at: dt.datetime | None
+    late: bool = False  # some rows speak of other dates than their session's
+    repeated: bool = False  # some session holds two versions of one row
+    latest_known_at: dt.datetime | None = None
+
+    def knows_after(self, moment: dt.datetime) -> bool:
+        return self.latest_known_at is not None and self.latest_known_at > moment
 
 
 class Reader:
@@ -52,17 +55,18 @@ class Reader:
         moment = self._clock.as_of(as_of)
         if symbols is not None and "symbol" not in dataset.key:
             raise ValueError(f"{dataset.name} has no symbols; its key is {dataset.key}")
-        plan = self._plan(dataset, moment, first, last, written_before)
         wanted = list(dataset.schema) if columns is None else _wanted(dataset, columns)
-        if not plan.segments:
-            return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(wanted)
+        keep = list(dict.fromkeys([*wanted, "known_at", "session"])) if dataset.restates else wanted
         predicates = _bounds(first, last)
-        if plan.latest_known_at is not None and plan.latest_known_at > moment:
-            predicates.append(pl.col("known_at") <= moment)
         if symbols is not None:
             predicates.append(pl.col("symbol").is_in(list(symbols)))
-        keep = list(dict.fromkeys([*wanted, "known_at", "session"])) if dataset.restates else wanted
-        frame = scan(plan.segments, predicates, keep)
+        plan, frame = _scanned(
+            lambda: self._plan(dataset, moment, first, last, written_before),
+            lambda plan: [*predicates, *([pl.col("known_at") <= moment] if plan.knows_after(moment) else [])],
+            keep,
+        )
+        if frame is None:
+            return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(wanted)
         if dataset.restates:
             frame = last_word(frame, dataset, plan.repeated) if plan.late or plan.repeated else frame
         return frame.select(wanted)
@@ -78,22 +82,31 @@ class Reader:
 
         For calculations over a range, which take what was known at each session themselves.
         """
-        stored = self._index.plan(dataset.name, dataset.version, last, dt.date.min, dt.date.max)
-        wanted = [one for one in stored if one.session >= first.isoformat()]
         if columns:
             _refuse_unknown(dataset, columns)
-        keep = list(dict.fromkeys([*(columns or dataset.schema), "session"]))
-        if not wanted:
-            return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(keep)
-        return scan(self._segments(dataset, wanted), [], keep)
+
+        def stored() -> list[Readable]:
+            upto = self._index.plan(dataset.name, dataset.version, last, dt.date.min, dt.date.max)
+            return [one for one in upto if one.session >= first.isoformat()]
+
+        return self._every_row(dataset, stored, columns or list(dataset.schema))
 
     def of_sessions(self, dataset: Dataset, wanted: Collection[dt.date], columns: Sequence[str]) -> pl.DataFrame:
         """As `versions`, of these sessions alone; `session` comes too."""
         _refuse_unknown(dataset, columns)
-        stored = self._index.current(dataset.name, dataset.version, min(wanted), max(wanted))
-        parts = self._segments(dataset, readable(p for p in stored if p.session in wanted))
+
+        def stored() -> list[Readable]:
+            within = self._index.current(dataset.name, dataset.version, min(wanted), max(wanted))
+            return readable(p for p in within if p.session in wanted)
+
+        return self._every_row(dataset, stored, columns)
+
+    def _every_row(
+        self, dataset: Dataset, stored: Callable[[], Sequence[Readable]], columns: Sequence[str]
+    ) -> pl.DataFrame:
         keep = list(dict.fromkeys([*columns, "session"]))
-        return scan(parts, [], keep) if parts else pl.DataFrame(schema={**dataset.schema, **HIVE}).select(keep)
+        _, frame = _scanned(lambda: _Plan(self._segments(dataset, stored())), lambda _: [], keep)
+        return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(keep) if frame is None else frame
 
     def sessions(self, dataset: Dataset) -> list[dt.date]:
         """Stored sessions, ascending."""
@@ -144,6 +157,26 @@ class Reader:
 
     def _segments(self, dataset: Dataset, rows: Sequence[Readable]) -> list[Segment]:
         return segments(self._layout, dataset.name, dataset.version, rows)
+
+
+def _scanned(
+    planned: Callable[[], _Plan], predicates: Callable[[_Plan], list[pl.Expr]], columns: Sequence[str]
+) -> tuple[_Plan, pl.DataFrame | None]:
+    """What was planned and read at last; None where nothing is stored.
+
+    Files go when their rows have been moved into others (compaction, `verify`): then the index says where, and a read
+    that came too late begins again. It is unreadable when the plan has not changed.
+    """
+    plan = planned()
+    while plan.segments:
+        try:
+            return plan, scan(plan.segments, predicates(plan), columns)
+        except UNREADABLE as error:
+            again = planned()
+            if again == plan:
+                raise corrupt(plan.segments, error) from error
+            plan = again
+    return plan, None
 
 
 def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataFrame:

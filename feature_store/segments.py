@@ -1,6 +1,7 @@
 """Which parts of which files a read opens, and reading them in the order of sessions."""
 
 import itertools
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -44,16 +45,18 @@ def readable(partitions: Iterable[StoredPartition]) -> list[Readable]:
 
 
 def scan(parts: Sequence[Segment], predicates: Sequence[pl.Expr], columns: Sequence[str]) -> pl.DataFrame:
-    """Rows of the segments in their order, with the partition's `session`; an unreadable file is named."""
-    try:
-        lazy = [_lazy(part, predicates).select(columns) for part in parts]
-        # Sums of floats go chunk by chunk, and how Polars cuts what it scans depends on files and threads.
-        return (lazy[0] if len(lazy) == 1 else pl.concat(lazy)).collect().rechunk()
-    except UNREADABLE as error:
-        broken = [path for part in parts for path in part.paths if not _can_be_read(path)]
-        raise CorruptPartitionError(
-            f"cannot be read: {', '.join(broken[:3]) or error}; run `asof verify`, then backfill these sessions again"
-        ) from error
+    """Rows of the segments in their order, with the partition's `session`; raises UNREADABLE."""
+    lazy = [_lazy(part, predicates).select(columns) for part in parts]
+    # Sums of floats go chunk by chunk, and how Polars cuts what it scans depends on files and threads.
+    return (lazy[0] if len(lazy) == 1 else pl.concat(lazy)).collect().rechunk()
+
+
+def corrupt(parts: Sequence[Segment], error: BaseException) -> CorruptPartitionError:
+    """What to raise when a scan failed: it names the files that cannot be read."""
+    broken = [path for part in parts for path in part.paths if not _can_be_read(path)]
+    return CorruptPartitionError(
+        f"cannot be read: {', '.join(broken[:3]) or error}; run `asof verify`, then backfill these sessions again"
+    )
 
 
 def _lazy(part: Segment, predicates: Sequence[pl.Expr]) -> pl.LazyFrame:
@@ -96,6 +99,8 @@ def _merged(alike: Sequence[Segment]) -> Sequence[Segment]:
 
 
 def _can_be_read(path: str) -> bool:
+    if not os.path.exists(path):  # noqa: PTH110 -- thousands may have to be asked
+        return False
     try:
         pl.read_parquet(path, glob=False, hive_partitioning=False)
     except UNREADABLE:

@@ -18,12 +18,13 @@ from feature_store.describing import NewPartition
 from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
 from feature_store.files import read_back, rows_of_partition
 from feature_store.index import Index
-from feature_store.layout import Layout, read_footer
+from feature_store.layout import Layout, month_of, read_footer
 from feature_store.partition import StoredPartition
 from feature_store.partition_table import COLUMNS as PARTITION_COLUMNS
 from feature_store.partition_table import PartitionTable
 from feature_store.readers import Reader
 from feature_store.schemas.catalogue import DATASETS
+from feature_store.sweeping import set_aside
 from feature_store.training_sets import Choice, training_set
 from feature_store.writers import Writer
 
@@ -189,7 +190,17 @@ class Store:
         with ThreadPoolExecutor(THREADS) as pool:  # reading and hashing hold no lock of Python
             for faults in pool.map(lambda file: read_back(*file), self._by_file(partitions).items()):
                 found |= faults
-        return found
+        moved = self._moved([p for p in partitions if (p.session, p.generation) in found])
+        still = {name: fault for name, fault in found.items() if name not in {(p.session, p.generation) for p in moved}}
+        return still | (self.faults(moved) if moved else {})
+
+    def _moved(self, partitions: Iterable[StoredPartition]) -> list[StoredPartition]:
+        """Those that compaction has moved meanwhile, as they lie now."""
+        now = [
+            (p, q) for p in partitions for q in self.index.generations(p.dataset, p.version, p.session)
+            if q.generation == p.generation
+        ]  # fmt: skip
+        return [q for p, q in now if q.place != p.place]
 
     def _by_file(self, partitions: Iterable[StoredPartition]) -> dict[Path, list[StoredPartition]]:
         by_file: dict[Path, list[StoredPartition]] = {}
@@ -212,38 +223,41 @@ class Store:
         """
         broken = []
         for name, version in self.index.datasets():
-            for path, held in self._by_file(self.index.generations(name, version)).items():
-                faults = read_back(path, held)
-                lost = [p for p in held if (p.session, p.generation) in faults]
-                if lost:
-                    broken += lost
-                    with self._writer.locked(name):
-                        self._set_aside(path, lost, [p for p in held if p not in lost])
+            files = self._by_file(self.index.generations(name, version))
+            if suspects := {key for path, held in files.items() for key in read_back(path, held)}:
+                with self._writer.locked(name):
+                    self._writer.settle(name, version)
+                    broken += self._set_aside(name, version, suspects)
         return broken
 
-    def _set_aside(self, path: Path, lost: Sequence[StoredPartition], kept: Sequence[StoredPartition]) -> None:
-        self._compactor.salvage(lost, kept)
-        if path.exists():
-            self._keep_broken(path)
+    def _set_aside(self, name: str, version: int, suspects: set[tuple[dt.date, int]]) -> list[StoredPartition]:
+        """Judges the suspects once more, now that nothing moves: they may have been moved meanwhile."""
+        broken = []
+        for path, held in self._by_file(self.index.generations(name, version)).items():
+            if suspects.isdisjoint((p.session, p.generation) for p in held):
+                continue
+            faults = read_back(path, held)
+            if lost := [p for p in held if (p.session, p.generation) in faults]:
+                self._compactor.salvage(lost, [p for p in held if p not in lost])
+                broken += lost
+        return broken
 
-    def _keep_broken(self, path: Path) -> None:
-        """Out of the way of the next generation of that number, for whoever wants to look at it."""
-        target = self.layout.broken / path.relative_to(self.layout.generations)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
+    def count_files(self, name: str | Dataset) -> int:
+        """Files that hold the dataset, superseded generations too."""
+        found = self.dataset(name)
+        return self.index.count_files(found.name, found.version)
 
     def compact(self, name: str | Dataset, before: dt.date) -> int:
         """Move each month of a dataset that ended before this day into one file; returns how many sessions moved."""
         dataset = self.dataset(name)
-        with self._writer.locked(dataset.name):
-            self._writer.settle(dataset.name, dataset.version)
-        months = self._compactor.months(dataset.name, dataset.version, before)
+        months = self.index.scattered_months(dataset.name, dataset.version, before)
         return sum(self._compactor.compact(dataset.name, dataset.version, month) for month in months)
 
     def rebuild_index(self) -> list[Path]:
         """Forget the index and read every footer; returns the files whose footer could not be read, set aside."""
         unreadable: list[Path] = []
         found: dict[tuple[str, int], dict[tuple[dt.date, int], StoredPartition]] = {}
+        months: dict[Path, tuple[str, int, str]] = {}
         with contextlib.ExitStack() as writers_wait:
             for name in sorted(self._datasets):
                 writers_wait.enter_context(self._writer.locked(name))
@@ -252,15 +266,20 @@ class Store:
                 try:
                     for p in read_footer(path):
                         found.setdefault((p.dataset, p.version), {})[p.session, p.generation] = p
+                        months[path] = p.dataset, p.version, month_of(p.session)
                 except CorruptPartitionError:
                     unreadable.append(path)
-                    self._keep_broken(path)
+                    set_aside(self.layout, path)
+            every = [p for held in found.values() for p in held.values()]
             connection.execute("DELETE FROM partitions")
-            self.index.insert_done(connection, [p for held in found.values() for p in held.values()])
+            self.index.insert_done(connection, every)
             # The highest generation is the current one; a crash may have left other engines the one before.
             for (name, version), held in found.items():
                 self._writer.place_current(name, version, [session for session, _ in held])
+            for path in months.keys() - {self.layout.generation(p) for p in every}:
+                self.index.mark_replacing(connection, *months[path])
             self.index.set_sequence(connection, self.layout.read_sequence())
+        self._settle_all()
         return unreadable
 
     def _all_files(self) -> list[Path]:

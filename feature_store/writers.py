@@ -34,9 +34,11 @@ from feature_store.layout import Layout, days_of, month_of, read_footer
 from feature_store.numeric_platform import PART, is_pinned
 from feature_store.partition import StoredPartition, placed_in_order
 from feature_store.rounding import beyond_rounding
+from feature_store.sweeping import sweep
 
 THREADS = 2
 STEPS = ("staged", "pending", "linked", "renamed", "synced", "done")
+TIDYING = ("placed", "swept")  # of a month whose files are being replaced
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,8 @@ class Writer:
         What is pending under the lock is one group, so it is finished only if all of it is there.
         """
         self._clear_staging(name)
-        for month in self._index.replacing(name, version):
-            self.place_replaced(name, version, month)
+        for marked, month in self._index.replacing(name):
+            self.tidy(name, marked, month)
         group = self._index.pending(name, version)
         if not group:
             return
@@ -139,9 +141,12 @@ class Writer:
             self.advance(connection)
         self.place_current(name, version, [p.session for p in group])
 
-    def place_replaced(self, name: str, version: int, month: str) -> None:
-        """Place a month that `Index.mark_replacing` has named, and take the mark away."""
+    def tidy(self, name: str, version: int, month: str) -> None:
+        """Place and sweep a month that `Index.mark_replacing` has named, and take the mark away."""
         self.place_current(name, version, [days_of(month)[0]])
+        self._reached("placed")
+        sweep(self._layout, self._index, name, version, month)
+        self._reached("swept")
         with self._index.transaction() as connection:
             self._index.unmark_replacing(connection, name, version, month)
 

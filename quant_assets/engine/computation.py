@@ -8,8 +8,9 @@ import datetime as dt
 import inspect
 import itertools
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import cache
 from typing import Any, Protocol
 
 import polars as pl
@@ -307,6 +308,7 @@ class View:
         counts = self._rows.get_column("event_date" if self._succession is not None else "session").rle()
         self._days = counts.struct.field("value").to_list()
         self._offsets = [0, *itertools.accumulate(counts.struct.field("len").to_list())]
+        self._plain = self._rows.select(self._columns)
 
     def at(self, target: dt.date) -> pl.DataFrame:
         """Rows with event_date in the target's window, as known at the target, sorted by (event_date, key)."""
@@ -317,10 +319,10 @@ class View:
             return rows.filter(in_force).select(self._columns)
         end = self._offsets[_position(self._days, target + dt.timedelta(days=1))]
         begin = self._offsets[_position(self._days, first)]
-        rows = self._rows.slice(begin, end - begin)
-        if self._window.dataset.restates:
-            rows = rows.filter(pl.col("event_date") >= first)
-            rows = last_word(rows, self._window.dataset, repeated=True).sort(self._window.dataset.sort_key[:-1])
+        if not self._window.dataset.restates:
+            return self._plain.slice(begin, end - begin)
+        rows = self._rows.slice(begin, end - begin).filter(pl.col("event_date") >= first)
+        rows = last_word(rows, self._window.dataset, repeated=True).sort(self._window.dataset.sort_key[:-1])
         return rows.select(self._columns)
 
 
@@ -337,7 +339,8 @@ def succession(versions: pl.DataFrame, dataset: Dataset) -> pl.DataFrame | None:
     return None if (rows.get_column("until") < rows.get_column("session")).any() else rows
 
 
-def parameters(function: Callable[..., object] | None) -> Iterable[tuple[str, object]]:
+@cache
+def parameters(function: Callable[..., object] | None) -> Sequence[tuple[str, object]]:
     """Name and annotation of each parameter."""
     if function is None:
         return []

@@ -153,6 +153,24 @@ class StoreMachine(RuleBasedStateMachine):
         self.settle(dataset.name)
 
     @precondition(lambda self: self.oracle.stored)
+    @rule(data=st.data(), harm=st.sampled_from(["cut", "lost"]))
+    def lose_a_file_of_latest_generations(self, data: st.DataObject, harm: str) -> None:
+        name, session = data.draw(st.sampled_from(sorted(self.oracle.stored)))
+        self.settle(name)
+        self.reopen()  # what a crash has left is settled
+        path = self.store.layout.generation(self.store.history(name, session)[-1])
+        lost = [p for p in self.store.index.generations(name, 1) if self.store.layout.generation(p) == path]
+        if any(p != self.store.history(name, p.session)[-1] for p in lost):
+            return  # the oracle numbers generations by their place
+        if harm == "cut":
+            path.write_bytes(path.read_bytes()[:-20])
+        else:
+            path.unlink()
+        assert self.store.verify() == lost
+        for p in lost:
+            self.oracle.forget_latest(name, p.session)
+
+    @precondition(lambda self: self.oracle.stored)
     @rule(data=st.data())
     def write_the_same_again(self, data: st.DataObject) -> None:
         name, session = data.draw(st.sampled_from(sorted(self.oracle.stored)))

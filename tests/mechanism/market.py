@@ -149,7 +149,7 @@ def forget(store: Store, dataset: Dataset, gone: Iterable[dt.date]) -> None:
         lost = [p for p in inside if p.session in wanted]
         if lost:
             store._compactor.salvage(lost, [p for p in inside if p.session not in wanted])
-            path.unlink()
+            store.layout.aside(path).unlink()
 
 
 def assert_any_order_stores_the_same(

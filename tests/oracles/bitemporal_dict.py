@@ -32,6 +32,13 @@ class BitemporalDict:
         for generation in group:
             self.stored.setdefault((generation.dataset, generation.session), []).append(generation)
 
+    def forget_latest(self, dataset: str, session: dt.date) -> None:
+        """Its file was broken."""
+        generations = self.stored[dataset, session]
+        generations.pop()
+        if not generations:
+            del self.stored[dataset, session]
+
     def sessions(self, dataset: str) -> list[dt.date]:
         return sorted(session for name, session in self.stored if name == dataset)
 
