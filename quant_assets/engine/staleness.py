@@ -1,31 +1,38 @@
-"""Which stored sessions are no longer what today's code, config and inputs would store; asked here and nowhere else."""
+"""Which sessions are due: not stored, or not what today's code, config and inputs would store.
+
+Whatever computes, plans, counts or takes over asks here.
+"""
 
 import datetime as dt
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from configs.settings import Profile
 from feature_store import sessions
-from quant_assets.engine.asset import Recursive, SessionAsset, Source
-from quant_assets.engine.runner import Expected, Runner
+from quant_assets.engine.asset import Recursive, SessionAsset
 
 
-def count_stale(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> int:
-    """Stored sessions whose code, config or inputs have changed since; sources are compared by code and config."""
-    judged = supported(asset, stored, runner.profile)
-    return len(stored) - len(judged) + len(stale_sessions(runner, asset, judged))
+class Fingerprinted(Protocol):
+    """What a session rests on, as it is stored or as it would be."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def parts(self) -> Mapping[str, str]: ...
 
 
-def stale_sessions(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> list[dt.date]:
-    """As `count_stale`; of a recursive asset, sessions without a gap, the one before them stored."""
-    partitions = {p.session: p for p in runner.store.partitions(asset.dataset)}
-    if isinstance(asset, Source):
-        base = runner.base_parts(asset)
-        return [s for s in stored if any(partitions[s].parts.get(name) != value for name, value in base.items())]
-    expected: dict[dt.date, Expected] = {}
-    for _, year in itertools.groupby(stored, key=lambda session: session.year):
-        expected |= runner.expected(asset, list(year))
-    return [s for s in stored if expected[s].fingerprint != partitions[s].fingerprint]
+def due(
+    targets: Iterable[dt.date], expected: Mapping[dt.date, Fingerprinted], stored: Mapping[dt.date, Fingerprinted]
+) -> list[dt.date]:
+    """Targets that are not stored, or under another fingerprint than is expected."""
+    return [t for t in targets if t not in stored or stored[t].fingerprint != expected[t].fingerprint]
+
+
+def differing(stored: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
+    """Names of the parts of a fingerprint that are not the same, sorted."""
+    return sorted(name for name in stored.keys() | expected.keys() if stored.get(name) != expected.get(name))
 
 
 def supported(asset: SessionAsset, stored: Sequence[dt.date], profile: Profile) -> list[dt.date]:
@@ -35,5 +42,22 @@ def supported(asset: SessionAsset, stored: Sequence[dt.date], profile: Profile) 
     """
     if not isinstance(asset, Recursive) or not stored:
         return list(stored)
-    required = sessions.between(profile.history.start, stored[-1])
-    return [a for a, b in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(stored, required, strict=False))]
+    return _without_gap(stored, sessions.at_or_after(profile.history.start))
+
+
+def followed(asset: SessionAsset, targets: Sequence[dt.date], stored: set[dt.date], profile: Profile) -> list[dt.date]:
+    """Stored targets that a fingerprint can be expected of.
+
+    Of a recursive asset, those that follow on one another from one whose predecessor is stored.
+    """
+    if not isinstance(asset, Recursive) or not targets:
+        return [t for t in targets if t in stored]
+    begin = targets[0]
+    begun = begin == sessions.at_or_after(profile.history.start) or sessions.shift(begin, -1) in stored
+    return list(itertools.takewhile(stored.__contains__, _without_gap(targets, begin))) if begun else []
+
+
+def _without_gap(days: Sequence[dt.date], begin: dt.date) -> list[dt.date]:
+    """Days up to the first that does not follow on the one before."""
+    required = sessions.between(begin, days[-1])
+    return [a for a, b in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(days, required, strict=False))]

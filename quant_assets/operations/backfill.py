@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
+from configs.settings import Profile
 from feature_store import sessions
 from feature_store.schemas.catalogue import SOURCES
 from feature_store.schemas.quality import QUARANTINE
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.dagster_asset import sessions_needed
 from quant_assets.engine.opening import open_runner
+from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner
-from quant_assets.engine.staleness import count_stale
 from quant_assets.graph import all_assets
 from quant_resources.home import Home
 
@@ -46,13 +47,14 @@ def run_backfill(
     prepare(home, workers)
     assets = all_assets()
     names = selected_names(assets, select)
-    needed = _with_quarantine(sessions_needed(assets, names, first, home.profile))
+    needed = first_sessions(assets, names, first, home.profile)
     runner = open_runner(home)
     wanted = [asset for asset in assets if asset.name in needed]
     for begin, group in itertools.groupby(wanted, key=lambda asset: needed[asset.name]):
         before, end = list(group), sessions.shift(first, -1)
         # a range must not go on from sessions that another config or code has stored
-        if begin < first and not all(_is_current(runner, asset, sessions.between(begin, end)) for asset in before):
+        earlier = sessions.between(begin, end)
+        if begin < first and plan(runner, [(asset, earlier) for asset in before]).due:
             say(f"{len(before)} assets, {span_text(begin, end)} (needed by the range)")
             if not run_range(home, [asset.name for asset in before], begin, end, say):
                 return False
@@ -71,8 +73,14 @@ def prepare(home: Home, workers: int) -> None:
     home.prepare_dagster()
 
 
-def _with_quarantine(needed: dict[str, dt.date]) -> dict[str, dt.date]:
-    """Where a source of the vendor is stored, so is what the door keeps out of it: nothing is dropped in silence."""
+def first_sessions(
+    assets: Sequence[SessionAsset], names: Sequence[str], first: dt.date, profile: Profile
+) -> dict[str, dt.date]:
+    """First session of all that a range from `first` on of these assets needs.
+
+    Where a source of the vendor is stored, so is what the door keeps out of it: nothing is dropped in silence.
+    """
+    needed = sessions_needed(assets, names, first, profile)
     begins = [first for name, first in needed.items() if name in SOURCES]
     return needed | ({QUARANTINE.name: min(begins)} if begins else {})
 
@@ -83,17 +91,13 @@ def span_text(first: dt.date, last: dt.date) -> str:
 
 def _due(runner: Runner, wanted: Sequence[SessionAsset], names: set[str], targets: list[dt.date]) -> list[str]:
     """The selected assets, and what they read over the range where that is missing, stale or about to change."""
-    due: list[str] = []
+    due = {asset.dataset for asset in plan(runner, [(asset, targets) for asset in wanted]).due}
+    # what a selected source says now may be something else, whatever is planned
+    changing = due | names
     for asset in wanted:
-        changing = any(window.dataset.name in due for window in asset.inputs.values())
-        if asset.name in names or changing or not _is_current(runner, asset, targets):
-            due.append(asset.name)
-    return due
-
-
-def _is_current(runner: Runner, asset: SessionAsset, targets: list[dt.date]) -> bool:
-    """True when every target is stored under today's code, config and inputs."""
-    return set(targets) <= set(runner.store.sessions(asset.dataset)) and count_stale(runner, asset, targets) == 0
+        if any(window.dataset.name in changing for window in asset.inputs.values()):
+            changing.add(asset.name)
+    return [asset.name for asset in wanted if asset.name in changing]
 
 
 def run_range(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:
