@@ -18,7 +18,7 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition
 from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
-from feature_store.files import read_back
+from feature_store.files import read_back, rows_of
 from feature_store.index import Index
 from feature_store.layout import Layout, read_footer
 from feature_store.partition import StoredPartition
@@ -202,6 +202,11 @@ class Store:
             for faults in pool.map(lambda file: read_back(*file), self._by_file(partitions).items()):
                 found |= faults
         return found
+
+    def rows_of(self, partition: StoredPartition) -> pl.DataFrame:
+        """All rows of one generation, as stored."""
+        whole = rows_of(self.layout.generation(partition))
+        return whole.slice(partition.place.offset, partition.rows)
 
     def _by_file(self, partitions: Iterable[StoredPartition]) -> dict[Path, list[StoredPartition]]:
         by_file: dict[Path, list[StoredPartition]] = {}

@@ -240,18 +240,32 @@ def _upstream(
     own: Mapping[dt.date, tuple[Reason, ...]],
 ) -> dict[dt.date, tuple[Reason, ...]]:
     """Sessions with a due session of another asset in their windows; of a recursive asset, and what follows."""
-    changing = [(w, list(found[w.dataset.name].sessions)) for w in asset.inputs.values() if w.dataset.name in found]
-    why: dict[dt.date, tuple[Reason, ...]] = {}
-    for t in [t for t in days if t not in own]:
-        last = asset.last_needed(t, runner.profile)
-        names = {
-            w.dataset.name
-            for w, sessions in changing
-            if bisect_left(sessions, asset.first_needed(t, w, runner.profile)) < bisect_right(sessions, last)
-        }
-        if names:
-            why[t] = tuple(Reason(UPSTREAM, name) for name in sorted(names))
+    changing = {name: list(due.sessions) for name, due in found.items()}
+    read = reaching(runner, asset, [t for t in days if t not in own], changing)
+    why = {t: tuple(Reason(UPSTREAM, name) for name in names) for t, names in read.items()}
     if isinstance(asset, Recursive) and (begin := min([*why, *own], default=None)):
         after = (Reason(UPSTREAM, asset.name),)
         why |= {t: after for t in days if t > begin and t not in why and t not in own}
     return why
+
+
+def reaching(
+    runner: Runner, asset: SessionAsset, days: Sequence[dt.date], changing: Mapping[str, Sequence[dt.date]]
+) -> dict[dt.date, list[str]]:
+    """Sessions in whose windows a changing session of another dataset lies: which datasets, by name.
+
+    Args:
+        changing: ascending, by dataset.
+    """
+    windows = [(w, changing[w.dataset.name]) for w in asset.inputs.values() if changing.get(w.dataset.name)]
+    found = {}
+    for t in days:
+        last = asset.last_needed(t, runner.profile)
+        names = {
+            w.dataset.name
+            for w, those in windows
+            if bisect_left(those, asset.first_needed(t, w, runner.profile)) < bisect_right(those, last)
+        }
+        if names:
+            found[t] = sorted(names)
+    return found
