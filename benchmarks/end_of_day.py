@@ -80,7 +80,7 @@ def session_in_parts(day):
 
     clock.leave()
     assert quant_assets.definitions
-    clock.watch(backfill, "first_due", "plan")
+    clock.watch(backfill, "plan", "plan")
     clock.watch(Store, "versions", "reading")
     clock.watch(Store, "read", "reading")
     clock.watch(Store, "write", "storing")

@@ -33,6 +33,7 @@ class Layout:
         self.generations = root / "_generations"
         self.broken = root / "_broken"
         self.texts = root / "_texts"
+        self.adoptions = root / "_adoptions"
         self._sequence = root / "sequence"
 
     def folder(self, name: str, version: int) -> Path:

@@ -8,9 +8,11 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from feature_store.adoptions import Adoption, Adoptions
 from feature_store.compaction import Compactor
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
@@ -71,9 +73,11 @@ class Store:
             self._writer = Writer(self.layout, self.index, self.clock, frozenset(hindsight_allowed), now, reached)
             self._compactor = Compactor(self.layout, self.index, self._writer, reached)
             self._reader = Reader(self.layout, self.index, self.clock)
+            self._adoptions = Adoptions(self.layout, self.index, self._writer, self.locked, reached)
             if stale:
                 self.rebuild_index()
         self._settle_all()
+        self._adoptions.settle()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -165,6 +169,14 @@ class Store:
     def write(self, dataset: str | Dataset, partitions: Sequence[NewPartition]) -> list[StoredPartition]:
         """Store a group of sessions as new generations; see `Writer.write`."""
         return self._writer.write(self.dataset(dataset), partitions)
+
+    def adopt(self, about: Mapping[str, object], adoptions: Sequence[Adoption]) -> int:
+        """Take stored generations over under other fingerprints; see `Adoptions.adopt`."""
+        return self._adoptions.adopt(about, adoptions)
+
+    def adoptions(self) -> list[dict[str, Any]]:
+        """Records of all that was taken over, oldest first."""
+        return self._adoptions.records()
 
     def locked(self, name: str) -> contextlib.AbstractContextManager[None]:
         """Hold a lock of the store by name, across processes; a killed process lets go."""
@@ -273,6 +285,7 @@ class Store:
             every = [p for held in found.values() for p in held.values()]
             connection.execute("DELETE FROM partitions")
             self.index.insert_done(connection, every)
+            self._adoptions.replay(connection)
             # The highest generation is the current one; a crash may have left other engines the one before.
             for (name, version), held in found.items():
                 self._writer.place_current(name, version, [session for session, _ in held])

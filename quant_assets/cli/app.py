@@ -78,6 +78,35 @@ def backfill(
     raise typer.Exit(0 if ok else 1)
 
 
+@app.command(epilog="Example: asof plan --set portfolio.weight_cap=0.03 --reasons")
+def plan(
+    first: From = None,
+    last: To = None,
+    select: Select = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable; looked at, and not remembered")
+    ] = None,
+    reasons: Annotated[bool, typer.Option("--reasons", help="every reason, with its sessions")] = False,
+    ask_vendor: Annotated[
+        bool, typer.Option("--ask-vendor", help="ask for stored sessions of sources again; else by code and config")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What a backfill of the range would compute, why, and how long it would take; computes and stores nothing."""
+    from quant_assets.operations.planning import explain_plan
+
+    home = _stored_home()
+    profile = home.check_new(_choice(home, None, None, set_))
+    start, end = _range(profile, first, last)
+    found = explain_plan(home, start, end, select or [], profile, ask_vendor)
+    if as_json:
+        print(json.dumps(found.as_json(), default=str))  # noqa: T201 -- for programs
+        return
+    if rows := found.reasons() if reasons else found.rows():
+        _show(rows, False, "plan")
+    _say(found.summary())
+
+
 @app.command(epilog="Example: asof fetch --profile polygon --from 2024-01-02 --to 2024-06-28")
 def fetch(
     first: From = None,
@@ -216,6 +245,28 @@ def refresh(
     first_day, last_day = _day(first), _day(last)
     ok = run_refresh(_stored_home(), first_day, last_day, select or [], workers, _say)
     raise typer.Exit(0 if ok else 1)
+
+
+@app.command(epilog="Example: asof adopt --why 'rolling sums in one pass'")
+def adopt(
+    count: Annotated[int, typer.Option("--sessions", min=1, help="sessions a dataset; of fits every refit")] = 20,
+    all_: Annotated[bool, typer.Option("--all", help="every stale session")] = False,
+    select: Select = None,
+    why: Annotated[str, typer.Option(help="kept in the record")] = "",
+    as_json: Json = False,
+) -> None:
+    """Take over what is stale by a change of code that moves no value, on evidence; 1 if anything stays stale."""
+    from quant_assets.operations.adopt import adopt as take_over
+
+    found = take_over(_stored_home(), select or [], None if all_ else count, why)
+    if as_json:
+        print(json.dumps(found.as_json(), default=str))  # noqa: T201 -- for programs
+    else:
+        if found.judged:
+            _show(found.rows(), False, "adopt")
+        for line in (*found.differences(), found.summary()):
+            _say(line)
+    raise typer.Exit(0 if found.complete else 1)
 
 
 @app.command(epilog="Example: asof diff .asof/store other/store --from 2017-03-01 --to 2017-03-31")

@@ -267,6 +267,7 @@ def _metadata(outcome: Outcome) -> dict[str, float | str]:
         "seconds": round(outcome.seconds, 4),
         "generation": partition.generation,
         "content_hash": partition.content_hash,
+        **({"adopted": f"by adoption {partition.adopted['adoption']}"} if partition.adopted else {}),
         **outcome.figures,
     }
 

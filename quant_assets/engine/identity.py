@@ -12,7 +12,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.hashing import content_hashes, digest_of
 from feature_store.numeric_platform import PART, in_force
 from feature_store.partition_table import PartitionTable
-from feature_store.versioning import schema_version
+from feature_store.versioning import schema_text, schema_version
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
 from quant_assets.engine.computation import Calculation, View, parameters
 
@@ -67,7 +67,8 @@ def identity(asset: SessionAsset, calculation: Calculation, runner: type) -> Ide
         "shape": asset.shape(profile),
         **{f"config:{name}": digest for name, digest in digests.items()},
     }
-    return Identity(parts, {code.digest: code.as_text(), **{digests[name]: text for name, text in settings.items()}})
+    texts = {code.digest: code.as_text(), parts["schema"]: schema_text(asset.dataset)}
+    return Identity(parts, texts | {digests[name]: text for name, text in settings.items()})
 
 
 def code_of(

@@ -7,6 +7,7 @@ once more inside a range whose inputs after a random session are scrambled: the 
 import contextlib
 import datetime as dt
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ from feature_store.store import Store
 from feature_store.versioning import fingerprint
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Versions, parameters
-from quant_assets.engine.runner import Runner, StoredVersions
+from quant_assets.engine.runner import CHECKS, Runner, StoredVersions
 
 NO_LOOKAHEAD = "no_lookahead"
 CONTRACT = "contract"
@@ -220,7 +221,7 @@ def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: d
     inside = [s for s in stored if first <= s < last]
     edges = [b for a, b in itertools.pairwise(stored) if a.year != b.year]
     refits = [s for s in stored if isinstance(asset, ModelFit) and asset.refit_session(s, runner.profile) == s]
-    groups = [g for g in (edges, refits, _around_corrections(asset, runner, first, stored), stored) if g]
+    groups = [g for g in (edges, refits, around_corrections(asset, runner, first, stored), stored) if g]
     rng = np.random.default_rng(int(digest_of([asset.name, str(first), str(last)])[:8], 16))
     chosen = [inside] * bool(inside) + [groups[int(i)] for i in rng.permutation(len(groups))]
     chosen += [inside or stored] * count if stored else []
@@ -228,9 +229,7 @@ def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: d
     return sorted(list(dict.fromkeys(picks))[:count])
 
 
-def _around_corrections(
-    asset: SessionAsset, runner: Runner, first: dt.date, stored: Sequence[dt.date]
-) -> list[dt.date]:
+def around_corrections(asset: SessionAsset, runner: Runner, first: dt.date, stored: Sequence[dt.date]) -> list[dt.date]:
     """Stored sessions that learned late rows, the ones just before, and those whose rows were corrected."""
     restating = {d.name: d for d in (asset.dataset, *(w.dataset for w in asset.inputs.values())) if d.restates}
     around: set[dt.date] = set()
@@ -245,7 +244,7 @@ def judge_run(
     runner: Runner, asset: SessionAsset, written: Sequence[StoredPartition], targets: Sequence[dt.date]
 ) -> list[Verdict]:
     """Both checks after a run of the asset over `targets`; the verdicts are recorded in the store's index."""
-    judge = Judge(runner)
+    judge, started = Judge(runner), time.perf_counter()
     count = 1 if len(targets) == 1 else 4
     verdicts = judge.contract(asset, written) + judge.subject(asset, written)
     sessions_judged = chosen_sessions(asset, runner, targets[0], targets[-1], count)
@@ -254,6 +253,8 @@ def judge_run(
         rng = np.random.default_rng(int(digest_of([asset.name, "cut", str(targets[0]), str(targets[-1])])[:8], 16))
         verdicts += judge.scrambled(asset, targets[int(rng.integers(len(targets) - 1))], targets[-1])
     record(runner, asset, verdicts)
+    if written:
+        runner.record_seconds(asset, [p.session for p in written], {CHECKS: time.perf_counter() - started})
     return verdicts
 
 

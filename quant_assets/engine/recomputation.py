@@ -22,7 +22,7 @@ from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import Computed, Recursive, SessionAsset, Source, Window, Windowed
 from quant_assets.engine.overlay import NewContent, OfEntities, Overlay
 from quant_assets.engine.runner import Expected, Runner
-from quant_assets.engine.staleness import supported
+from quant_assets.engine.staleness import Fingerprinted, differing, due, supported
 
 Frames = dict[dt.date, pl.DataFrame]
 
@@ -82,22 +82,22 @@ class Recomputation:
         for chunk in self._chunks(asset, stored):
             found = self._runner.calculation.compute(asset, chunk, self.overlay)
             rows, expected = self._runner.of_source(asset, found)
-            due = {t: rows[t] for t in chunk if expected[t].fingerprint != stored[t].fingerprint}
-            yield from self._contents(asset, due, expected, stored)
+            changed = {t: rows[t] for t in due(chunk, expected, stored)}
+            yield from self._contents(asset, changed, expected, stored)
 
     def _windowed(self, asset: Windowed, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
         moved = Moved(asset, self._runner, self.overlay)
         for chunk in self._chunks(asset, stored):
             expected = self._runner.expected(asset, chunk, self.overlay)
-            due = [t for t in chunk if expected[t].fingerprint != stored[t].fingerprint]
-            if not due:
+            touched = due(chunk, expected, stored)
+            if not touched:
                 continue
-            settled = self._runner.expected(asset, due, self.overlay.stored)
-            stale = {t for t in due if settled[t].fingerprint != stored[t].fingerprint}
+            settled = self._runner.expected(asset, touched, self.overlay.stored)
+            stale = set(due(touched, settled, stored))
             self._refuse_stale(asset, stale)
-            todo = [t for t in due if t in stale or moved.reaches(t)]
+            todo = [t for t in touched if t in stale or moved.reaches(t)]
             # what reads the same says the same; its stamp may still be another
-            frames = self._stored(asset, set(due) - set(todo))
+            frames = self._stored(asset, set(touched) - set(todo))
             if todo:
                 self._runner.require_inputs(asset, todo)
                 frames |= self._computed(asset, todo, None if stale else moved)
@@ -125,12 +125,12 @@ class Recomputation:
         for chunk in self._chunks(asset, stored):
             expected = self._runner.expected(asset, chunk, self.overlay)
             settled = self._runner.expected(asset, chunk, self.overlay.stored)
-            due = {t for t in chunk if _inputs(expected[t].parts) != _inputs(stored[t].parts)}
-            stale = {t for t in due if _inputs(settled[t].parts) != _inputs(stored[t].parts)}
+            touched = {t for t in chunk if _but_for_state(stored[t], expected[t])}
+            stale = {t for t in touched if _but_for_state(stored[t], settled[t])}
             stale |= {t for t in chunk if not self._follows(asset, stored[t])}
             self._refuse_stale(asset, stale)
-            todo = stale | {t for t in due if moved.reaches(t)}
-            frames = self._stored(asset, due - todo) if due - todo else {}
+            todo = stale | {t for t in touched if moved.reaches(t)}
+            frames = self._stored(asset, touched - todo) if touched - todo else {}
             walked, state = self._walked(asset, chunk, todo, state)
             yield from self._contents(asset, frames | walked, expected, stored)
 
@@ -282,5 +282,6 @@ def spans(days: Sequence[dt.date]) -> Iterator[list[dt.date]]:
         yield run
 
 
-def _inputs(parts: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in parts.items() if name != "state"}
+def _but_for_state(stored: Fingerprinted, expected: Fingerprinted) -> bool:
+    """Whether a step differs in anything but the state before it."""
+    return bool({*differing(stored.parts, expected.parts)} - {"state"})

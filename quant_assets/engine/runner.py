@@ -31,8 +31,10 @@ from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source,
 from quant_assets.engine.computation import Calculation, session_seed
 from quant_assets.engine.identity import identity
 from quant_assets.engine.lineage import ActionsKnown, Lineage, as_written, lineage_of
+from quant_assets.engine.staleness import due
 
 GROUP = 60  # sessions, at least, that share one sync and one transaction; whole months
+READING, COMPUTING, STORING, CHECKS = "reading", "computing", "storing", "checks"  # parts of the work
 CHUNK_ROWS = 3_000_000  # input rows held at once: bounds memory, never values
 
 
@@ -72,18 +74,26 @@ class Partitions(Protocol):
 
 
 class StoredVersions:
-    """The store as `Versions`."""
+    """The store as `Versions`.
+
+    Attributes:
+        seconds: that reading took so far.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.seconds = 0.0
 
     def versions(self, dataset: Dataset, first: dt.date, last: dt.date, columns: Sequence[str]) -> pl.DataFrame:
-        return self._store.versions(dataset, first, last, columns)
+        started = time.perf_counter()
+        rows = self._store.versions(dataset, first, last, columns)
+        self.seconds += time.perf_counter() - started
+        return rows
 
     def state(self, dataset: Dataset, session: dt.date) -> pl.DataFrame | None:
         self._store.require(dataset, [session])
         columns = [name for name in dataset.schema if name != "known_at"]
-        return self._store.versions(dataset, session, session, columns).drop("session")
+        return self.versions(dataset, session, session, columns).drop("session")
 
 
 class Runner:
@@ -120,29 +130,42 @@ class Runner:
                 yield from self._run_chunk(asset, chunk)
 
     def _run_chunk(self, asset: SessionAsset, chunk: list[dt.date]) -> Iterator[list[Outcome]]:
-        started = time.perf_counter()
+        started, data = time.perf_counter(), StoredVersions(self.store)
         if isinstance(asset, Source):
-            frames = self.calculation.compute(asset, chunk, StoredVersions(self.store))
+            frames = self.calculation.compute(asset, chunk, data)
             frames, expected = self.of_source(asset, frames)
         else:
             self.require_inputs(asset, chunk)
             frames, expected = {}, self.expected(asset, chunk)
         stored = {p.session: p for p in self.store.partitions(asset.dataset, chunk[0], chunk[-1])}
-        due = {t for t in chunk if t not in stored or stored[t].fingerprint != expected[t].fingerprint}
-        todo = sorted(due)
-        current = [Outcome(t, stored[t], skipped=True, seconds=0.0) for t in chunk if t not in due]
+        todo = due(chunk, expected, stored)
+        current = [Outcome(t, stored[t], skipped=True, seconds=0.0) for t in chunk if t not in set(todo)]
         if current:
             yield current
         if not todo:
             return
+        judged = time.perf_counter()
         if isinstance(asset, ModelFit):
-            frames = self._fits(asset, todo, expected)
+            frames = self._fits(asset, todo, expected, data)
         elif not isinstance(asset, Source):
-            frames = self.calculation.compute(asset, _span(asset, todo), StoredVersions(self.store))
+            frames = self.calculation.compute(asset, _span(asset, todo), data)
+        computed = time.perf_counter()
+        each = (computed - started) / len(todo)
+        # of a source, asking the vendor is the computing
+        computing = each * len(todo) if isinstance(asset, Source) else computed - judged - data.seconds
         actions = ActionsKnown(self.store, todo[-1])
-        each = (time.perf_counter() - started) / len(todo)
+        storing = 0.0
         for group in _batched(todo, GROUP):
-            yield self._store(asset, {t: frames.pop(t) for t in group}, expected, actions, each)
+            outcomes = self._store(asset, {t: frames.pop(t) for t in group}, expected, actions, each)
+            storing += sum(o.seconds - each for o in outcomes)
+            yield outcomes
+        took = {READING: computed - started - computing, COMPUTING: computing, STORING: storing}
+        self.record_seconds(asset, todo, took)
+
+    def record_seconds(self, asset: SessionAsset, days: Sequence[dt.date], took: Mapping[str, float]) -> None:
+        """What the sessions took together, by part of the work."""
+        each = {(t, part): seconds / len(days) for part, seconds in took.items() for t in days}
+        self.store.index.record_seconds(asset.name, each, dt.datetime.now(dt.UTC))
 
     def _store(
         self,
@@ -164,7 +187,7 @@ class Runner:
         ]
 
     def _fits(
-        self, asset: ModelFit, todo: Sequence[dt.date], expected: Mapping[dt.date, Expected]
+        self, asset: ModelFit, todo: Sequence[dt.date], expected: Mapping[dt.date, Expected], data: StoredVersions
     ) -> dict[dt.date, pl.DataFrame]:
         """Parameters already stored under the same fingerprint are carried on; the others are fitted."""
         carried: dict[dt.date, pl.DataFrame] = {}
@@ -174,12 +197,12 @@ class Runner:
         same = [p for p in begun if p.fingerprint == expected[todo[0]].fingerprint]
         if same:
             columns = [name for name in asset.dataset.schema if name != "known_at"]
-            rows = self.store.versions(asset.dataset, same[-1].session, same[-1].session, columns).drop("session")
+            rows = data.versions(asset.dataset, same[-1].session, same[-1].session, columns).drop("session")
             carried = {
                 t: rows.with_columns(event_date=pl.lit(t, pl.Date)) for t in todo if refits[t] == refits[todo[0]]
             }
         rest = [t for t in todo if t not in carried]
-        return carried | (self.calculation.compute(asset, rest, StoredVersions(self.store)) if rest else {})
+        return carried | (self.calculation.compute(asset, rest, data) if rest else {})
 
     def stamped(self, asset: SessionAsset, session: dt.date, frame: pl.DataFrame, expected: Expected) -> pl.DataFrame:
         return self._stamped(asset, {session: frame}, {session: expected})[session]

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from configs.load import ConfigError
+from configs.settings import Profile
 from feature_store import sessions
 from feature_store.schemas.catalogue import SOURCES
 from feature_store.schemas.quality import QUARANTINE
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.asset import SessionAsset, Source
 from quant_assets.engine.dagster_asset import sessions_needed
 from quant_assets.engine.opening import open_runner
+from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner
-from quant_assets.engine.staleness import Snapshot, first_due
 from quant_assets.graph import all_assets
 from quant_assets.operations.asked import drop_state, remember_asked, was_asked
 from quant_assets.operations.shown import failed_checks, sessions_shown, shown_otherwise
@@ -49,30 +50,28 @@ def run_backfill(
     prepare(home, workers)
     assets = all_assets()
     names = selected_names(assets, select)
-    needed = _with_quarantine(sessions_needed(assets, names, first, home.profile))
+    needed = first_sessions(assets, names, first, home.profile)
     runner = open_runner(home)
-    seen = Snapshot(runner.store)
     wanted = [asset for asset in assets if asset.name in needed]
     for begin, group in itertools.groupby(wanted, key=lambda asset: needed[asset.name]):
         before, end = list(group), sessions.shift(first, -1)
         # a range must not go on from sessions that another config or code has stored
         earlier = sessions.between(begin, end)
-        if begin < first and any(first_due(runner, asset, earlier, seen) for asset in before):
+        if begin < first and plan(runner, [(asset, earlier) for asset in before]).due:
             say(f"{len(before)} assets, {span_text(begin, end)} (needed by the range)")
             if not run_range(home, [asset.name for asset in before], begin, end, say):
                 return False
-            seen = Snapshot(runner.store)
     # judged again, since the drop may have been mended
     asked = {*names, *([QUARANTINE.name] if set(names) & set(SOURCES) else [])}
     there = drop_state(home)
-    begins = _due(home, runner, seen, wanted, asked, sessions.between(first, last))
+    begins = _due(home, runner, wanted, asked, sessions.between(first, last))
     if begins:
         more = f" ({len(set(begins) - set(names))} of them read by those selected)" if set(begins) - set(names) else ""
         begin = min(begins.values())
         say(f"{len(begins)} assets, {span_text(begin, last)}{more}")
         if not run_range(home, list(begins), begin, last, say):
             return False
-        remember_asked(home, there, [a.name for a in wanted if a.name in begins and a.kind == "source"], begin, last)
+        remember_asked(home, there, [a.name for a in wanted if a.name in begins and isinstance(a, Source)], begin, last)
     else:
         say(f"nothing to do: {len(wanted)} assets, {span_text(first, last)}, are stored and up to date")
     # of what was asked for; the run has told of its own
@@ -89,8 +88,14 @@ def prepare(home: Home, workers: int) -> None:
     home.prepare_dagster()
 
 
-def _with_quarantine(needed: dict[str, dt.date]) -> dict[str, dt.date]:
-    """Where a source of the vendor is stored, so is what the door keeps out of it: nothing is dropped in silence."""
+def first_sessions(
+    assets: Sequence[SessionAsset], names: Sequence[str], first: dt.date, profile: Profile
+) -> dict[str, dt.date]:
+    """First session of all that a range from `first` on of these assets needs.
+
+    Where a source of the vendor is stored, so is what the door keeps out of it: nothing is dropped in silence.
+    """
+    needed = sessions_needed(assets, names, first, profile)
     begins = [first for name, first in needed.items() if name in SOURCES]
     return needed | ({QUARANTINE.name: min(begins)} if begins else {})
 
@@ -100,26 +105,21 @@ def span_text(first: dt.date, last: dt.date) -> str:
 
 
 def _due(
-    home: Home,
-    runner: Runner,
-    seen: Snapshot,
-    wanted: Sequence[SessionAsset],
-    asked: set[str],
-    targets: list[dt.date],
+    home: Home, runner: Runner, wanted: Sequence[SessionAsset], asked: set[str], targets: list[dt.date]
 ) -> dict[str, dt.date]:
-    """First target to be stored, by asset: missing, stale, about to change by what it reads, or not as Dagster
-    shows it.
+    """First target to be stored, by asset: as planned, about to change by what it reads, or not as Dagster shows it.
 
     Of sources that are asked for, what the vendor says counts too: all of their sessions are due, unless the vendor was
     asked for them before and has nothing else since.
     """
     known = sessions_shown([asset.name for asset in wanted])
+    planned = plan(runner, [(asset, targets) for asset in wanted])
     begins: dict[str, dt.date] = {}
     for asset in wanted:
         changing = [begins[w.dataset.name] for w in asset.inputs.values() if w.dataset.name in begins]
         unknown = [t for t in targets if t.isoformat() not in known[asset.name]]
-        again = asset.name in asked and asset.kind == "source" and not was_asked(home, asset.name, targets)
-        own = targets[0] if again else first_due(runner, asset, targets, seen)
+        again = asset.name in asked and isinstance(asset, Source) and not was_asked(home, asset.name, targets)
+        own = targets[0] if again else planned.of(asset.name).first
         if found := [*changing, *unknown[:1], *([own] if own else [])]:
             begins[asset.name] = min(found)
     return begins | {name: targets[-1] for name in shown_otherwise(runner, wanted) if name not in begins}

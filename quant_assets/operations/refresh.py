@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from feature_store.schemas.catalogue import SOURCES
 from feature_store.schemas.quality import QUARANTINE
-from quant_assets.engine.asset import SessionAsset, Source
+from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.opening import open_runner
+from quant_assets.engine.plan import plan
 from quant_assets.engine.recomputation import spans
-from quant_assets.engine.runner import Runner, StoredVersions
-from quant_assets.engine.staleness import stale_sessions, supported
+from quant_assets.engine.runner import Runner
+from quant_assets.engine.staleness import supported
 from quant_assets.graph import all_assets
 from quant_assets.operations.backfill import prepare, run_range, selected_names, span_text
 from quant_resources.home import Home
@@ -56,18 +57,15 @@ def stale_spans(
     A session may be stale by what is stored, and become so by what is stored anew before it: an asset is taken from the
     first such session to the end of its stored run, and the runner skips what is current by then.
     """
-    begins: dict[str, dt.date] = {}
-    found: list[_Due] = []
-    for asset in assets:
-        stored = _stored(runner, asset, first, last)
-        stale = _stale(runner, asset, stored)
-        changing = [begins[w.dataset.name] for w in asset.inputs.values() if w.dataset.name in begins]
-        begin = min([*stale[:1], *changing], default=None)
-        for run in spans(stored):
-            if due := [t for t in run if begin and t >= begin]:
-                begins.setdefault(asset.name, due[0])
-                found.append(_Due(asset.name, run[0], due[0], due[-1]))
-    return _together(found)
+    stored = [(asset, _stored(runner, asset, first, last)) for asset in assets]
+    found = plan(runner, stored, ask_vendor=True)
+    return _together([
+        _Due(asset.name, run[0], begins[0], begins[-1])
+        for asset, days in stored
+        if (begin := found.of(asset.name).first)
+        for run in spans(days)
+        if (begins := [t for t in run if t >= begin])
+    ])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,18 +90,6 @@ def _together(found: Sequence[_Due]) -> list[tuple[str, Span]]:
 def _stored(runner: Runner, asset: SessionAsset, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
     stored = supported(asset, runner.store.sessions(asset.dataset), runner.profile)
     return [t for t in stored if (first is None or t >= first) and (last is None or t <= last)]
-
-
-def _stale(runner: Runner, asset: SessionAsset, stored: Sequence[dt.date]) -> list[dt.date]:
-    if not isinstance(asset, Source):
-        return stale_sessions(runner, asset, stored)
-    partitions = {p.session: p for p in runner.store.partitions(asset.dataset)}
-    stale = []
-    for chunk in itertools.chain.from_iterable(runner.chunks(asset, run) for run in spans(stored)):
-        frames = runner.calculation.compute(asset, chunk, StoredVersions(runner.store))
-        _, expected = runner.of_source(asset, frames)
-        stale += [t for t in chunk if expected[t].fingerprint != partitions[t].fingerprint]
-    return stale
 
 
 def _with_inputs(assets: Sequence[SessionAsset], select: Sequence[str]) -> list[SessionAsset]:

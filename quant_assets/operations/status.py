@@ -7,18 +7,19 @@ from typing import Any
 from feature_store import sessions
 from feature_store.store import Store
 from quant_assets.engine.opening import open_runner
-from quant_assets.engine.staleness import count_stale
+from quant_assets.engine.plan import plan
 from quant_assets.graph import all_assets
 from quant_resources.home import Home
 
 
 def status_rows(home: Home) -> list[dict[str, Any]]:
-    """Per dataset: stored, missing between history's start and the last stored session, stale, failed."""
+    """Per dataset: stored, missing between history's start and the last stored session, stale, adopted, failed."""
     store = home.open_store()
     profile = home.profile
     runner = open_runner(home, store)
     assets = all_assets()
     last = max((days[-1] for a in assets if (days := store.sessions(a.dataset))), default=None)
+    stale = plan(runner, [(asset, store.sessions(asset.dataset)) for asset in assets])
     rows = []
     for asset in assets:
         partitions = store.partitions(asset.dataset)
@@ -34,7 +35,8 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
             "dataset": asset.name,
             "stored": len(stored),
             "missing": sum(s not in stored for s in wanted),
-            "stale": count_stale(runner, asset, sorted(stored)),
+            "stale": len(stale.of(asset.name).stale),
+            "adopted": sum(p.adopted is not None for p in partitions),
             "failed": len(failed),
             "first": min(stored, default=None),
             "last": max(stored, default=None),

@@ -16,8 +16,8 @@ from feature_store.schemas.market import BARS
 from quant_assets.engine import lookahead_checks, runner
 from quant_assets.engine.asset import per_session, same
 from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner
-from quant_assets.engine.staleness import count_stale
 from quant_assets.graph import all_assets
 from tests.mechanism.market import SESSIONS, make_runner, needed_for, run, valued
 
@@ -99,11 +99,11 @@ def test_on_another_platform_an_error_is_no_rounding(stored: Runner) -> None:
 
 def test_sessions_of_another_platform_are_stale_and_refresh_as_new_generations(stored: Runner) -> None:
     with computing_on(other_machine(), ROUNDING):
-        assert count_stale(stored, ASSET, [DAY, NEXT]) == 2
+        assert plan(stored, [(ASSET, [DAY, NEXT])]).of(ASSET.name).stale == [DAY, NEXT]
         (outcome,) = run(stored, ASSET, [DAY])
         assert outcome.partition.generation == 2
         assert outcome.partition.parts[PART] == other_machine().identity
-        assert count_stale(stored, ASSET, [DAY, NEXT]) == 1
+        assert plan(stored, [(ASSET, [DAY, NEXT])]).of(ASSET.name).stale == [NEXT]
 
 
 def test_a_store_of_another_platform_is_certified_whole_where_the_bits_agree(stored: Runner) -> None:
