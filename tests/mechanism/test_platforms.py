@@ -14,7 +14,7 @@ from feature_store.layout import read_footer
 from feature_store.numeric_platform import PART, NumericPlatform, in_force
 from feature_store.schemas.market import BARS
 from quant_assets.engine import lookahead_checks, runner
-from quant_assets.engine.asset import per_session, same
+from quant_assets.engine.asset import CrossSection, same
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner
@@ -33,7 +33,7 @@ def closes(bars: pl.DataFrame) -> pl.DataFrame:
     return bars.select("event_date", "symbol", value=pl.col("close") * factor)
 
 
-ASSET = per_session(OWN, closes, {"bars": same(BARS)})
+ASSET = CrossSection(OWN, closes, {"bars": same(BARS)})
 
 
 @contextmanager
@@ -64,7 +64,8 @@ def stored(chosen: Profile, tmp_path: Path) -> Runner:
 
 def test_every_footer_says_on_what_platform_its_values_were_computed(stored: Runner) -> None:
     (partition,) = stored.store.partitions(OWN, DAY, DAY)
-    assert read_footer(stored.store.layout.part(partition)).parts[PART] == in_force().identity
+    (footer,) = read_footer(stored.store.layout.part(partition))
+    assert footer.parts[PART] == in_force().identity
 
 
 def test_on_the_platform_that_stored_a_session_its_bits_must_come_again(stored: Runner) -> None:
