@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from configs.settings import Profile
 from feature_store import sessions
+from feature_store.catalog import ready_query
 from feature_store.dataset import Dataset
 from feature_store.versioning import code_version
 from quant_assets.engine.asset import SessionAsset
@@ -62,6 +63,9 @@ def _decorated(asset: SessionAsset, profile: Profile, checks: Sequence[str]) -> 
         metadata={
             "dagster/column_schema": _column_schema(asset.dataset),
             "schema_version": asset.dataset.version,
+            "sql": dg.MetadataValue.md(
+                f"`asof sql` or the resource `catalogue`:\n```sql\n{ready_query(asset.dataset)}\n```"
+            ),
             "reads": "\n".join(f"{name}: {length} sessions" for name, length in _windows(asset, profile).items()),
         },
     )
