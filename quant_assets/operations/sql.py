@@ -153,11 +153,11 @@ def _spellings(dataset: Dataset) -> set[str]:
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Name and comment of each view of a stored dataset, sorted."""
-    query = (
-        "SELECT schema_name || '.' || view_name, comment FROM duckdb_views() WHERE NOT internal AND comment NOT NULL"
-    )
-    return dict(connection.execute(f"{query} ORDER BY 1").fetchall())
+    """Name and description of each stored dataset's view, sorted."""
+    query = "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE NOT internal"
+    views = {name for (name,) in connection.execute(query).fetchall()}
+    named = {view_name(dataset): dataset.description for dataset in DATASETS.values()}
+    return {name: named[name] for name in sorted(views & named.keys())}
 
 
 def columns(name: str) -> list[tuple[str, str, str, str]]:
