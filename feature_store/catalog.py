@@ -1,4 +1,7 @@
-"""The store in DuckDB SQL: table macros of each dataset, which cannot be asked without saying as of when."""
+"""The store in DuckDB SQL: of each dataset a view of all versions, and table macros that ask as of when."""
+
+import datetime as dt
+from collections.abc import Iterable
 
 import duckdb
 import polars as pl
@@ -8,27 +11,70 @@ from feature_store.dataset import Dataset
 from feature_store.store import Store
 
 
-def connect(store: Store, datasets: list[Dataset]) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with two macros per stored dataset.
+def connect(store: Store, datasets: Iterable[Dataset]) -> duckdb.DuckDBPyConnection:
+    """A connection in memory with the views and macros of `serve`."""
+    connection = duckdb.connect()
+    serve(connection, store, datasets)
+    return connection
+
+
+def serve(
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    datasets: Iterable[Dataset],
+    as_of: dt.date | dt.datetime | None = None,
+) -> None:
+    """One view and two macros per stored dataset; of one that is not stored yet there are none.
 
     `SELECT * FROM market_bars(TIMESTAMPTZ '2017-03-06 14:00+00') WHERE symbol = 'AAPL'`: of each (event_date, key)
     the row known last by `as_of`; nothing learned later is visible.
 
     `SELECT * FROM market_bars_at('wanted')`: the rows of the table `wanted`, which has `session` and the dataset's key,
     each with what was known at its own session, as in `Store.training_set`. DuckDB keeps no order of rows.
+
+    `SELECT * FROM market.bars`: every version of the latest generations, with `session` and `known_at`; corrections
+    learned later are among them, so it answers nothing as of a date. With `as_of` (a moment with time zone, or a date,
+    which means its decision time) it is `market_bars(as_of)` instead.
     """
-    connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE TABLE asof_sessions (session DATE, decided_at TIMESTAMPTZ)")
     days = sessions.all_sessions()[:-1]
     connection.from_arrow(
         pl.DataFrame({"session": days, "decided_at": [store.clock.decision_time(day) for day in days]}).to_arrow()
     ).insert_into("asof_sessions")
+    moment = as_of if as_of is None or isinstance(as_of, dt.datetime) else store.clock.decision_time(as_of)
     for dataset in datasets:
         if store.sessions(dataset):
             connection.execute(_macro(store, dataset))
             connection.execute(_macro_at(store, dataset))
-    return connection
+            connection.execute(_view(store, dataset, moment))
+
+
+def view_name(dataset: Dataset) -> str:
+    """`market.bars` of `market/bars`."""
+    return dataset.name.replace("/", ".")
+
+
+def macro_name(dataset: Dataset) -> str:
+    """`market_bars` of `market/bars`."""
+    return dataset.name.replace("/", "_")
+
+
+def ready_query(dataset: Dataset) -> str:
+    """Rows as known now; another moment takes the place of `now()`."""
+    return f"SELECT * FROM {macro_name(dataset)}(now()) LIMIT 100"
+
+
+def _view(store: Store, dataset: Dataset, moment: dt.datetime | None) -> str:
+    name = view_name(dataset)
+    rows, told = _files(store, dataset), f"every version by session; as of a moment: {macro_name(dataset)}(moment)"
+    if moment is not None:
+        rows, told = f"{macro_name(dataset)}(TIMESTAMPTZ '{moment.isoformat()}')", f"as of {moment.isoformat()}"
+    comment = f"{dataset.description} ({told})".replace("'", "''")
+    return (
+        f"CREATE SCHEMA IF NOT EXISTS {dataset.slice}; CREATE OR REPLACE VIEW {name} AS SELECT * FROM {rows}; "
+        f"COMMENT ON VIEW {name} IS '{comment}'"
+    )
 
 
 def _files(store: Store, dataset: Dataset) -> str:
@@ -47,7 +93,7 @@ def _macro(store: Store, dataset: Dataset) -> str:
     )
     last_word = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY known_at DESC, session DESC) = 1"
     return (
-        f"CREATE OR REPLACE MACRO {dataset.name.replace('/', '_')}(as_of) AS TABLE "
+        f"CREATE OR REPLACE MACRO {macro_name(dataset)}(as_of) AS TABLE "
         f"SELECT * FROM {rows}{last_word if dataset.restates else ''}"
     )
 
@@ -55,7 +101,7 @@ def _macro(store: Store, dataset: Dataset) -> str:
 def _macro_at(store: Store, dataset: Dataset) -> str:
     shown = ", ".join(f'told."{name}"' for name in ["event_date", *dataset.values, "known_at"])
     matches = "".join(f'entities."{name}" = told."{name}" AND ' for name in dataset.key)
-    head = f"CREATE OR REPLACE MACRO {dataset.name.replace('/', '_')}_at(wanted) AS TABLE "
+    head = f"CREATE OR REPLACE MACRO {macro_name(dataset)}_at(wanted) AS TABLE "
     if not dataset.restates:
         return (
             f"{head} SELECT entities.*, {shown} FROM query_table(wanted) AS entities "

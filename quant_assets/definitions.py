@@ -10,6 +10,7 @@ from quant_assets.automation.schedules import daily_schedule
 from quant_assets.automation.sensors import drop_sensor
 from quant_assets.engine.dagster_asset import to_dagster
 from quant_assets.graph import all_assets
+from quant_resources.dagster.duckdb import Catalogue
 from quant_resources.home import Home
 from quant_resources.platform import Platform
 
@@ -28,7 +29,10 @@ def build(home: Home) -> dg.Definitions:
         jobs=[job],
         schedules=[daily_schedule(job, profile)],
         sensors=[drop_sensor(job, home)] if isinstance(profile.vendor, FilesVendor) else [],
-        resources={"platform": Platform(home=str(home.folder), workers=int(os.environ.get("ASOF_WORKERS", "1")))},
+        resources={
+            "platform": Platform(home=str(home.folder), workers=int(os.environ.get("ASOF_WORKERS", "1"))),
+            "catalogue": Catalogue(home=str(home.folder)),
+        },
         # A range is one step an asset: processes would cost more than they bring, and hold a store each.
         executor=dg.in_process_executor,
     )

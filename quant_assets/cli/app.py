@@ -174,6 +174,40 @@ def read(
     out.print(table)
 
 
+@app.command(epilog='Example: asof sql --as-of 2017-06-30 "SELECT symbol, close FROM market.bars WHERE close > 50"')
+def sql(
+    query: Annotated[str | None, typer.Argument(help="default: a shell, or what is piped in")] = None,
+    file: Annotated[Path | None, typer.Option(help="statements to run")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="what market.bars shows: a date (its decision time), or a moment")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="rows shown to people")] = 40,
+    output: Annotated[Path | None, typer.Option(help="write the rows to a .csv or .parquet file")] = None,
+    as_json: Json = False,
+) -> None:
+    """SQL on the store, which it cannot change: views market.bars, and macros market_bars(as_of)."""
+    if query is not None and file is not None:
+        raise UsageError("give a query or --file, not both")
+    home, moment = _stored_home(), _moment(as_of) if as_of else None
+    from quant_assets.cli.sql import converse, print_json, print_tables, write_answer
+    from quant_assets.operations.sql import SqlError, catalogue
+
+    try:
+        text = file.read_text() if file else query
+        with catalogue(home, moment) as connection:
+            if text is None and sys.stdin.isatty():
+                return converse(connection, out, rows)
+            text = sys.stdin.read() if text is None else text
+            if output:
+                _say(f"{output}: {write_answer(connection, text, output, home.store_folder)} rows")
+            elif as_json:
+                print_json(connection, text)
+            else:
+                print_tables(connection, text, out, rows)
+    except (SqlError, OSError) as error:
+        raise UsageError(str(error)) from None
+
+
 @app.command(epilog="Example: asof status --json")
 def status(as_json: Json = False) -> None:
     """Stored, missing, stale and failed sessions of every dataset."""

@@ -17,6 +17,7 @@ from dagster._core.execution.context.metadata_logging import AssetMetadataHandle
 from threadpoolctl import threadpool_limits
 
 from configs.settings import Profile
+from feature_store.catalog import ready_query
 from feature_store.dataset import Dataset
 from feature_store.numeric_platform import advice, in_force
 from quant_assets.engine.asset import SessionAsset, Source
@@ -82,6 +83,9 @@ def _spec(asset: SessionAsset, profile: Profile) -> dg.AssetSpec:
         metadata={
             "dagster/column_schema": _column_schema(asset.dataset),
             "schema_version": asset.dataset.version,
+            "sql": dg.MetadataValue.md(
+                f"`asof sql` or the resource `catalogue`:\n```sql\n{ready_query(asset.dataset)}\n```"
+            ),
             "reads": "\n".join(f"{name}: {length} sessions" for name, length in windows.items()),
         },
     )

@@ -294,6 +294,10 @@ class StoreMachine(RuleBasedStateMachine):
                     query = f"SELECT event_date, symbol, value, known_at FROM {dataset.name.replace('/', '_')}(?)"
                     found = duck.sql(query, params=[moment]).pl().sort("event_date", "symbol")
                     assert found.rows() == self.store.read(dataset, moment).rows()
+                    columns = ["session", "event_date", "symbol", "known_at", "value"]
+                    seen = duck.sql(f"SELECT * FROM {dataset.name.replace('/', '.')}").pl().sort(columns)
+                    stored = self.store.versions(dataset, DAYS[0], DAYS[-1]).sort(columns)
+                    assert seen.select(columns).rows() == stored.select(columns).rows()
 
 
 StoreMachine.TestCase.settings = settings(
