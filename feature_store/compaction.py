@@ -40,7 +40,7 @@ class Compactor:
         Raises:
             CorruptPartitionError: a file of the month does not hold what was stored; nothing has moved.
         """
-        with self._writer.locked(name):
+        with self._writer.naming_a_full_disk(f"compacting {name}"), self._writer.locked(name):
             self._writer.settle(name, version)
             latest = self._index.current(name, version, *days_of(month))
             if len({self._layout.generation(p) for p in latest}) < 2:  # another process was faster

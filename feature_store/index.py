@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from feature_store.hashing import digest_of
-from feature_store.index_schema import prepare
-from feature_store.partition import WRITTEN, Place, StoredPartition, revive
+from feature_store.index_schema import COLUMNS, PLACED, as_json, prepare, to_row
+from feature_store.partition import Place, StoredPartition, revive
 
-PLACED = ("file", "row_offset", "file_rows")
-COLUMNS = (*WRITTEN, *PLACED, "adopted")
 JSON = ("parts", "seeds", "lineage")
 _SELECT = "SELECT " + ", ".join(COLUMNS) + " FROM partitions "
 _CURRENT = "WHERE dataset=? AND version=? AND is_current=1 AND session BETWEEN ? AND ? ORDER BY session"
@@ -105,7 +103,7 @@ class Index:
         marks = ", ".join("?" * (len(COLUMNS) + 2))
         connection.executemany(
             f"INSERT OR REPLACE INTO partitions ({', '.join(COLUMNS)}, state, is_current) VALUES ({marks})",
-            [[*_to_row(partition, names[partition.column_names]), state, 0] for partition in partitions],
+            [[*to_row(partition, names[partition.column_names]), state, 0] for partition in partitions],
         )
 
     def mark_done(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
@@ -143,7 +141,7 @@ class Index:
             "UPDATE partitions SET fingerprint=?, parts=?, adopted=? "
             "WHERE dataset=? AND version=? AND session=? AND generation=?",
             [
-                (p.fingerprint, _as_json(p.parts), _as_json(p.adopted) if p.adopted else None, p.dataset, p.version,
+                (p.fingerprint, as_json(p.parts), as_json(p.adopted) if p.adopted else None, p.dataset, p.version,
                  p.session.isoformat(), p.generation)
                 for p in partitions
             ],
@@ -223,14 +221,14 @@ class Index:
         where = "WHERE dataset=? AND version=? AND session BETWEEN ? AND ? ORDER BY session, generation"
         return self._partitions(_SELECT + where, (dataset, version, *_span(first, last)))
 
-    def scattered_months(self, dataset: str, version: int, before: dt.date) -> list[str]:
-        """Months that ended before this day and whose latest generations lie in more than one file."""
+    def scattered_months(self, dataset: str, version: int, first: dt.date, before: dt.date) -> list[str]:
+        """Months from that of `first` on, ended before a day, whose latest generations lie in more than one file."""
         rows = self.connection().execute(
             "SELECT substr(session, 1, 7) AS month FROM partitions INDEXED BY current "
-            "WHERE dataset=? AND version=? AND is_current=1 AND session<? "
+            "WHERE dataset=? AND version=? AND is_current=1 AND session>=? AND session<? "
             "GROUP BY month HAVING COUNT(DISTINCT COALESCE(file, session)) > 1 "
             "AND date(month || '-01', '+1 month', '-1 day') < ? ORDER BY month",
-            (dataset, version, before.isoformat(), before.isoformat()),
+            (dataset, version, first.replace(day=1).isoformat(), before.isoformat(), before.isoformat()),
         )
         return [month for (month,) in rows]
 
@@ -246,6 +244,13 @@ class Index:
     def sessions(self, dataset: str, version: int) -> list[dt.date]:
         rows = self.table(dataset, version, ["session"], None, None)
         return [dt.date.fromisoformat(session) for (session,) in rows]
+
+    def last_session(self, dataset: str, version: int) -> dt.date | None:
+        row = self.connection().execute(
+            "SELECT MAX(session) FROM partitions INDEXED BY current WHERE dataset=? AND version=? AND is_current=1",
+            (dataset, version),
+        ).fetchone()  # fmt: skip
+        return dt.date.fromisoformat(row[0]) if row[0] else None
 
     def content_hashes(self, dataset: str, version: int, last: dt.date) -> list[tuple[dt.date, str]]:
         """Of the latest generation of each session up to `last`, by session."""
@@ -351,19 +356,3 @@ def _span(first: dt.date | None, last: dt.date | None) -> tuple[str, str]:
 
 def _digest(names: Sequence[str]) -> str:
     return digest_of(names) if names else ""
-
-
-def _as_json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), sort_keys=True)
-
-
-def _to_row(partition: StoredPartition, names: str) -> list[Any]:
-    values: list[Any] = []
-    for name in WRITTEN:
-        value = names if name == "column_names" else getattr(partition, name)
-        if isinstance(value, dict):
-            value = _as_json(value)
-        elif isinstance(value, dt.date):  # datetimes too
-            value = value.isoformat()
-        values.append(value)
-    return [*values, *partition.place, _as_json(partition.adopted) if partition.adopted else None]

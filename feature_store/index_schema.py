@@ -1,7 +1,13 @@
-"""Tables of the store's index."""
+"""Tables of the store's index, and a partition as a row of them."""
 
 import contextlib
+import datetime as dt
+import json
 import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from feature_store.partition import WRITTEN, StoredPartition
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS partitions (
@@ -36,6 +42,8 @@ ADDED = {  # to the table of partitions since the first index
     "file_rows": "INTEGER NOT NULL DEFAULT 0",
     "adopted": "TEXT",
 }
+PLACED = ("file", "row_offset", "file_rows")
+COLUMNS = (*WRITTEN, *PLACED, "adopted")
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -46,3 +54,19 @@ def prepare(connection: sqlite3.Connection) -> None:
         if name not in present:
             with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
                 connection.execute(f"ALTER TABLE partitions ADD COLUMN {name} {kind}")
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), sort_keys=True)
+
+
+def to_row(partition: StoredPartition, names: str) -> list[Any]:
+    values: list[Any] = []
+    for name in WRITTEN:
+        value = names if name == "column_names" else getattr(partition, name)
+        if isinstance(value, dict):
+            value = as_json(value)
+        elif isinstance(value, dt.date):  # datetimes too
+            value = value.isoformat()
+        values.append(value)
+    return [*values, *partition.place, as_json(partition.adopted) if partition.adopted else None]

@@ -44,9 +44,10 @@ class Latest:
 
     def _place_month(self, name: str, version: int, month: str, latest: Mapping[dt.date, StoredPartition]) -> set[Path]:
         changed: set[Path] = set()
-        by_file: dict[Path, list[StoredPartition]] = {}
-        for partition in latest.values():
-            by_file.setdefault(self._layout.part(partition), []).append(partition)
+        together: dict[str | dt.date, list[StoredPartition]] = {}
+        for session, partition in latest.items():
+            together.setdefault(partition.place.file or session, []).append(partition)
+        by_file = {self._layout.part(partitions[0]): partitions for partitions in together.values()}
         for path, partitions in by_file.items():
             changed |= self._link(partitions[0], path) if _are_all_of(partitions) else self._copy(partitions, path)
         for path in self._there(name, version, month):

@@ -19,14 +19,14 @@ from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition
 from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
 from feature_store.files import read_back, rows_of_partition
+from feature_store.footers import read_all_footers
 from feature_store.index import Index
-from feature_store.layout import Layout, month_of, read_footer
+from feature_store.layout import Layout
 from feature_store.partition import StoredPartition
 from feature_store.partition_table import COLUMNS as PARTITION_COLUMNS
 from feature_store.partition_table import PartitionTable
 from feature_store.readers import Reader
 from feature_store.schemas.catalogue import DATASETS
-from feature_store.sweeping import set_aside
 from feature_store.training_sets import Choice, training_set
 from feature_store.writers import Writer
 
@@ -259,46 +259,43 @@ class Store:
         found = self.dataset(name)
         return self.index.count_files(found.name, found.version)
 
-    def compact(self, name: str | Dataset, before: dt.date) -> int:
-        """Move each month of a dataset that ended before this day into one file; returns how many sessions moved."""
+    def compact(self, name: str | Dataset, before: dt.date | None = None, first: dt.date = dt.date.min) -> int:
+        """Move each month of a dataset that is over into one file; returns how many sessions moved.
+
+        Args:
+            before: a month is over when it ended before this day; by default, before the month of the last session.
+            first: months from the one of this day on.
+
+        Raises:
+            CorruptPartitionError: a file does not hold what was stored; its month stays as it is.
+            StoreError: the disk is full; nothing is lost.
+        """
         dataset = self.dataset(name)
-        months = self.index.scattered_months(dataset.name, dataset.version, before)
+        last = self.index.last_session(dataset.name, dataset.version)
+        if last is None:
+            return 0
+        end = before or last.replace(day=1)
+        months = self.index.scattered_months(dataset.name, dataset.version, first, end)
         return sum(self._compactor.compact(dataset.name, dataset.version, month) for month in months)
 
     def rebuild_index(self) -> list[Path]:
         """Forget the index and read every footer; returns the files whose footer could not be read, set aside."""
-        unreadable: list[Path] = []
-        found: dict[tuple[str, int], dict[tuple[dt.date, int], StoredPartition]] = {}
-        months: dict[Path, tuple[str, int, str]] = {}
         with contextlib.ExitStack() as writers_wait:
             for name in sorted(self._datasets):
                 writers_wait.enter_context(self._writer.locked(name))
             connection = writers_wait.enter_context(self.index.transaction())
-            for path in self._all_files():
-                try:
-                    for p in read_footer(path):
-                        found.setdefault((p.dataset, p.version), {})[p.session, p.generation] = p
-                        months[path] = p.dataset, p.version, month_of(p.session)
-                except CorruptPartitionError:
-                    unreadable.append(path)
-                    set_aside(self.layout, path)
-            every = [p for held in found.values() for p in held.values()]
+            footers = read_all_footers(self.layout)
             connection.execute("DELETE FROM partitions")
-            self.index.insert_done(connection, every)
+            self.index.insert_done(connection, footers.partitions)
             self._adoptions.replay(connection)
             # The highest generation is the current one; a crash may have left other engines the one before.
-            for (name, version), held in found.items():
-                self._writer.place_current(name, version, [session for session, _ in held])
-            for path in months.keys() - {self.layout.generation(p) for p in every}:
-                self.index.mark_replacing(connection, *months[path])
+            for (name, version), days in footers.sessions().items():
+                self._writer.place_current(name, version, days)
+            for name, version, month in footers.months_with_copies(self.layout):
+                self.index.mark_replacing(connection, name, version, month)
             self.index.set_sequence(connection, self.layout.read_sequence())
         self._settle_all()
-        return unreadable
-
-    def _all_files(self) -> list[Path]:
-        """Packs come last, in the order in which they were made: what lies in several files is the same in all."""
-        kinds = ("session", "month")
-        return [f for kind in kinds for f in sorted(self.layout.generations.glob(f"*/*/v*/{kind}=*/*.parquet"))]
+        return footers.unreadable
 
     # -- opening ---------------------------------------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ class Writer:
     def _store(self, dataset: Dataset, announced: Sequence[StoredPartition], group: Group) -> list[StoredPartition]:
         staged: list[Path] = []
         try:
-            with self.locked(dataset.name):
+            with self.naming_a_full_disk(f"storing {dataset.name}"), self.locked(dataset.name):
                 self.settle(dataset.name, dataset.version)
                 # Generation numbers are part of the footer, so they are fixed before the files are written; the
                 # lock makes them stay free until the rows say pending.
@@ -107,13 +107,6 @@ class Writer:
                     self._reached("staged")
                     self._publish(dataset, files, staged)
                 return self._answer(dataset, announced, files)
-        except (OSError, sqlite3.OperationalError) as error:
-            if _disk_is_full(error):
-                raise StoreError(
-                    f"disk full while storing {dataset.name}; free space under {self._layout.root} and repeat: "
-                    "sessions stored before are intact"
-                ) from error
-            raise
         finally:
             for path in staged:
                 path.unlink(missing_ok=True)
@@ -183,6 +176,18 @@ class Writer:
         with path.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+    @contextlib.contextmanager
+    def naming_a_full_disk(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.OperationalError) as error:
+            if _disk_is_full(error):
+                raise StoreError(
+                    f"disk full while {doing}; free space under {self._layout.root} and repeat: "
+                    "sessions stored before are intact"
+                ) from error
+            raise
 
     def _is_published(self, group: Sequence[StoredPartition]) -> bool:
         try:

@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 from feature_store import files, sessions
+from feature_store.dataset import Grade
 from feature_store.decision_time import DecisionClock
+from feature_store.describing import NewPartition, Provenance
 from feature_store.hashing import content_hashes
 from feature_store.layout import FOOTER, read_footer
 from feature_store.schemas.catalogue import DATASETS
@@ -264,6 +266,61 @@ def test_a_broken_file_is_set_aside_and_the_next_backfill_stores_it_again(home: 
     assert generations(home) == before
     assert asof(home, "verify").code == 0
     assert all(row["stale"] == 0 for row in rows_of(asof(home, "status", "--json")).values())
+
+
+def scattered(store: Store, name: str, days: list[dt.date]) -> None:
+    """These sessions once more, as another code would have stored them: each in a file of its own."""
+    for day in days:
+        (old,) = store.partitions(name, day, day)
+        rows = store.versions(name, day, day).drop("session")
+        store.write(name, [NewPartition(day, rows, Provenance("other", old.parts, Grade(old.grade)))])
+
+
+def test_months_that_are_over_are_compacted_into_one_file_each(home: Path) -> None:
+    store = Home(home).open_store()
+    december = [day for day in ALL if day.month == 12]
+    scattered(store, "features/stock_features", december[3:7])
+    before = generations(home)
+    seen = store.read("features/stock_features", LAST)
+    words = ("compact", "--select", "features/stock_features", "--json")
+    open_month = rows_of(asof(home, *words, "--before", "2016-12-31"))["features/stock_features"]
+    assert open_month == {"dataset": "features/stock_features", "moved": 0, "files": 6, "files_after": 6}
+    row = rows_of(asof(home, *words))["features/stock_features"]
+    assert row == {
+        "dataset": "features/stock_features",
+        "moved": len(december),
+        "files": 6,  # two packs of months, four of a session
+        "files_after": 3,  # the four superseded generations stay in the first pack
+    }
+    assert generations(home) == before
+    assert store.read("features/stock_features", LAST).equals(seen)
+    assert asof(home, "verify").code == 0
+    assert "features/stock_features" in asof(home, "compact").out
+
+
+def test_a_run_leaves_one_file_of_a_month_that_is_over_and_a_broken_neighbour_does_not_stop_it(home: Path) -> None:
+    store, before = store_of(home), generations(home)
+    for damaged in (False, True):
+        days = [dt.date(2016, 12, 29), dt.date(2016, 12, 30)]
+        for day in days:
+            path = store.layout.generation(store.partitions("market/bars", day, day)[0])
+            if path.exists():
+                path.write_bytes(path.read_bytes()[:-100])
+        store.verify()
+        missing = [day for day in ALL if day not in store.sessions("market/bars")]
+        assert set(days) <= set(missing)
+        first, *others = missing
+        assert asof(home, "backfill", "--select", "market/bars", "--from", first, "--to", first).code == 0
+        if damaged:
+            path = store.layout.generation(store.partitions("market/bars", first, first)[0])
+            path.write_bytes(path.read_bytes()[:-100])
+        for day in others:
+            assert asof(home, "backfill", "--select", "market/bars", "--from", day, "--to", day).code == 0
+        assert store.count_files("market/bars") == (len(missing) + 1 if damaged else 2)
+    store.verify()
+    assert asof(home, "backfill", "--select", "market/bars", "--from", missing[0], "--to", missing[0]).code == 0
+    assert store.count_files("market/bars") == 2
+    assert generations(home) == before
 
 
 def forged(store: Store, name: str, day: dt.date) -> None:

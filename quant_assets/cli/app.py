@@ -427,6 +427,21 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(1 if any(row["wrong"] for row in found) else 0)
 
 
+@app.command(epilog="Example: asof compact --before 2018-07-01 --select features")
+def compact(
+    before: Annotated[
+        str | None, typer.Option(help="months that ended before YYYY-MM-DD; default the month of the last session")
+    ] = None,
+    select: Select = None,
+    as_json: Json = False,
+) -> None:
+    """Move each month that is over into one file a dataset; values, hashes and generations stay as they are."""
+    from quant_assets.operations.compact import compact_rows
+
+    day = _day(before)
+    _show(compact_rows(_stored_home(), select or [], day), as_json, "compact")
+
+
 @app.command(
     epilog="Example: asof ui --port 3000", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from configs.settings import Profile
 from feature_store.catalog import ready_query
 from feature_store.dataset import Dataset
+from feature_store.errors import StoreError
 from feature_store.numeric_platform import advice, in_force
 from quant_assets.engine.asset import SessionAsset, Source
 from quant_assets.engine.identity import code_of
@@ -171,6 +172,7 @@ def _materialize(context: dg.AssetExecutionContext, runner: Runner, asset: Sessi
                 context.log.info(f"{asset.name}: {done} of {len(targets)} sessions, up to {group[-1].session}")
         _warn_of_left_out(context, runner, asset, targets)
         verdicts = judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
+        _compact(context, runner, asset, targets[0])
     except BaseException:
         # What was stored before the failure is stored: Dagster is told exactly those sessions.
         log_stored(context, asset, {o.session.isoformat(): _metadata(o) for o in outcomes})
@@ -214,6 +216,20 @@ def _warn_of_left_out(
         for rule, count in calculation.vendor.left_out(asset.dataset, raw, targets).items():
             if count:
                 context.log.warning(f"{asset.name}: {count} rows left out: {rule}")
+
+
+def _compact(context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, first: dt.date) -> None:
+    """Months of the run that are over, and the one before, become one file each: one query where there is none.
+
+    Nobody's values wait for it: what hinders it is said, and `asof compact` fails with it.
+    """
+    try:
+        moved = runner.store.compact(asset.dataset, first=first.replace(day=1) - dt.timedelta(days=1))
+    except StoreError as error:
+        context.log.warning(f"{asset.name}: months that are over were not compacted: {error}")
+        return
+    if moved:
+        context.log.info(f"{asset.name}: {moved} sessions of months that are over moved into one file a month")
 
 
 def report_partitions(

@@ -1,7 +1,9 @@
 """Packs of a month: what is written so, what compaction moves, and what damage and crashes leave."""
 
 import datetime as dt
+import errno
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -20,9 +22,9 @@ from hypothesis import strategies as st
 from feature_store import sessions
 from feature_store.catalog import connect
 from feature_store.compaction import STEPS
-from feature_store.errors import CorruptPartitionError
+from feature_store.errors import CorruptPartitionError, StoreError
 from feature_store.files import ROW_GROUP
-from feature_store.layout import read_footer
+from feature_store.layout import Layout, read_footer
 from feature_store.partition import Place, StoredPartition
 from feature_store.segments import scan
 from feature_store.store import Store
@@ -177,6 +179,17 @@ def test_an_open_month_is_left_alone(tmp_path: Path):
     assert stored_files(store) == ["month=2017-03/000001.parquet"] + [
         f"session=2017-04-0{i}/000001.parquet" for i in (3, 4)
     ]
+
+
+def test_by_default_a_month_is_over_when_a_session_of_a_later_one_is_stored(tmp_path: Path):
+    store = opened(tmp_path)
+    assert store.compact(FACTS) == 0  # nothing is stored
+    one_by_one(store, [dt.date(2017, 1, 30), dt.date(2017, 1, 31), *MARCH[-2:]])
+    assert store.compact(FACTS, first=dt.date(2017, 2, 1)) == 0  # January lies before
+    assert store.compact(FACTS, first=dt.date(2017, 1, 31)) == 2
+    one_by_one(store, [AFTER])
+    assert store.compact(FACTS) == 2
+    assert store.count_files(FACTS) == 3
 
 
 def test_there_is_nothing_to_do_the_second_time(tmp_path: Path):
@@ -626,6 +639,26 @@ def test_any_sequence_of_writes_and_compactions_reads_as_a_dictionary_does(
 
 
 # refusals
+
+
+@pytest.mark.parametrize("call", [(os, "fsync"), (Layout, "write_sequence"), (pl.DataFrame, "write_parquet")])
+def test_a_disk_that_fills_up_while_compacting_is_named_and_loses_nothing(
+    tmp_path: Path, call: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store = opened(tmp_path)
+    one_by_one(store, MARCH[:3])
+    before = everything(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(*call, full)
+        with pytest.raises(StoreError, match="disk full while compacting examples/facts; free space under"):
+            store.compact(FACTS, AFTER)
+    assert values(store, as_of=AFTER) == [1.0] * 3
+    again = opened(tmp_path)
+    assert again.compact(FACTS, AFTER) == 3
+    is_whole(again, before, [1.0] * 3)
 
 
 def test_a_pack_whose_footer_says_other_rows_is_broken(tmp_path: Path):

@@ -240,7 +240,7 @@ def test_a_session_written_while_the_index_is_rebuilt_is_in_it(tmp_path: Path, m
             writing.join(0.5)
         return read_footer(path)
 
-    monkeypatch.setattr("feature_store.store.read_footer", slow)
+    monkeypatch.setattr("feature_store.footers.read_footer", slow)
     store.rebuild_index()
     writing.join()
     assert store.sessions(FACTS) == DAYS[:3]
