@@ -17,7 +17,7 @@ from quant_assets.engine import identity, lookahead_checks
 from quant_assets.engine.asset import CrossSection, same
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.plan import plan
-from quant_assets.engine.runner import Runner
+from quant_assets.engine.runner import Runner, StoredVersions
 from quant_assets.graph import all_assets
 from tests.mechanism.market import SESSIONS, make_runner, needed_for, run, valued
 
@@ -118,7 +118,7 @@ def test_where_kernels_cannot_be_pinned_the_same_session_again_is_the_stored_one
         (first,) = run(stored, ASSET, [DAY])
     with computing_on(other_machine(), ROUNDING):  # another chip of the same name
         verdict = Judge(stored).recompute(ASSET, DAY)
-        frame = stored.calculation.compute(ASSET, [DAY], runner.StoredVersions(stored.store))[DAY]
+        frame = stored.calculation.compute(ASSET, [DAY], StoredVersions(stored.store))[DAY]
         expected = stored.expected(ASSET, [DAY])
         (again,) = stored._store(ASSET, {DAY: frame}, expected, runner.ActionsKnown(stored.store, DAY), 0.0)
     assert verdict
@@ -133,7 +133,7 @@ def test_where_kernels_cannot_be_pinned_another_value_is_refused_as_beyond_round
     with computing_on(other_machine(), 1.0):
         run(stored, ASSET, [DAY])
     with computing_on(other_machine(), ERROR):
-        frame = stored.calculation.compute(ASSET, [DAY], runner.StoredVersions(stored.store))[DAY]
+        frame = stored.calculation.compute(ASSET, [DAY], StoredVersions(stored.store))[DAY]
         expected = stored.expected(ASSET, [DAY])
         with pytest.raises(
             StoreError, match=r"beyond the rounding of kernels that cannot be pinned .*aarch64"
