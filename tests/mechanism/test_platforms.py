@@ -15,6 +15,7 @@ from feature_store.numeric_platform import PART, NumericPlatform, in_force
 from feature_store.schemas.market import BARS
 from quant_assets.engine import identity, lookahead_checks
 from quant_assets.engine.asset import CrossSection, same
+from quant_assets.engine.lineage import ActionsKnown
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner, StoredVersions
@@ -120,7 +121,7 @@ def test_where_kernels_cannot_be_pinned_the_same_session_again_is_the_stored_one
         verdict = Judge(stored).recompute(ASSET, DAY)
         frame = stored.calculation.compute(ASSET, [DAY], StoredVersions(stored.store))[DAY]
         expected = stored.expected(ASSET, [DAY])
-        (again,) = stored._store(ASSET, {DAY: frame}, expected, runner.ActionsKnown(stored.store, DAY), 0.0)
+        (again,) = stored._store(ASSET, {DAY: frame}, expected, ActionsKnown(stored.store, DAY), 0.0)
     assert verdict
     assert verdict.passed
     assert again.partition == first.partition
@@ -138,7 +139,7 @@ def test_where_kernels_cannot_be_pinned_another_value_is_refused_as_beyond_round
         with pytest.raises(
             StoreError, match=r"beyond the rounding of kernels that cannot be pinned .*aarch64"
         ) as error:
-            stored._store(ASSET, {DAY: frame}, expected, runner.ActionsKnown(stored.store, DAY), 0.0)
+            stored._store(ASSET, {DAY: frame}, expected, ActionsKnown(stored.store, DAY), 0.0)
     assert "deterministic" not in str(error.value)
 
 
