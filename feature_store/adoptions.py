@@ -119,7 +119,7 @@ class Adoptions:
         """
         with self._locked("adoptions"):
             self._catch_up()
-            number = max(self._numbers(), default=0) + 1
+            number = max([*self._numbers(), self._index.adoptions()]) + 1
             record = {"number": number, **about, "datasets": [adoption.to_json() for adoption in adoptions]}
             self._record(number, record)
             self._reached("recorded")
@@ -141,7 +141,7 @@ class Adoptions:
         for number in self._numbers():
             for adoption in self._of(number):
                 self._follow(connection, number, adoption)
-            self._index.set_adoptions(connection, number)
+        self._index.set_adoptions(connection, max(self._numbers(), default=0))
 
     def _catch_up(self) -> None:
         for number in [n for n in self._numbers() if n > self._index.adoptions()]:

@@ -12,24 +12,23 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from feature_store import sessions
 from feature_store.adoptions import Adoption
 from feature_store.contract import validated
 from feature_store.errors import StoreError
-from feature_store.hashing import content_hash, digest_of
+from feature_store.hashing import content_hash
 from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source
 from quant_assets.engine.comparison import Comparison, compared
 from quant_assets.engine.identity import identity
-from quant_assets.engine.lookahead_checks import around_corrections
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import Held, Snapshot, expected, reaching
 from quant_assets.engine.reasons import Histories, Reason, Reasons
 from quant_assets.engine.recomputation import spans
 from quant_assets.engine.runner import Expected, Runner, StoredVersions
+from quant_assets.engine.sampling import sample
 from quant_assets.engine.staleness import Fingerprinted, differing, due, supported
 from quant_assets.graph import all_assets
 from quant_assets.operations.backfill import selected_names
@@ -261,7 +260,8 @@ class _Adopting:
         for t in group:
             would = now[t]
             assert isinstance(would, Expected)
-            yield t, _Computed(self._runner.stamped(asset, t, frames[t], would), int(would.grade))
+            same = would.fingerprint == current[t].fingerprint
+            yield t, _Computed(self._runner.stamped(asset, t, frames[t], would), int(would.grade), same)
 
     def _difference(self, asset: SessionAsset, stored: StoredPartition, computed: "_Computed") -> Difference | str:
         """The content hash that both have, or what is different."""
@@ -273,13 +273,15 @@ class _Adopting:
         except StoreError as error:
             return Difference(name, session, f"cannot be stored: {error}", None)
         found = content_hash(rows)
-        if found == stored.content_hash and computed.grade == stored.grade:
+        if found == stored.content_hash and computed.grade == stored.grade and computed.same_payload:
             return found
         before = self._runner.store.rows_of(stored)
         comparison = compared(before, rows, asset.dataset)
         lines = [f"{comparison.fraction:.3%} of the cells differ", *map(str, comparison.columns)]
         if computed.grade != stored.grade:
             lines.append(f"grade {stored.grade} -> {computed.grade}")
+        if not computed.same_payload:
+            lines.append("the vendor's payload is another")
         return Difference(name, session, "; ".join(lines), comparison)
 
     # -- taking over ---------------------------------------------------------------------------------------------------
@@ -326,28 +328,12 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Computed:
-    """Rows of a session, or why there are none."""
+    """Rows of a session, or why there are none; of a source, whether its payload is the stored one."""
 
     rows: pl.DataFrame | None = None
     grade: int = 0
+    same_payload: bool = True
     error: str = ""
-
-
-def sample(runner: Runner, asset: SessionAsset, days: Sequence[dt.date], count: int) -> list[dt.date]:
-    """Sessions that stand for all of `days`: of fits the first that each is in force on.
-
-    Else the first and the last, and by turns one at a year's edge, one around a correction, and any. The choice is a
-    hash of (asset, days), so that a repeated command repeats it.
-    """
-    if isinstance(asset, ModelFit):
-        fits = itertools.groupby(days, key=lambda t: asset.refit_session(t, runner.profile))
-        return [next(in_force) for _, in_force in fits]
-    rng = np.random.default_rng(int(digest_of([asset.name, *map(str, days)])[:8], 16))
-    edges = [t for pair in itertools.pairwise(days) if pair[0].year != pair[1].year for t in pair]
-    groups = (edges, around_corrections(asset, runner, days[0], days), days)
-    mixed = [[group[int(i)] for i in rng.permutation(len(group))] for group in groups]
-    turns = [t for turn in itertools.zip_longest(*mixed) for t in turn if t]
-    return sorted(list(dict.fromkeys([days[0], days[-1], *turns]))[:count])
 
 
 def _as_json(difference: Difference) -> dict[str, Any]:
