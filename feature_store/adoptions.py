@@ -54,10 +54,10 @@ class Adoption:
         return asdict(self) | {"sessions": [day.isoformat() for day in self.sessions]}
 
     @staticmethod
-    def from_json(told: Mapping[str, Any]) -> "Adoption":
-        several = {name: tuple(told[name]) for name in ("generations", "before", "after", "states")}
-        days = tuple(dt.date.fromisoformat(day) for day in told["sessions"])
-        return Adoption(**{**told, **several, "sessions": days})
+    def from_json(record: Mapping[str, Any]) -> "Adoption":
+        several = {name: tuple(record[name]) for name in ("generations", "before", "after", "states")}
+        days = tuple(dt.date.fromisoformat(day) for day in record["sessions"])
+        return Adoption(**{**record, **several, "sessions": days})
 
     def taken_over(self, held: Mapping[tuple[dt.date, int], StoredPartition], number: int) -> list[StoredPartition]:
         """Those of the generations that are still what they were, under their new fingerprints.
@@ -119,9 +119,9 @@ class Adoptions:
         """
         with self._locked("adoptions"):
             self._catch_up()
-            number = max(self._numbers(), default=0) + 1
-            told = {"number": number, **about, "datasets": [adoption.to_json() for adoption in adoptions]}
-            self._record(number, told)
+            number = max([*self._numbers(), self._index.adoptions()]) + 1
+            record = {"number": number, **about, "datasets": [adoption.to_json() for adoption in adoptions]}
+            self._record(number, record)
             self._reached("recorded")
             self._catch_up()
         return number
@@ -141,7 +141,7 @@ class Adoptions:
         for number in self._numbers():
             for adoption in self._of(number):
                 self._follow(connection, number, adoption)
-            self._index.set_adoptions(connection, number)
+        self._index.set_adoptions(connection, max(self._numbers(), default=0))
 
     def _catch_up(self) -> None:
         for number in [n for n in self._numbers() if n > self._index.adoptions()]:
@@ -171,7 +171,7 @@ class Adoptions:
     def _path(self, number: int) -> Path:
         return self._layout.adoptions / f"{number:06d}.json"
 
-    def _record(self, number: int, told: Mapping[str, Any]) -> None:
+    def _record(self, number: int, record: Mapping[str, Any]) -> None:
         """Never over one that is there; whole, and on disk when this returns."""
         folder = self._layout.adoptions
         if not folder.exists():
@@ -179,7 +179,7 @@ class Adoptions:
             sync_folder(folder.parent)
         staged = folder / f".{uuid.uuid4().hex}"
         try:
-            write_synced(staged, json.dumps(told, sort_keys=True).encode())
+            write_synced(staged, json.dumps(record, sort_keys=True).encode())
             os.link(staged, self._path(number))
         finally:
             staged.unlink(missing_ok=True)

@@ -23,12 +23,12 @@ class ColumnDifference:
     relative: float | None
 
     def __str__(self) -> str:
-        said = [f"{self.column}: {self.cells} cells"]
+        texts = [f"{self.column}: {self.cells} cells"]
         if self.absolute is not None:
-            said.append(f"at most {self.absolute:.3g}")
+            texts.append(f"at most {self.absolute:.3g}")
         if self.relative is not None:
-            said.append(f"relative {self.relative:.3g}")
-        return ", ".join(said)
+            texts.append(f"relative {self.relative:.3g}")
+        return ", ".join(texts)
 
 
 @dataclass(frozen=True)

@@ -188,8 +188,8 @@ def expected(
         return {}
     if isinstance(asset, Source):
         base = runner.base_parts(asset)
-        told = {t: {n: text for n, text in held[t].parts.items() if n == PAYLOAD} for t in days}
-        return {t: AsStored(base | payload) for t, payload in told.items()}
+        payloads = {t: {n: text for n, text in held[t].parts.items() if n == PAYLOAD} for t in days}
+        return {t: AsStored(base | payload) for t, payload in payloads.items()}
     return runner.expected(asset, days, seen)
 
 
@@ -207,17 +207,17 @@ def _own(
     judged = followed(asset, days, set(held), runner.profile)
     why |= {t: (Reason("state", "the session before is not stored"),) for t in set(days) & set(held) - set(judged)}
     if isinstance(asset, Source) and ask_vendor:
-        wanted = _asked(runner, asset, judged)
+        current = _from_vendor(runner, asset, judged)
     else:
-        wanted = expected(runner, asset, judged, held, seen)
+        current = expected(runner, asset, judged, held, seen)
     reasons = Reasons(runner, asset, histories) if histories else None
-    for t in due(judged, wanted, held):
-        parts = held[t].parts, wanted[t].parts
+    for t in due(judged, current, held):
+        parts = held[t].parts, current[t].parts
         why[t] = reasons.of(t, held[t].written_at, *parts) if reasons else tuple(map(_kind, differing(*parts)))
     return why
 
 
-def _asked(runner: Runner, asset: Source, days: Sequence[dt.date]) -> Mapping[dt.date, Fingerprinted]:
+def _from_vendor(runner: Runner, asset: Source, days: Sequence[dt.date]) -> Mapping[dt.date, Fingerprinted]:
     """As the vendor tells stored sessions now."""
     found: dict[dt.date, Fingerprinted] = {}
     for chunk in itertools.chain.from_iterable(runner.chunks(asset, run) for run in spans(days)):

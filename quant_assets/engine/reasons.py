@@ -16,7 +16,7 @@ from quant_assets.engine.runner import Runner
 from quant_assets.engine.staleness import differing
 
 Explain = Callable[[str, str], list[str]]  # of two texts
-UNTOLD = "what it was is not told: stored before texts were kept"
+UNKNOWN = "not known what it was: stored before texts were kept"
 SHOWN = 60  # characters of a setting's value
 SETTINGS = {"seed": "seed", "history": "history.start", "decision": "decision_minutes_before_open", "vendor": "vendor"}
 
@@ -93,7 +93,7 @@ class Reasons:
 
     def _told(self, was: str | None, now: str | None, explain: Explain) -> list[str]:
         before, after = self._text(was), self._text(now)
-        return explain(before, after) if before and after else [UNTOLD]
+        return explain(before, after) if before and after else [UNKNOWN]
 
     def _of_settings(self, name: str, was: str | None, now: str | None) -> list[str]:
         key = SETTINGS.get(name) or self._slices.get(name) or ("windows" if name == "windows" else f"market.{name}")
@@ -101,7 +101,7 @@ class Reasons:
             return [f"{key} is read {'now' if was is None else 'no more'}"]
         if name == "windows":
             return self._told(was, now, window_differences)
-        return [text if text == UNTOLD else f"{key}{text}" for text in self._told(was, now, setting_differences)]
+        return [text if text == UNKNOWN else f"{key}{text}" for text in self._told(was, now, setting_differences)]
 
     def _text(self, digest: str | None) -> str | None:
         return None if digest is None else self._now.get(digest) or self._kept.get(digest)
@@ -119,8 +119,8 @@ class Reasons:
             return []  # the setting says it
         columns = sorted({column for change in changes for column in change.columns})
         added = any(change.is_new for change in changes)
-        told = [", ".join(columns)] * bool(columns) + ["sessions stored since"] * added
-        text = " and ".join(told) or "other sessions than were there"
+        texts = [", ".join(columns)] * bool(columns) + ["sessions stored since"] * added
+        text = " and ".join(texts) or "other sessions than were there"
         return [Reason("input", f"{window.dataset.name} {text}", changes[0].session if changes else None)]
 
 
@@ -152,10 +152,10 @@ class Histories:
         """Changes in the sessions [first, last] of a window, on the columns that are read."""
         dataset = window.dataset
         columns = ("event_date", *dataset.key, *values, "known_at")
-        asked = (dataset.name, columns, moment)
-        if asked not in self._changes:
-            self._changes[asked] = list(self._changed(dataset, columns, moment))
-        changes = self._changes[asked]
+        slot = (dataset.name, columns, moment)
+        if slot not in self._changes:
+            self._changes[slot] = list(self._changed(dataset, columns, moment))
+        changes = self._changes[slot]
         days = [change.session for change in changes]
         return changes[bisect_left(days, first) : bisect_right(days, last)]
 
@@ -188,7 +188,7 @@ def _by_column(partition: StoredPartition) -> dict[str, bytes]:
 
 def code_differences(was: str, now: str) -> list[str]:
     found = differences(CodeIdentity.from_text(was), CodeIdentity.from_text(now))
-    return found or ["is told in another way"]
+    return found or ["is identified in another way"]
 
 
 def _of_code(text: str) -> Reason:
@@ -198,14 +198,14 @@ def _of_code(text: str) -> Reason:
 
 def schema_differences(was: str, now: str) -> list[str]:
     before, after = json.loads(was), json.loads(now)
-    said = [f"{name} {before[name]} -> {after[name]}" for name in ("key", "restates") if before[name] != after[name]]
-    old, new = ({column["name"]: column for column in told["columns"]} for told in (before, after))
-    said += [f"column {name} removed" for name in old if name not in new]
-    said += [f"column {name} added" for name in new if name not in old]
+    lines = [f"{name} {before[name]} -> {after[name]}" for name in ("key", "restates") if before[name] != after[name]]
+    old, new = ({column["name"]: column for column in schema["columns"]} for schema in (before, after))
+    lines += [f"column {name} removed" for name in old if name not in new]
+    lines += [f"column {name} added" for name in new if name not in old]
     for name in [name for name in old if name in new]:
         fields = [f for f in {**old[name], **new[name]} if old[name].get(f) != new[name].get(f)]
-        said += [f"column {name}: {field} {old[name].get(field)} -> {new[name].get(field)}" for field in fields]
-    return said or ["another order of columns"]
+        lines += [f"column {name}: {field} {old[name].get(field)} -> {new[name].get(field)}" for field in fields]
+    return lines or ["another order of columns"]
 
 
 def setting_differences(was: str, now: str) -> list[str]:
@@ -221,18 +221,18 @@ def setting_differences(was: str, now: str) -> list[str]:
 
 def window_differences(was: str, now: str) -> list[str]:
     before, after = json.loads(was), json.loads(now)
-    said = [f"{name} is read no more" for name in before if name not in after]
-    said += [f"{name} is read now" for name in after if name not in before]
+    lines = [f"{name} is read no more" for name in before if name not in after]
+    lines += [f"{name} is read now" for name in after if name not in before]
     for name in [name for name in before if name in after]:
         (dataset, length, columns), (other, reach, others) = before[name], after[name]
         if dataset != other:
-            said.append(f"{name} reads {dataset} -> {other}")
+            lines.append(f"{name} reads {dataset} -> {other}")
         if length != reach:
-            said.append(f"{name} reads {length} -> {reach} sessions")
+            lines.append(f"{name} reads {length} -> {reach} sessions")
         changed = [f"+{c}" for c in others if c not in columns] + [f"-{c}" for c in columns if c not in others]
         if changed:
-            said.append(f"{name} reads other columns: {', '.join(changed)}")
-    return said or ["are read in another order"]
+            lines.append(f"{name} reads other columns: {', '.join(changed)}")
+    return lines or ["are read in another order"]
 
 
 def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:

@@ -12,24 +12,23 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from feature_store import sessions
 from feature_store.adoptions import Adoption
 from feature_store.contract import validated
 from feature_store.errors import StoreError
-from feature_store.hashing import content_hash, digest_of
+from feature_store.hashing import content_hash
 from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source
 from quant_assets.engine.comparison import Comparison, compared
 from quant_assets.engine.identity import identity
-from quant_assets.engine.lookahead_checks import around_corrections
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import Held, Snapshot, expected, reaching
 from quant_assets.engine.reasons import Histories, Reason, Reasons
 from quant_assets.engine.recomputation import spans
 from quant_assets.engine.runner import Expected, Runner, StoredVersions
+from quant_assets.engine.sampling import sample
 from quant_assets.engine.staleness import Fingerprinted, differing, due, supported
 from quant_assets.graph import all_assets
 from quant_assets.operations.backfill import selected_names
@@ -166,20 +165,20 @@ class _Adopting:
             return
         days = sorted(held)
         judged = supported(asset, days, self._runner.profile)
-        wanted = expected(self._runner, asset, judged, held, self._seen)
-        stale = due(judged, wanted, held)
+        current = expected(self._runner, asset, judged, held, self._seen)
+        stale = due(judged, current, held)
         upstream = reaching(self._runner, asset, judged, self._left)
-        against = self._against(asset, stale, held, wanted, upstream)
+        against = self._against(asset, stale, held, current, upstream)
         candidates = [t for t in stale if t not in against]
         found: _Found = _Found({}, ())
         if candidates:
-            found = self._compared(asset, candidates, wanted)
+            found = self._compared(asset, candidates, current)
             if found.differences:
                 self._differ.add(asset.name)
                 against |= dict.fromkeys(candidates, "does not come out as it is stored")
                 candidates = []
         if candidates:
-            self._take_over(asset, candidates, held, wanted, found.hashes)
+            self._take_over(asset, candidates, held, current, found.hashes)
         if stale and asset.name in self._selected:
             why_not = {why: list(against.values()).count(why) for why in dict.fromkeys(against.values())}
             self.judged.append(
@@ -199,7 +198,7 @@ class _Adopting:
         asset: SessionAsset,
         stale: Sequence[dt.date],
         held: Mapping[dt.date, Held],
-        wanted: Mapping[dt.date, Fingerprinted],
+        current: Mapping[dt.date, Fingerprinted],
         upstream: Mapping[dt.date, Sequence[str]],
     ) -> dict[dt.date, str]:
         """What stands against taking a stale session over."""
@@ -212,7 +211,7 @@ class _Adopting:
         broken = min(upstream, default=dt.date.max)
         against: dict[dt.date, str] = {}
         for t in stale:
-            stored, would = held[t].parts, wanted[t].parts
+            stored, would = held[t].parts, current[t].parts
             if set(differing(stored, would)) - ADOPTABLE:
                 found = reasons.of(t, held[t].written_at, stored, would)
                 against[t] = "; ".join(f"{reason}" for reason in found if reason.kind not in ADOPTABLE | {"library"})
@@ -225,13 +224,13 @@ class _Adopting:
     # -- evidence ------------------------------------------------------------------------------------------------------
 
     def _compared(
-        self, asset: SessionAsset, candidates: Sequence[dt.date], wanted: Mapping[dt.date, Fingerprinted]
+        self, asset: SessionAsset, candidates: Sequence[dt.date], current: Mapping[dt.date, Fingerprinted]
     ) -> "_Found":
         stored = {p.session: p for p in self._runner.store.partitions(asset.dataset, candidates[0], candidates[-1])}
         hashes: dict[dt.date, str] = {}
         differences = []
         for group in self._groups(asset, candidates):
-            for t, computed in self._computed(asset, group, wanted):
+            for t, computed in self._computed(asset, group, current):
                 answer = self._difference(asset, stored[t], computed)
                 if isinstance(answer, Difference):
                     differences.append(answer)
@@ -241,27 +240,28 @@ class _Adopting:
 
     def _groups(self, asset: SessionAsset, candidates: Sequence[dt.date]) -> Iterator[Sequence[dt.date]]:
         """Sessions that are computed together: all or the sample; a recursive asset's each from the stored state."""
-        chosen = candidates if self._count is None else sample(self._runner, asset, candidates, self._count)
+        sampled = candidates if self._count is None else sample(self._runner, asset, candidates, self._count)
         if isinstance(asset, Recursive) or (self._count is not None and not isinstance(asset, ModelFit)):
-            yield from ([t] for t in chosen)
+            yield from ([t] for t in sampled)
         elif isinstance(asset, Source):
-            yield from itertools.chain.from_iterable(self._runner.chunks(asset, run) for run in spans(chosen))
+            yield from itertools.chain.from_iterable(self._runner.chunks(asset, run) for run in spans(sampled))
         else:
-            yield from self._runner.chunks(asset, chosen)
+            yield from self._runner.chunks(asset, sampled)
 
     def _computed(
-        self, asset: SessionAsset, group: Sequence[dt.date], wanted: Mapping[dt.date, Fingerprinted]
+        self, asset: SessionAsset, group: Sequence[dt.date], current: Mapping[dt.date, Fingerprinted]
     ) -> Iterator[tuple[dt.date, "_Computed"]]:
         try:
             frames = self._runner.calculation.compute(asset, group, StoredVersions(self._runner.store))
         except Exception as error:  # code that cannot compute what is stored gives something else
             yield from ((t, _Computed(error=f"{type(error).__name__}: {error}")) for t in group)
             return
-        told = self._runner.of_source(asset, frames)[1] if isinstance(asset, Source) else wanted
+        now = self._runner.of_source(asset, frames)[1] if isinstance(asset, Source) else current
         for t in group:
-            would = told[t]
+            would = now[t]
             assert isinstance(would, Expected)
-            yield t, _Computed(self._runner.stamped(asset, t, frames[t], would), int(would.grade))
+            same = would.fingerprint == current[t].fingerprint
+            yield t, _Computed(self._runner.stamped(asset, t, frames[t], would), int(would.grade), same)
 
     def _difference(self, asset: SessionAsset, stored: StoredPartition, computed: "_Computed") -> Difference | str:
         """The content hash that both have, or what is different."""
@@ -273,14 +273,16 @@ class _Adopting:
         except StoreError as error:
             return Difference(name, session, f"cannot be stored: {error}", None)
         found = content_hash(rows)
-        if found == stored.content_hash and computed.grade == stored.grade:
+        if found == stored.content_hash and computed.grade == stored.grade and computed.same_payload:
             return found
         before = self._runner.store.rows_of(stored)
         comparison = compared(before, rows, asset.dataset)
-        said = [f"{comparison.fraction:.3%} of the cells differ", *map(str, comparison.columns)]
+        lines = [f"{comparison.fraction:.3%} of the cells differ", *map(str, comparison.columns)]
         if computed.grade != stored.grade:
-            said.append(f"grade {stored.grade} -> {computed.grade}")
-        return Difference(name, session, "; ".join(said), comparison)
+            lines.append(f"grade {stored.grade} -> {computed.grade}")
+        if not computed.same_payload:
+            lines.append("the vendor's payload is another")
+        return Difference(name, session, "; ".join(lines), comparison)
 
     # -- taking over ---------------------------------------------------------------------------------------------------
 
@@ -289,16 +291,16 @@ class _Adopting:
         asset: SessionAsset,
         days: Sequence[dt.date],
         held: Mapping[dt.date, Held],
-        wanted: Mapping[dt.date, Fingerprinted],
+        current: Mapping[dt.date, Fingerprinted],
         hashes: Mapping[dt.date, str],
     ) -> None:
         generations = {p.session: p.generation for p in self._runner.store.partitions(asset.dataset, days[0], days[-1])}
         base = self._runner.base_parts(asset)
         reasons = Reasons(self._runner, asset, self._histories)
-        told: dict[Reason, int] = {}
+        counts: dict[Reason, int] = {}
         for t in days:
-            for reason in reasons.of(t, held[t].written_at, held[t].parts, wanted[t].parts):
-                told[reason] = told.get(reason, 0) + 1
+            for reason in reasons.of(t, held[t].written_at, held[t].parts, current[t].parts):
+                counts[reason] = counts.get(reason, 0) + 1
         self.adoptions.append(
             Adoption(
                 asset.name,
@@ -307,10 +309,10 @@ class _Adopting:
                 tuple(days),
                 tuple(generations[t] for t in days),
                 tuple(held[t].fingerprint for t in days),
-                tuple(wanted[t].fingerprint for t in days),
-                tuple(wanted[t].parts["state"] for t in days) if isinstance(asset, Recursive) else (),
+                tuple(current[t].fingerprint for t in days),
+                tuple(current[t].parts["state"] for t in days) if isinstance(asset, Recursive) else (),
                 {
-                    "reasons": {f"{reason}": count for reason, count in told.items()},
+                    "reasons": {f"{reason}": count for reason, count in counts.items()},
                     "recomputed": {f"{t}": found for t, found in hashes.items()},
                 },
             )
@@ -326,28 +328,12 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Computed:
-    """Rows of a session, or why there are none."""
+    """Rows of a session, or why there are none; of a source, whether its payload is the stored one."""
 
     rows: pl.DataFrame | None = None
     grade: int = 0
+    same_payload: bool = True
     error: str = ""
-
-
-def sample(runner: Runner, asset: SessionAsset, days: Sequence[dt.date], count: int) -> list[dt.date]:
-    """Sessions that stand for all of `days`: of fits the first that each is in force on.
-
-    Else the first and the last, and by turns one at a year's edge, one around a correction, and any. The choice is a
-    hash of (asset, days), so that a repeated command repeats it.
-    """
-    if isinstance(asset, ModelFit):
-        fits = itertools.groupby(days, key=lambda t: asset.refit_session(t, runner.profile))
-        return [next(in_force) for _, in_force in fits]
-    rng = np.random.default_rng(int(digest_of([asset.name, *map(str, days)])[:8], 16))
-    edges = [t for pair in itertools.pairwise(days) if pair[0].year != pair[1].year for t in pair]
-    groups = (edges, around_corrections(asset, runner, days[0], days), days)
-    mixed = [[group[int(i)] for i in rng.permutation(len(group))] for group in groups]
-    turns = [t for turn in itertools.zip_longest(*mixed) for t in turn if t]
-    return sorted(list(dict.fromkeys([days[0], days[-1], *turns]))[:count])
 
 
 def _as_json(difference: Difference) -> dict[str, Any]:

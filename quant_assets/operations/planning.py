@@ -40,12 +40,12 @@ class Explained:
             return "nothing is due"
         count = sum(len(one.sessions) for one in due)
         upstream = sum(len(one.upstream) for one in due)
-        said = f"{count} sessions of {len(due)} datasets are due, {duration(self.plan.seconds)} by stored timings"
+        text = f"{count} sessions of {len(due)} datasets are due, {duration(self.plan.seconds)} by stored timings"
         if upstream:
-            said += f"; {upstream} of them only if what they read comes out otherwise"
+            text += f"; {upstream} of them only if what they read comes out otherwise"
         if self.plan.untimed:
-            said += f"; never timed: {', '.join(self.plan.untimed)}"
-        return said
+            text += f"; never timed: {', '.join(self.plan.untimed)}"
+        return text
 
     def as_json(self) -> dict[str, Any]:
         datasets = [
@@ -81,8 +81,8 @@ def explain_plan(
     assets = all_assets()
     runner = open_runner(home, profile=profile)
     needed = first_sessions(assets, selected_names(assets, select), first, runner.profile)
-    wanted = [(asset, sessions.between(needed[asset.name], last)) for asset in assets if asset.name in needed]
-    return Explained(plan(runner, wanted, explain=True, ask_vendor=ask_vendor))
+    targets = [(asset, sessions.between(needed[asset.name], last)) for asset in assets if asset.name in needed]
+    return Explained(plan(runner, targets, explain=True, ask_vendor=ask_vendor))
 
 
 def _row(due: Due) -> dict[str, Any]:

@@ -205,6 +205,20 @@ def test_an_index_from_before_an_adoption_is_brought_to_it(root: Path) -> None:
     assert seen(opened(copy)) == seen(store)
 
 
+def test_without_its_records_a_store_is_what_its_footers_say_and_the_next_adoption_counts(root: Path) -> None:
+    store = opened(root)
+    before = seen(store)
+    store.adopt(ABOUT, [adoption(store, "new")])
+    (root / "_adoptions" / "000001.json").unlink()
+    assert store.adopt(ABOUT, [adoption(store, "newer")]) == 2
+    assert {p.parts["code"] for p in store.partitions(DERIVED)} == {"newer"}
+    (root / "_adoptions" / "000002.json").unlink()
+    store.rebuild_index()
+    assert seen(store) == before
+    assert store.adopt(ABOUT, [adoption(store, "new")]) == 1
+    assert {p.parts["code"] for p in store.partitions(DERIVED)} == {"new"}
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,8 @@ from quant_assets.engine.asset import ModelFit, SessionAsset
 from quant_assets.engine.comparison import compared
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.runner import Runner
-from quant_assets.operations.adopt import Adopted, adopt, sample
+from quant_assets.engine.sampling import sample
+from quant_assets.operations.adopt import Adopted, adopt
 from tests.mechanism.changes import (
     CHAIN,
     CHANGED,

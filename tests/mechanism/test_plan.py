@@ -13,7 +13,7 @@ from quant_assets.engine.asset import same
 from quant_assets.engine.identity import code_of
 from quant_assets.engine.plan import Due, plan
 from quant_assets.engine.reasons import (
-    UNTOLD,
+    UNKNOWN,
     Reason,
     code_differences,
     schema_differences,
@@ -168,7 +168,7 @@ def test_a_part_that_the_plan_does_not_know_is_told_by_its_name(whole: Path, mon
 def test_a_code_that_no_text_was_kept_of_is_due_without_a_definition(folder: Path) -> None:
     for text in (folder / "_texts").iterdir():
         text.unlink()
-    assert said(planned(runner_on(folder), with_mean(DOUBLED)))[MEAN.name] == [f"code: {UNTOLD}"]
+    assert said(planned(runner_on(folder), with_mean(DOUBLED)))[MEAN.name] == [f"code: {UNKNOWN}"]
 
 
 def test_what_a_session_takes_is_what_it_took(whole: Path) -> None:
@@ -291,4 +291,4 @@ def test_reasons_of_many_sessions_are_told_once_with_the_earliest_since() -> Non
 
 def test_equal_code_has_no_difference_to_tell() -> None:
     text = code_of(MEAN, Runner).as_text()
-    assert code_differences(text, text) == ["is told in another way"]
+    assert code_differences(text, text) == ["is identified in another way"]
