@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from quant_assets import cli
+from quant_assets.cli import app as cli
 
 # Six names over a year's edge, three holidays and a halt; orders from 2017-01-17 on, when the first HMM has 30 returns.
 FIRST, LAST = dt.date(2016, 12, 1), dt.date(2017, 1, 20)
