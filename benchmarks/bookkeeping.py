@@ -1,7 +1,8 @@
 """Dagster's bookkeeping of a backfill: our event storage beside the stock one.
 
 One empty asset over a range of sessions in one run, with metadata for each session, as a backfill logs them. What the
-asset itself takes (`context.add_asset_metadata`, quadratic in the sessions) is the same for both and shown apart.
+asset itself takes (`context.add_asset_metadata`, quadratic in the sessions) is the same for both and shown apart. What
+a stored session costs as a whole: `benchmarks/stored_session.py`.
 
     python -m benchmarks.bookkeeping --sessions 2500 --json
 """

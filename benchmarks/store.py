@@ -13,7 +13,7 @@ from feature_store import sessions
 from feature_store.dataset import KNOWN_AT, Column, Dataset, key, number
 from feature_store.decision_time import end_of_day
 from feature_store.describing import NewPartition, Provenance
-from feature_store.readers import scan
+from feature_store.segments import readable, scan, segments
 from feature_store.store import Store
 
 ROWS, WIDTH = 3000, 100
@@ -75,9 +75,9 @@ def measure(folder):
             rows = pl.concat([rows, frame(BITEMPORAL, day, ROWS // 20, rng, days[i - 1])])
         store.write(BITEMPORAL, [partition(day, rows)])
     stored = store.partitions(BITEMPORAL)
-    paths = [store.layout.generation_path(p.dataset, p.version, p.session.isoformat(), p.generation) for p in stored]
+    parts = segments(store.layout, BITEMPORAL.name, BITEMPORAL.version, readable(stored))
     columns = list(BITEMPORAL.schema)
-    plain = milliseconds(lambda _: scan(paths, [], columns), 15)
+    plain = milliseconds(lambda _: scan(parts, [], columns), 15)
     known = milliseconds(lambda _: store.read(BITEMPORAL, days[63]), 15)
     figures["as-known read over a plain one, ratio (< 1.5)"] = known / plain
 

@@ -7,6 +7,7 @@ looked for where they were then, too.
 import contextlib
 import datetime as dt
 import importlib
+import inspect
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from _empty_asset import as_given
 from numpy.typing import NDArray
 
 from feature_store import sessions
@@ -138,9 +140,12 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     from quant_resources.home import Choice, Home
     from quant_resources.platform import Platform
 
-    asset_module = ("quant_assets.engine.asset", "quant_assets.windows")
-    per_session = name_of(*(f"{module}:{name}" for module in asset_module for name in ("cross_section", "per_session")))
-    trailing = name_of(*(f"{module}:trailing" for module in asset_module))
+    cross_section = name_of(
+        "quant_assets.engine.asset:CrossSection",
+        "quant_assets.engine.asset:per_session",
+        "quant_assets.windows:per_session",
+    )
+    trailing = name_of("quant_assets.engine.asset:trailing", "quant_assets.windows:trailing")
     to_dagster = name_of("quant_assets.engine.dagster_asset:to_dagster", "quant_assets.session_asset:to_dagster")
     runner = name_of("quant_assets.engine.runner:Runner", "quant_assets.runner:Runner")
     judge = name_of("quant_assets.engine.lookahead_checks:Judge", "quant_assets.pit_checks:Judge")
@@ -153,12 +158,7 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     os.environ["DAGSTER_HOME"] = str(home.dagster_home)
     given, empty = dataset_of("bench/given", width), dataset_of("bench/empty", width)
     write_all(home.open_store(), given, days, rows)
-    frame = frames_of(empty, rows)[0]
-
-    def nothing(given: pl.DataFrame, session: dt.date) -> pl.DataFrame:
-        return frame.with_columns(event_date=pl.lit(session, pl.Date))
-
-    asset = per_session(empty, nothing, {"given": trailing(given, WINDOW)})
+    asset = cross_section(empty, as_given, {"given": trailing(given, WINDOW)})
     parts = Parts()
     for method in ("expected", "require_inputs", "_rows", "base_parts"):
         parts.watch(runner, method, "fingerprints")
@@ -168,7 +168,9 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     parts.watch(judge, "contract", "contract")
     for method in ("recompute", "scrambled"):
         parts.watch(judge, method, "no_lookahead")
-    definition = to_dagster(asset, home.profile)
+    # a step holds several assets since, and has a name
+    holds_several = "assets" in inspect.signature(to_dagster).parameters
+    definition = to_dagster("bench", [asset], home.profile) if holds_several else to_dagster(asset, home.profile)
     resources = {"platform": Platform(home=str(folder), workers=1)}
 
     def run(targets: list[dt.date]) -> None:
