@@ -94,14 +94,14 @@ def _row(due: Due) -> dict[str, Any]:
         "missing": len(due.missing),
         "upstream": len(due.upstream),
         "why": f"{_first(reasons)}{more}",
-        "seconds": due.seconds,
+        "seconds": None if due.seconds is None else round(due.seconds, 1),
     }
 
 
 def _first(reasons: Sequence[Reason]) -> Reason:
-    """What comes from the asset itself says more than what comes from elsewhere."""
-    last = {"state": 1, "upstream": 2}
-    return min(reasons, key=lambda reason: last.get(reason.kind, 0))
+    """What comes from the asset itself says more than what comes from elsewhere, and a change more than a removal."""
+    last = {"state": 2, "upstream": 3}
+    return min(reasons, key=lambda reason: last.get(reason.kind, not reason.text.endswith(" changed")))
 
 
 def _as_json(reason: Reason, days: Sequence[dt.date]) -> dict[str, Any]:
