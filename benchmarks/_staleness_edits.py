@@ -197,7 +197,6 @@ def _column(path: str) -> Callable[[Path], None]:
 
 FEATURES, RISK, ALPHA = "quant_assets/features", "quant_assets/risk", "quant_assets/alpha"
 MOMENTUM, VOLUME = f"{FEATURES}/momentum.py", f"{FEATURES}/volume.py"
-REGIME = "quant_assets/regimes/market_regime.py"
 LENDING = "quant_resources/vendors/simulated_lending.py"
 RISK_SCHEMAS = "feature_store/schemas/risk.py"
 FOR_TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from quant_assets.risk import specific"
@@ -309,7 +308,11 @@ REAL = [
     Edit("constant", "days of a year of interest", everywhere(r"\bDAY_COUNT = 360(\.0)?", "DAY_COUNT = 365")),
     Edit("constant", "stocks that are alike", replaced(f"{RISK}/specific.py", "MIN_ALIKE = 5", "MIN_ALIKE = 2")),
     Edit("sign in one branch", "of a reversal", replaced(MOMENTUM, "-past[n] for n in (5,", "past[n] for n in (5,")),
-    Edit("sign in one branch", "of a market's trend", replaced(REGIME, "(gap > settings", "(-gap > settings")),
+    Edit(
+        "sign in one branch",
+        "of a tilt",
+        replaced("quant_assets/portfolio/views.py", "p_bull - p_bear", "p_bear - p_bull"),
+    ),
     Edit(
         "default",
         "how far a return lies back",
