@@ -179,7 +179,9 @@ def patched(name: str, change: Callable[[Path], None] | None = None) -> Callable
     return apply
 
 
-INDUSTRY_KEY = '        key("industry", "name as published by the session"),\n        number("log_return"'
+KEY = '        key("industry", "name as published by the session"),\n'
+LOG_RETURN = '        number("log_return"'
+LOWEST = '        number("lowest_log_return", "log, per session", "of a member"),\n'
 N_MEMBERS = '"n_members": len(returns)'
 VERSION = 'key=("industry",),\n    version={},\n    description="Each'
 
@@ -187,11 +189,7 @@ VERSION = 'key=("industry",),\n    version={},\n    description="Each'
 def _column(path: str) -> Callable[[Path], None]:
     """A column of INDUSTRY_RETURNS that nobody reads: everybody names what they read of it."""
     return several(
-        replaced(
-            "feature_store/schemas/features.py",
-            INDUSTRY_KEY,
-            f'{INDUSTRY_KEY}        number("lowest_log_return", "log, per session", "of a member"),\n',
-        ),
+        replaced("feature_store/schemas/features.py", KEY + LOG_RETURN, KEY + LOWEST + LOG_RETURN),
         replaced("feature_store/schemas/features.py", VERSION.format(2), VERSION.format(3)),
         replaced(path, N_MEMBERS, f'"lowest_log_return": float(returns.min()) if len(returns) else None, {N_MEMBERS}'),
     )
@@ -199,7 +197,6 @@ def _column(path: str) -> Callable[[Path], None]:
 
 FEATURES, RISK, ALPHA = "quant_assets/features", "quant_assets/risk", "quant_assets/alpha"
 MOMENTUM, VOLUME = f"{FEATURES}/momentum.py", f"{FEATURES}/volume.py"
-REGIME, HMM = "quant_assets/regimes/market_regime.py", "quant_assets/regimes/hmm.py"
 LENDING = "quant_resources/vendors/simulated_lending.py"
 RISK_SCHEMAS = "feature_store/schemas/risk.py"
 FOR_TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from quant_assets.risk import specific"
@@ -307,11 +304,15 @@ REAL = [
         "how returns are annualized",
         replaced(MOMENTUM, "SESSIONS_PER_YEAR = 252", "SESSIONS_PER_YEAR = 260"),
     ),
-    Edit("constant", "where a regime's fit starts", replaced(HMM, "PERSISTENCE = 0.95", "PERSISTENCE = 0.9")),
+    Edit("constant", "sessions of a year of risk", replaced(f"{RISK}/covariance.py", "YEAR = 252", "YEAR = 260")),
     Edit("constant", "days of a year of interest", everywhere(r"\bDAY_COUNT = 360(\.0)?", "DAY_COUNT = 365")),
     Edit("constant", "stocks that are alike", replaced(f"{RISK}/specific.py", "MIN_ALIKE = 5", "MIN_ALIKE = 2")),
     Edit("sign in one branch", "of a reversal", replaced(MOMENTUM, "-past[n] for n in (5,", "past[n] for n in (5,")),
-    Edit("sign in one branch", "of a market's trend", replaced(REGIME, "(gap > settings", "(-gap > settings")),
+    Edit(
+        "sign in one branch",
+        "of a tilt",
+        replaced("quant_assets/portfolio/views.py", "p_bull - p_bear", "p_bear - p_bull"),
+    ),
     Edit(
         "default",
         "how far a return lies back",

@@ -81,7 +81,9 @@ def code_of(
 
 def engine_roots(kind: type[SessionAsset], runner: type, calculation: type[Calculation]) -> list[Root]:
     """What of the mechanism decides the content of an asset of the kind."""
-    windows: list[Root] = [] if kind is Source else [(kind, name) for name in WINDOWS]
+    if kind is Source:  # a vendor stamps its own rows
+        return [*OF_EVERY_KIND, (calculation, CALCULATION[kind])]
+    windows: list[Root] = [(kind, name) for name in WINDOWS]
     stamps = ("stamped", "_fits") if kind is ModelFit else ("stamped",)
     of_runner = [(runner, name) for name in stamps]
     return [*OF_EVERY_KIND, *OF_KIND[kind], *windows, (calculation, CALCULATION[kind]), *of_runner]
