@@ -97,7 +97,7 @@ def test_what_was_earned_is_what_the_account_says(report: Report, stored: Path) 
 def test_the_header_says_what_must_be_known_first(report: Report) -> None:
     # 12 names of 13 members are linked; one of them has no bars in the last tenth, which is in the hold-out
     assert report.header["Members with prices"] == f"92.3 % of 13 on average, 92.3 % at worst ({FIRST_ORDERS})"
-    assert report.header["Weakest knowledge grade"] == "ruled (members dated, macro observed)"
+    assert report.header["Weakest knowledge grade"] == "ruled (macro observed, members dated)"
     assert report.header["Fill rule"].startswith("orders of session t fill at the open of t+1")
     assert report.header["Trials"] == "1 in the ledger; looks at them: 1, of which at the hold-out: 0"
     assert report.header["Profile"].startswith("demo, long only; config ")

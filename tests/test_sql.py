@@ -133,9 +133,8 @@ def test_anyones_asset_reads_the_store_by_the_resource(stored_home: Path) -> Non
         return count
 
     resources = definitions.build(Home(stored_home)).resources
-    result = dg.materialize(
-        [closes], resources={"catalogue": resources["catalogue"]}, instance=dg.DagsterInstance.ephemeral()
-    )
+    with dg.DagsterInstance.ephemeral() as instance:  # left open, its folder is removed with a warning
+        result = dg.materialize([closes], resources={"catalogue": resources["catalogue"]}, instance=instance)
     assert result.output_for_node("closes") == Store(stored_home / "store").read(BARS, LAST).height
 
 

@@ -38,8 +38,12 @@ def test_a_check_is_given_the_rows_and_what_it_names_and_nothing_else_is_read():
     def with_bars(own: pl.DataFrame, bars: pl.DataFrame, clock: str) -> str | None:
         return None if clock == "clock" and own.equals(bars) else "given something else"
 
+    def versions(dataset: object, *_: object) -> pl.DataFrame:
+        return stored(dataset).with_columns(session=pl.lit(DAY))
+
     calculation = SimpleNamespace(clock="clock")
-    runner: Any = SimpleNamespace(store=SimpleNamespace(read=stored), calculation=calculation, profile=None)
+    store = SimpleNamespace(read=stored, versions=versions)
+    runner: Any = SimpleNamespace(store=store, calculation=calculation, profile=None)
     partition: Any = SimpleNamespace(session=DAY)
     sums = CrossSection(TREND_STATES, rows, {}, checks={"sums": probabilities_sum_to_one})
     (verdict,) = Judge(runner).subject(sums, [partition])
