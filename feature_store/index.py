@@ -181,15 +181,21 @@ class Index:
         ).fetchall()  # fmt: skip
 
     def plan(
-        self, dataset: str, version: int, last: dt.date, first_event: dt.date, last_event: dt.date
+        self,
+        dataset: str,
+        version: int,
+        last: dt.date,
+        first_event: dt.date,
+        last_event: dt.date,
+        first: dt.date = dt.date.min,
     ) -> list[Readable]:
-        """What a read must open, by session."""
+        """What a read must open of the sessions [first, last], by session: those with rows about these dates."""
         rows = self.connection().execute(
             "SELECT session, generation, rows, late_rows, repeated_rows, latest_known_at, file, row_offset, file_rows "
             "FROM partitions INDEXED BY current "
-            "WHERE dataset=? AND version=? AND is_current=1 AND session<=? AND rows>0 AND last_event>=? "
+            "WHERE dataset=? AND version=? AND is_current=1 AND session BETWEEN ? AND ? AND rows>0 AND last_event>=? "
             "AND first_event<=? ORDER BY session",
-            (dataset, version, last.isoformat(), first_event.isoformat(), last_event.isoformat()),
+            (dataset, version, *_span(first, last), first_event.isoformat(), last_event.isoformat()),
         )
         return [Readable._make(row) for row in rows]
 

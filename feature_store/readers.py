@@ -86,8 +86,7 @@ class Reader:
             _refuse_unknown(dataset, columns)
 
         def stored() -> list[Readable]:
-            upto = self._index.plan(dataset.name, dataset.version, last, dt.date.min, dt.date.max)
-            return [one for one in upto if one.session >= first.isoformat()]
+            return self._index.plan(dataset.name, dataset.version, last, dt.date.min, dt.date.max, first)
 
         return self._every_row(dataset, stored, columns or list(dataset.schema))
 
@@ -135,7 +134,9 @@ class Reader:
         horizon = self._clock.session_of(moment)
         lowest, highest = first or dt.date.min, last or dt.date.max
         if written_before is None:
-            rows = self._index.plan(dataset.name, dataset.version, horizon, lowest, highest)
+            # where rows speak of their session only, no other session need be looked at
+            begin, end = (dt.date.min, horizon) if dataset.restates else (lowest, min(horizon, highest))
+            rows = self._index.plan(dataset.name, dataset.version, end, lowest, highest, begin)
         else:
             latest = {
                 p.session: p
