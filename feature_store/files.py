@@ -19,9 +19,9 @@ from feature_store.partition import StoredPartition
 # Of packs. Pages without a row that is asked for are neither decompressed nor decoded, so small ones make reading
 # cheap: with 500 rows x 100 columns a session, one session costs what it costs in a file of its own, and one symbol of
 # a month a sixth of what it costs in 21 of these. Smaller ones make writing dear: at this size a month takes half as
-# long as its sessions in files of their own, at 512 bytes as long.
-PAGE = 1536  # bytes
-ROW_GROUP = 2048  # rows; fewer make more of a footer to read, and damage loses what lies in one
+# long as its sessions in files of their own, at a third of it as long. A page holds less than a session.
+PAGE, PAGE_OF_A_ROW = 1536, 3  # bytes at least, and for each row of the largest session
+ROW_GROUP, SESSIONS = 2048, 4  # rows, and sessions, at least; fewer make more of a footer to read than they save
 
 
 def encoded(frame: pl.DataFrame, partitions: Sequence[StoredPartition], pack: bool) -> bytes:
@@ -32,6 +32,7 @@ def encoded(frame: pl.DataFrame, partitions: Sequence[StoredPartition], pack: bo
     """
     days = np.repeat(np.array([p.session for p in partitions], dtype="datetime64[D]"), [p.rows for p in partitions])
     footer = json.dumps({PACK: [p.written() for p in partitions]}) if pack else partitions[0].to_footer()
+    largest = max(p.rows for p in partitions)
     target = io.BytesIO()
     frame.with_columns(pl.Series(SESSION, days, dtype=pl.Date)).write_parquet(
         target,
@@ -39,8 +40,9 @@ def encoded(frame: pl.DataFrame, partitions: Sequence[StoredPartition], pack: bo
         compression_level=1,
         # they would serve to skip row groups, and the index says where each session lies
         statistics=False,
-        row_group_size=ROW_GROUP,
-        data_page_size=PAGE if pack else None,
+        # a session's own file is one group of one page a column: it is read as a whole
+        row_group_size=max(ROW_GROUP, SESSIONS * largest) if pack else max(frame.height, 1),
+        data_page_size=max(PAGE, PAGE_OF_A_ROW * largest) if pack else None,
         metadata={FOOTER: footer},
     )
     return target.getvalue()

@@ -23,7 +23,6 @@ from feature_store import sessions
 from feature_store.catalog import connect
 from feature_store.compaction import STEPS
 from feature_store.errors import CorruptPartitionError, StoreError
-from feature_store.files import ROW_GROUP
 from feature_store.layout import Layout, read_footer
 from feature_store.partition import Place, StoredPartition
 from feature_store.segments import scan
@@ -46,7 +45,7 @@ REPOSITORY = Path(__file__).parents[2]
 MARCH = sessions.between(dt.date(2017, 3, 1), dt.date(2017, 3, 31))
 AFTER = dt.date(2017, 4, 3)
 FOLDER = "examples/facts/v1"
-HUGE = 2 * ROW_GROUP  # rows: of such a session no row group holds rows of another
+HUGE = 2000  # rows: such a session has pages of its own
 
 
 def stored_files(store: Store) -> list[str]:
@@ -74,24 +73,25 @@ def places(store: Store) -> dict[tuple[dt.date, int], Place]:
 
 def huge(session: dt.date) -> pl.DataFrame:
     number = session.toordinal()
-    return rows(*((session, f"{i:05d}", float(i * number % 97), decided(session)) for i in range(HUGE)))
+    # of many values, so that they lie where their rows do, and in no dictionary
+    return rows(*((session, f"{i:05d}", i * 7919 * number % 1_000_003 / 7, decided(session)) for i in range(HUGE)))
 
 
 def flip(path: Path, partition: StoredPartition) -> None:
-    """Break bytes in the first row group that holds only this partition's rows."""
+    """Break bytes amid a partition's values."""
     import pyarrow.parquet as pq
 
-    metadata, first = pq.ParquetFile(path).metadata, 0
+    metadata, first, middle = pq.ParquetFile(path).metadata, 0, partition.place.offset + partition.rows / 2
     for i in range(metadata.num_row_groups):
-        found = metadata.row_group(i)
-        if first >= partition.place.offset and found.num_rows:
-            column = found.column(metadata.schema.names.index("value"))
-            at = column.data_page_offset + column.total_compressed_size // 2
+        group = metadata.row_group(i)
+        if first <= middle < first + group.num_rows:
+            column = group.column(metadata.schema.names.index("value"))
+            at = column.data_page_offset + int(column.total_compressed_size * (middle - first) / group.num_rows)
             data = path.read_bytes()
             path.write_bytes(data[:at] + bytes(byte ^ 0xFF for byte in data[at : at + 64]) + data[at + 64 :])
             return
-        first += found.num_rows
-    raise AssertionError("no row group begins there")
+        first += group.num_rows
+    raise AssertionError("no row group holds it")
 
 
 # known values
@@ -256,8 +256,6 @@ def test_damage_in_one_session_of_a_pack_loses_that_session_only(tmp_path: Path,
     before = store.partitions(FACTS)
     path = store.layout.generation(before[0])
     flip(path, before[1])
-    with pytest.raises(CorruptPartitionError, match=r"month=2017-03/000001\.parquet; run `asof verify`"):
-        store.read(FACTS, AFTER)
     assert store.read(FACTS, AFTER, first=days[0], last=days[0]).equals(huge(days[0]))
     assert store.verify() == [before[1]]
     assert store.layout.aside(path).exists()
@@ -272,7 +270,7 @@ def test_damage_in_one_session_of_a_pack_loses_that_session_only(tmp_path: Path,
     assert store.read(FACTS, AFTER).equals(pl.concat([huge(day) for day in days]))
 
 
-def test_sessions_that_share_a_broken_row_group_are_lost_together(tmp_path: Path):
+def test_sessions_that_share_a_broken_page_are_lost_together(tmp_path: Path):
     store = opened(tmp_path)
     small = store.write(FACTS, group(MARCH[:3]))
     flip(store.layout.generation(small[0]), small[0])
@@ -286,6 +284,8 @@ def test_a_pack_cut_short_loses_all_its_sessions_and_the_generations_before_coun
     second = store.write(FACTS, group(MARCH[1:4], "second", 2.0))
     path = store.layout.generation(second[0])
     path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(CorruptPartitionError, match=r"month=2017-03/000002\.parquet; run `asof verify`"):
+        store.read(FACTS, AFTER)
     assert store.verify() == second
     assert values(store, as_of=AFTER) == [1.0, 1.0]
     assert store.sessions(FACTS) == MARCH[:2]
