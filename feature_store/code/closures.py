@@ -3,11 +3,13 @@
 import ast
 import functools
 import inspect
-import pickle
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, time, timedelta
 from types import FunctionType, ModuleType
+
+import numpy as np
+import polars as pl
 
 from feature_store.code.runtime import unwrapped
 from feature_store.code.sources import CodeIdentityError, Definition, Whole, is_ours, source_of
@@ -65,8 +67,32 @@ def _enter(value: object, found: Made, also: str) -> None:
         found.given.append("[")
         for part in value:
             _enter(part, found, also)
+    elif isinstance(value, set | frozenset):
+        _enter_set(value, found)
+    elif is_dataclass(value):
+        _enter(type(value), found, also)
+        _enter({one.name: getattr(value, one.name) for one in fields(value)}, found, also)
     else:
-        found.given.append(_pickled(value))
+        found.given.append(_in_bytes(value).hex())
+
+
+def _in_bytes(value: object) -> bytes:
+    """The same in every process, as a pickle need not be."""
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return f"{value.dtype.str} {value.shape} ".encode() + value.tobytes()
+    if isinstance(value, pl.Expr):
+        return value.meta.serialize()
+    raise CodeIdentityError(
+        f"a function holds {value!r}, whose content cannot be told; give it plain values, collections of these, "
+        "dataclasses, arrays or Polars expressions"
+    )
+
+
+def _enter_set(values: Set[object], found: Made) -> None:
+    """In an order of its own: that of a set changes from process to process."""
+    if unknown := [value for value in values if not isinstance(value, PLAIN)]:
+        raise CodeIdentityError(f"a function holds a set with {unknown[0]!r}; give it plain values, or a tuple")
+    found.given += ["{", *sorted(map(repr, values))]
 
 
 def _define(plain: FunctionType | type, found: Made, also: str) -> None:
@@ -97,10 +123,3 @@ def _everything(bindings: Iterable[list[ast.stmt]]) -> list[ast.stmt]:
 def _lambdas_before(statements: Iterable[ast.stmt], line: int) -> int:
     """Which of several it is."""
     return sum(isinstance(n, ast.Lambda) and n.lineno < line for s in statements for n in ast.walk(s))
-
-
-def _pickled(value: object) -> str:
-    try:
-        return pickle.dumps(value).hex()
-    except Exception as error:
-        raise CodeIdentityError(f"a function holds {value!r}, whose content cannot be told: {error}") from error

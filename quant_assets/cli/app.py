@@ -36,6 +36,10 @@ Day = Annotated[str, typer.Argument()]
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 From = Annotated[str | None, typer.Option("--from", help="first session, YYYY-MM-DD")]
 To = Annotated[str | None, typer.Option("--to", help="last session, YYYY-MM-DD")]
+ProfileName = Annotated[str | None, typer.Option(help="name or YAML path; default the home's, else demo")]
+Data = Annotated[str | None, typer.Option(help="folder in place of the profile's")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable; the home remembers it")]
+Workers = Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")]
 Select = Annotated[list[str] | None, typer.Option("--select", help="dataset or slice, repeatable; default all")]
 
 
@@ -57,13 +61,11 @@ class UsageError(ValueError):
 def backfill(
     first: From = None,
     last: To = None,
-    profile: Annotated[str | None, typer.Option(help="name or YAML path; default the home's, else demo")] = None,
-    data: Annotated[str | None, typer.Option(help="folder in place of the profile's")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable; the home remembers it")
-    ] = None,
+    profile: ProfileName = None,
+    data: Data = None,
+    set_: Settings = None,
     select: Select = None,
-    workers: Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Store every session of a range, through Dagster; safe to interrupt and to repeat."""
     from quant_assets.graph import all_assets
@@ -111,11 +113,9 @@ def plan(
 def fetch(
     first: From = None,
     last: To = None,
-    profile: Annotated[str | None, typer.Option(help="name or YAML path; default the home's, else demo")] = None,
-    data: Annotated[str | None, typer.Option(help="folder in place of the profile's")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable; the home remembers it")
-    ] = None,
+    profile: ProfileName = None,
+    data: Data = None,
+    set_: Settings = None,
 ) -> None:
     """Ask the vendors for what is missing, into the raw store only; 1 when it is not complete."""
     from quant_resources.vendors.fetching import fetch_raw
@@ -271,7 +271,7 @@ def refresh(
     first: From = None,
     last: To = None,
     select: Select = None,
-    workers: Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Store stale sessions anew, through Dagster, as new generations; safe to interrupt and to repeat."""
     from quant_assets.operations.refresh import run_refresh

@@ -205,6 +205,7 @@ class Runner:
         return carried | (self.calculation.compute(asset, rest, data) if rest else {})
 
     def stamped(self, asset: SessionAsset, session: dt.date, frame: pl.DataFrame, expected: Expected) -> pl.DataFrame:
+        """One session as it is stored."""
         return self._stamped(asset, {session: frame}, {session: expected})[session]
 
     def _stamped(

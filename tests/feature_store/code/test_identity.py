@@ -1,11 +1,18 @@
 """What counts in the identity of code, and what does not."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from feature_store.code import identity, libraries
 from feature_store.code.identity import CodeIdentity, code_identity, differences
 from feature_store.code.sources import CodeIdentityError
 from tests.feature_store.code.package import NAME, Files, Identify
+
+ROOT = Path(__file__).parents[3]
 
 MODEL = '''"""A model."""
 
@@ -365,6 +372,39 @@ def test_what_a_function_made_inside_another_was_given_counts(identify: Identify
     assert len({identify({"model.py": text.format("1", "add")}).digest for _ in range(2)}) == 1
 
 
+OF_A_SET = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from feature_store.code.identity import code_identity
+from models_of_a_set import predict
+print(code_identity(predict).digest)
+"""
+
+
+def test_a_set_that_a_function_was_given_is_the_same_in_every_process(tmp_path: Path) -> None:
+    text = "def make(x):\n    def inner(y):\n        return y in x\n    return inner\n\n\npredict = make({})\n"
+    digests = []
+    for names in ("{'a', 'b', 'c', 'd', 'e'}", "{'a', 'b', 'c', 'd', 'f'}"):
+        (tmp_path / "models_of_a_set.py").write_text(text.replace("{}", names))
+        for seed in ("1", "2", "3"):
+            environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
+            command = [sys.executable, "-c", OF_A_SET, str(tmp_path)]
+            run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+            digests.append(run.stdout.strip())
+    assert len(set(digests[:3])) == len(set(digests[3:])) == 1
+    assert digests[0] != digests[3]
+
+
+def test_arrays_and_dataclasses_that_a_function_was_given_count(identify: Identify) -> None:
+    text = (
+        "from dataclasses import dataclass\nimport numpy as np\n\n\n@dataclass\nclass Given:\n    x: object\n\n\n"
+        "def make(x):\n    def inner(y):\n        return x\n    return inner\n\n\npredict = make({})\n"
+    )
+    given = ["Given(1)", "Given(2)", "np.ones(2)", "np.ones(3)", "Given(np.ones(2))"]
+    assert len({identify({"model.py": text.format(value)}).digest for value in given}) == len(given)
+    assert len({identify({"model.py": text.format("Given(np.ones(2))")}).digest for _ in range(2)}) == 1
+
+
 def test_arguments_of_a_partial_application_count(identify: Identify) -> None:
     text = "import functools\n\n\ndef add(a, b):\n    return a + b\n\n\npredict = functools.partial(add, {})\n"
     assert len({identify({"model.py": text.format(given)}).digest for given in ("1", "2", "b=1")}) == 3
@@ -421,6 +461,12 @@ def test_a_change_of_another_module_itself_is_refused(identify: Identify) -> Non
     text = "from models_of_test import numbers\n\nnumbers.ZERO = 1\nHERE = 2\n\n\ndef predict(x):\n    return HERE\n"
     with pytest.raises(CodeIdentityError, match=r"model\.py:3 changes numbers"):
         identify({**FILES, "model.py": text})
+
+
+def test_a_value_whose_content_cannot_be_told_is_refused(identify: Identify) -> None:
+    text = "def make(x):\n    def inner(y):\n        return x\n    return inner\n\n\npredict = make(object())\n"
+    with pytest.raises(CodeIdentityError, match="whose content cannot be told; give it plain values"):
+        identify({"model.py": text})
 
 
 def test_what_is_no_definition_is_refused() -> None:
