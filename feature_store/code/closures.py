@@ -13,6 +13,7 @@ import polars as pl
 
 from feature_store.code.runtime import unwrapped
 from feature_store.code.sources import CodeIdentityError, Definition, Whole, is_ours, source_of
+from feature_store.hashing import content_hash
 
 PLAIN = (str, bytes, int, float, bool, type(None), date, time, timedelta)
 
@@ -82,9 +83,12 @@ def _in_bytes(value: object) -> bytes:
         return f"{value.dtype.str} {value.shape} ".encode() + value.tobytes()
     if isinstance(value, pl.Expr):
         return value.meta.serialize()
+    if isinstance(value, pl.DataFrame | pl.Series):
+        frame = value.to_frame() if isinstance(value, pl.Series) else value
+        return f"{frame.columns} {content_hash(frame)}".encode()
     raise CodeIdentityError(
         f"a function holds {value!r}, whose content cannot be told; give it plain values, collections of these, "
-        "dataclasses, arrays or Polars expressions"
+        "dataclasses, arrays, frames or Polars expressions"
     )
 
 

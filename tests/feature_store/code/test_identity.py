@@ -395,12 +395,13 @@ def test_a_set_that_a_function_was_given_is_the_same_in_every_process(tmp_path: 
     assert digests[0] != digests[3]
 
 
-def test_arrays_and_dataclasses_that_a_function_was_given_count(identify: Identify) -> None:
+def test_arrays_frames_and_dataclasses_that_a_function_was_given_count(identify: Identify) -> None:
     text = (
-        "from dataclasses import dataclass\nimport numpy as np\n\n\n@dataclass\nclass Given:\n    x: object\n\n\n"
+        "from dataclasses import dataclass\nimport numpy as np\nimport polars as pl\n\n\n@dataclass\nclass Given:\n    x: object\n\n\n"
         "def make(x):\n    def inner(y):\n        return x\n    return inner\n\n\npredict = make({})\n"
     )
     given = ["Given(1)", "Given(2)", "np.ones(2)", "np.ones(3)", "Given(np.ones(2))"]
+    given += ["pl.DataFrame({'a': [1, None]})", "pl.DataFrame({'a': [1, 2]})", "pl.Series('a', [1, 2], pl.Int8)"]
     assert len({identify({"model.py": text.format(value)}).digest for value in given}) == len(given)
     assert len({identify({"model.py": text.format("Given(np.ones(2))")}).digest for _ in range(2)}) == 1
 
