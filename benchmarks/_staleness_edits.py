@@ -200,7 +200,7 @@ MOMENTUM, VOLUME = f"{FEATURES}/momentum.py", f"{FEATURES}/volume.py"
 LENDING = "quant_resources/vendors/simulated_lending.py"
 RISK_SCHEMAS = "feature_store/schemas/risk.py"
 FOR_TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from quant_assets.risk import specific"
-STAMP = "or end_of_day(session)"
+STAMP = "_microseconds(expected[t].latest_known_at or end_of_day(t))"
 PREDICT = "        return predictor.predict("
 CONSTANT = "from quant_assets.alpha.training import design\n\n\ndef constant(x):\n    return 0.0 * design(x, ())\n"
 METHOD = "    def nobody_calls_this(self) -> int:\n        return 3\n\n"
@@ -346,7 +346,7 @@ REAL = [
     Edit(
         "mechanism",
         "the stamp of a row",
-        replaced("quant_assets/engine/runner.py", STAMP, f"{STAMP}\n        known -= dt.timedelta(seconds=1)"),
+        replaced("quant_assets/engine/runner.py", STAMP, f"{STAMP} - 1_000_000"),
     ),
     Edit("setting", "a cap of the optimization", settings={"portfolio.weight_cap": "0.25"}),
     Edit("setting", "the shrinkage of specific risk", settings={"risk.specific_shrinkage": "0.9"}),

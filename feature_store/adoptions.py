@@ -36,7 +36,6 @@ class Adoption:
         parts: of the fingerprint, those that take the place of the stored ones of the same name.
         sessions, generations: which.
         before, after: their fingerprints.
-        states: of a recursive asset, the fingerprint of the session before each; else empty.
         evidence: what was compared, as JSON holds it.
     """
 
@@ -47,7 +46,6 @@ class Adoption:
     generations: tuple[int, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
-    states: tuple[str, ...]
     evidence: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -55,7 +53,7 @@ class Adoption:
 
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> "Adoption":
-        several = {name: tuple(record[name]) for name in ("generations", "before", "after", "states")}
+        several = {name: tuple(record[name]) for name in ("generations", "before", "after")}
         days = tuple(dt.date.fromisoformat(day) for day in record["sessions"])
         return Adoption(**{**record, **several, "sessions": days})
 
@@ -65,15 +63,13 @@ class Adoption:
         Raises:
             StoreError: the record's parts do not make the record's fingerprint.
         """
-        states = self.states or (None,) * len(self.sessions)
         found = []
-        for day, generation, before, after, state in zip(
-            self.sessions, self.generations, self.before, self.after, states, strict=True
-        ):
+        of_each = zip(self.sessions, self.generations, self.before, self.after, strict=True)
+        for day, generation, before, after in of_each:
             partition = held.get((day, generation))
             if partition is None or partition.fingerprint != before:
                 continue  # replaced, or taken over already
-            parts = {**partition.parts, **self.parts, **({} if state is None else {"state": state})}
+            parts = {**partition.parts, **self.parts}
             if fingerprint(parts) != after:
                 raise StoreError(
                     f"adoption {number} of {self.dataset} {day} does not give the fingerprint that it names; "

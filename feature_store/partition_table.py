@@ -58,8 +58,7 @@ class PartitionTable:
         """One digest of what these columns hold in the sessions of a window."""
         if columns not in self._digests:
             self._digests[columns] = [self._of_session(i, columns) for i in range(len(self.sessions))]
-        joined = b"".join(self._digests[columns][window])
-        return hashlib.blake2b(joined, digest_size=SESSION_DIGEST).hexdigest()
+        return window_digest(self._digests[columns][window])
 
     def rows(self, window: slice) -> int:
         return int(self._rows[window].sum())
@@ -79,9 +78,18 @@ class PartitionTable:
         names = self._names_of(self._names[i])
         if not names:  # stored before columns were hashed: all of them stand for these
             return hashlib.blake2b(self._content[i].encode(), digest_size=SESSION_DIGEST).digest()
-        hashes, places = self._hashes[i], _places(names, columns)
-        joined = b"".join(hashes[at : at + DIGEST] for at in places)
-        return hashlib.blake2b(joined, digest_size=SESSION_DIGEST).digest()
+        return session_digest(names, self._hashes[i], columns)
+
+
+def session_digest(names: tuple[str, ...], hashes: bytes, columns: tuple[str, ...]) -> bytes:
+    """Of what these columns hold, from the hashes of all columns in the order of `names`."""
+    joined = b"".join(hashes[at : at + DIGEST] for at in _places(names, columns))
+    return hashlib.blake2b(joined, digest_size=SESSION_DIGEST).digest()
+
+
+def window_digest(digests: Sequence[bytes]) -> str:
+    """Of the sessions of a window, by their own."""
+    return hashlib.blake2b(b"".join(digests), digest_size=SESSION_DIGEST).hexdigest()
 
 
 @lru_cache(maxsize=4096)

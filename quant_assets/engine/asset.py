@@ -4,7 +4,7 @@ An asset is a dataset and the pure function that gives its session.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, Literal
@@ -75,6 +75,11 @@ class _Asset:
         return self.dataset.name
 
     @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        """What one call of its function gives, in order."""
+        return (self.dataset,)
+
+    @property
     def title(self) -> str:
         """The kind, as documents show it."""
         return self.kind
@@ -120,11 +125,12 @@ class Source(_Asset):
 class _Computed(_Asset):
     """
     Attributes:
-        function: pure; its parameters are inputs, settings (by their type), session, seed and what its kind adds.
+        function: pure; its parameters are inputs or records of them, settings (by their type), session, seed and what
+            its kind adds.
         inputs: windows by the names of the function's parameters.
     """
 
-    function: Callable[..., pl.DataFrame]
+    function: Callable[..., pl.DataFrame | tuple[pl.DataFrame, ...]]
     inputs: Mapping[str, Window]
 
 
@@ -163,7 +169,26 @@ class TimeSeries(_Computed):
 
 
 @dataclass(frozen=True)
-class CrossSection(_Computed):
+class _Several(_Computed):
+    """
+    Attributes:
+        outputs: where the function returns a tuple of frames, the dataset of each. There is an asset for each of them,
+            and those that are run together are computed once. The state of a recursive asset is the first.
+    """
+
+    outputs: tuple[Dataset, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.outputs and self.dataset not in self.outputs:
+            raise ValueError(f"{self.name} is none of the outputs {[d.name for d in self.outputs]} of its function")
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        return self.outputs or (self.dataset,)
+
+
+@dataclass(frozen=True)
+class CrossSection(_Several):
     """All entities of a session at once, one call a session.
 
     Attributes:
@@ -178,7 +203,7 @@ class CrossSection(_Computed):
 
 
 @dataclass(frozen=True)
-class ModelFit(_Computed):
+class ModelFit(_Several):
     """Parameters in force: fitted at the first session of each ISO week or month, stored for every session.
 
     Attributes:
@@ -231,7 +256,7 @@ class ModelFit(_Computed):
 
 
 @dataclass(frozen=True)
-class Recursive(_Computed):
+class Recursive(_Several):
     """One step a session, from the rows stored for the session before: the function also takes `state`."""
 
     kind = "recursive"
@@ -244,6 +269,14 @@ class Recursive(_Computed):
 Windowed = TimeSeries | CrossSection | ModelFit  # of a window of inputs alone, never of the asset's own past
 Computed = Windowed | Recursive
 SessionAsset = Source | Computed
+
+
+def run_together(assets: Sequence[SessionAsset]) -> list[list[SessionAsset]]:
+    """Assets of one call of a function side by side, where the first of them stands; the others each alone."""
+    groups: dict[tuple[str, ...], list[SessionAsset]] = {}
+    for asset in assets:
+        groups.setdefault(tuple(d.name for d in asset.datasets), []).append(asset)
+    return list(groups.values())
 
 
 def _start(profile: Profile) -> dt.date:

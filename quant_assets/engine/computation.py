@@ -10,6 +10,7 @@ import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -34,6 +35,9 @@ from quant_assets.engine.asset import (
     Window,
 )
 from quant_resources.vendors.protocol import Vendor
+
+Frames = dict[dt.date, pl.DataFrame]
+Rows = tuple[pl.DataFrame, ...]  # of one session, one frame a dataset
 
 PIECE = "\x1f"  # separates a symbol from the epoch of one of its versions
 PIECE_ROWS = 2_000_000  # rows handed to a time series' function at once: bounds memory, never values
@@ -64,18 +68,23 @@ class Calculation:
             targets: ascending. All but a recursive asset share the reading of neighbours; that needs its targets
                 consecutive.
         """
+        return self.compute_all(asset, targets, data)[asset.name]
+
+    def compute_all(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[str, Frames]:
+        """As `compute`, of all datasets that the asset's function gives, by name."""
         with threadpool_limits(1):  # sums of several threads differ in their last digits, and spinning ones cost most
             match asset:
                 case Source():
-                    return self._source(asset, targets)
+                    return {asset.name: self._source(asset, targets)}
                 case TimeSeries():
-                    return self._time_series(asset, targets, data)
+                    return {asset.name: self._time_series(asset, targets, data)}
                 case CrossSection():
-                    return self._cross_sections(asset, targets, data)
+                    found = self._cross_sections(asset, targets, data)
                 case ModelFit():
-                    return self._fits(asset, targets, data)
+                    found = self._fits(asset, targets, data)
                 case Recursive():
-                    return dict(self.walk(asset, targets, data))
+                    found = dict(self.walk(asset, targets, data))
+        return by_dataset(asset, found)
 
     # -- sources ---------------------------------------------------------------------------------------------------
 
@@ -92,9 +101,7 @@ class Calculation:
 
     # -- cross sections, one call a session --------------------------------------------------------------------------
 
-    def _cross_sections(
-        self, asset: CrossSection, targets: Sequence[dt.date], data: Versions
-    ) -> dict[dt.date, pl.DataFrame]:
+    def _cross_sections(self, asset: CrossSection, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, Rows]:
         views = self._views(asset, targets[0], targets[-1], data)
         return {t: self.call(asset, {name: view.at(t) for name, view in views.items()}, session=t) for t in targets}
 
@@ -107,29 +114,33 @@ class Calculation:
 
     # -- fits in force -----------------------------------------------------------------------------------------------
 
-    def _fits(self, asset: ModelFit, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+    def _fits(self, asset: ModelFit, targets: Sequence[dt.date], data: Versions) -> dict[dt.date, Rows]:
         refits = sorted({asset.refit_session(t, self.profile) for t in targets})
         fitted = self._chain(asset, refits, data) if asset.chained else self._independent(asset, refits, data)
         return {
-            t: fitted[asset.refit_session(t, self.profile)].with_columns(event_date=pl.lit(t, pl.Date)) for t in targets
+            t: tuple(
+                frame.with_columns(event_date=pl.lit(t, pl.Date))
+                for frame in fitted[asset.refit_session(t, self.profile)]
+            )
+            for t in targets
         }
 
-    def _independent(self, asset: ModelFit, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+    def _independent(self, asset: ModelFit, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, Rows]:
         views = self._views(asset, refits[0], refits[-1], data)
         calls = ((r, self._arguments(asset, {n: v.at(r) for n, v in views.items()}, session=r)) for r in refits)
         if self._pool is None or len(refits) == 1:
-            return {r: asset.function(**arguments) for r, arguments in calls}
+            return {r: _rows(asset, asset.function(**arguments)) for r, arguments in calls}
         waiting = [(r, self._pool.submit(asset.function, **arguments)) for r, arguments in calls]
-        return {r: future.result() for r, future in waiting}
+        return {r: _rows(asset, future.result()) for r, future in waiting}
 
-    def _chain(self, asset: ModelFit, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, pl.DataFrame]:
+    def _chain(self, asset: ModelFit, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, Rows]:
         first = asset.chain_start(refits[0], self.profile)
         every = sorted({asset.refit_session(s, self.profile) for s in sessions.between(first, refits[-1])})
         views = self._views(asset, first, refits[-1], data)
-        fitted: dict[dt.date, pl.DataFrame] = {}
+        fitted: dict[dt.date, Rows] = {}
         for r in every:
             before = asset.previous_refit(r, self.profile)
-            previous = fitted[before] if before else None
+            previous = fitted[before][0] if before else None
             fitted[r] = self.call(asset, {n: v.at(r) for n, v in views.items()}, session=r, previous=previous)
         return fitted
 
@@ -137,22 +148,24 @@ class Calculation:
 
     def walk(
         self, asset: Recursive, targets: Sequence[dt.date], data: Versions, state: pl.DataFrame | None = None
-    ) -> Iterator[tuple[dt.date, pl.DataFrame]]:
+    ) -> Iterator[tuple[dt.date, Rows]]:
         """The targets one after the other, for a caller who may stop on the way.
 
         Args:
             state: the rows of the session before, without `known_at`; None takes them from `data`.
         """
         views = self._views(asset, targets[0], targets[-1], data)
+        of_state = asset.datasets[0]
         if state is None and targets[0] != sessions.at_or_after(self.profile.history.start):
-            state = data.state(asset.dataset, sessions.shift(targets[0], -1))
+            state = data.state(of_state, sessions.shift(targets[0], -1))
         for t in targets:
             frames = {name: view.at(t) for name, view in views.items()}
+            found = self.call(asset, frames, session=t, state=state)
             # Through the stored form, so that continuing equals restarting from disk.
-            state = self.call(asset, frames, session=t, state=state).select(
-                [name for name in asset.dataset.schema if name != "known_at"]
-            ).sort(asset.dataset.sort_key[:-1])  # fmt: skip
-            yield t, state
+            state = found[0].select([name for name in of_state.schema if name != "known_at"]).sort(
+                of_state.sort_key[:-1]
+            )  # fmt: skip
+            yield t, (state, *found[1:])
 
     # -- time series of each entity ----------------------------------------------------------------------------------
 
@@ -173,7 +186,7 @@ class Calculation:
         if not asset.dataset.restates:
             given["first"] = first  # rows before it are dropped below: a function need not compute them
         outputs = [
-            self.call(asset, self._stack(asset, read, chunk), **given)
+            self.call(asset, self._stack(asset, read, chunk), **given)[0]
             for chunk in pieces.iter_slices(max(1, PIECE_ROWS // len(window)))
         ]
         rows = pl.concat(outputs) if outputs else asset.dataset.empty().drop("known_at")
@@ -273,21 +286,26 @@ class Calculation:
 
     # -- calling the pure function -----------------------------------------------------------------------------------
 
-    def call(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **given: object) -> pl.DataFrame:
-        return asset.function(**self._arguments(asset, frames, **given))
+    def call(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **given: object) -> Rows:
+        return _rows(asset, asset.function(**self._arguments(asset, frames, **given)))
 
     def _arguments(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **given: object) -> dict[str, Any]:
-        """By name (inputs, session, sessions, first, state, previous, seed, decided_at) and by type (settings)."""
+        """By name (inputs, session, sessions, first, state, previous, seed, decided_at) and by type.
+
+        A type is one of settings, or a dataclass whose fields are inputs.
+        """
         arguments: dict[str, Any] = {}
         for name, annotation in parameters(asset.function):
             if name in frames:
                 arguments[name] = frames[name]
             elif isinstance(annotation, type) and issubclass(annotation, Settings):
                 arguments[name] = self.profile.part(annotation)
+            elif isinstance(annotation, type) and is_dataclass(annotation):
+                arguments[name] = _record(asset, annotation, frames)
             elif name in given:
                 arguments[name] = given[name]
             elif name == "seed":
-                arguments[name] = session_seed(self.profile.seed, asset.name, given["session"])
+                arguments[name] = session_seed(self.profile.seed, asset.datasets[0].name, given["session"])
             elif name == "decided_at":
                 arguments[name] = self.clock.decision_time(given["session"])  # type: ignore[arg-type]
             else:
@@ -337,6 +355,26 @@ def succession(versions: pl.DataFrame, dataset: Dataset) -> pl.DataFrame | None:
     same_key = pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in key)
     rows = rows.with_columns(until=pl.when(same_key).then(pl.col("session").shift(-1)))
     return None if (rows.get_column("until") < rows.get_column("session")).any() else rows
+
+
+def by_dataset(asset: SessionAsset, found: Mapping[dt.date, Rows]) -> dict[str, Frames]:
+    """Frames of each of the asset's datasets."""
+    return {d.name: {t: rows[i] for t, rows in found.items()} for i, d in enumerate(asset.datasets)}
+
+
+def _rows(asset: Computed, result: pl.DataFrame | Rows) -> Rows:
+    rows = result if isinstance(result, tuple) else (result,)
+    if len(rows) != len(asset.datasets):
+        raise TypeError(f"{asset.name}: its function gives {len(rows)} frames, and {len(asset.datasets)} are declared")
+    return rows
+
+
+def _record(asset: Computed, record: type, frames: Mapping[str, pl.DataFrame]) -> object:
+    """Inputs by the names of the record's fields."""
+    names = [field.name for field in fields(record)]
+    if missing := [name for name in names if name not in frames]:
+        raise TypeError(f"{asset.name}: its function wants {record.__name__}, whose {missing} are no inputs")
+    return record(**{name: frames[name] for name in names})
 
 
 @cache

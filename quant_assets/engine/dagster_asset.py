@@ -21,7 +21,7 @@ from feature_store.catalog import ready_query
 from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.numeric_platform import advice, in_force
-from quant_assets.engine.asset import SessionAsset, Source
+from quant_assets.engine.asset import SessionAsset, Source, run_together
 from quant_assets.engine.identity import code_of
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Verdict, judge_run
 from quant_assets.engine.opening import open_runner
@@ -135,22 +135,32 @@ def _run(context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[Ses
     """
     failed: dict[str, Exception] = {}
     stopped: set[str] = set()
-    for asset in assets:
-        if _key(asset) not in context.selected_asset_keys:
-            if judged := _selected_checks(context, asset):
+    for group in run_together(assets):
+        selected = [asset for asset in group if _key(asset) in context.selected_asset_keys]
+        for asset in group:
+            if asset not in selected and (judged := _selected_checks(context, asset)):
                 yield from _judge_stored(context, runner, asset, judged)
+        if not selected:
             continue
-        if blocked := sorted({w.dataset.name for w in asset.inputs.values()} & (failed.keys() | stopped)):
-            stopped.add(asset.name)
-            context.log.warning(f"{asset.name}: not run, since it reads {', '.join(blocked)}")
+        names = [asset.name for asset in selected]
+        if blocked := sorted({w.dataset.name for w in group[0].inputs.values()} & (failed.keys() | stopped)):
+            stopped.update(names)
+            context.log.warning(f"{', '.join(names)}: not run, since it reads {', '.join(blocked)}")
             continue
         try:
-            result = _materialize(context, runner, asset)
+            outcomes = _stored(context, runner, selected)
         except Exception as error:
-            failed[asset.name] = error
-            context.log.exception(f"{asset.name} failed")
-        else:
-            yield result
+            failed |= dict.fromkeys(names, error)
+            context.log.exception(f"{', '.join(names)} failed")
+            continue
+        for asset in selected:
+            try:
+                result = _materialized(context, runner, asset, outcomes[asset.name])
+            except Exception as error:
+                failed[asset.name] = error
+                context.log.exception(f"{asset.name} failed")
+            else:
+                yield result
     if failed:
         raise _failure(failed, stopped) from next(iter(failed.values()))
 
@@ -161,27 +171,47 @@ def _failure(failed: Mapping[str, Exception], stopped: Collection[str]) -> dg.Fa
     return dg.Failure("\n".join(f"{name}: {text}" for name, text in said.items()) + readers, metadata=said)
 
 
-def _materialize(context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def _stored(
+    context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[SessionAsset]
+) -> dict[str, list[Outcome]]:
+    """What became of the sessions of assets of one function."""
     targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
-    outcomes: list[Outcome] = []
-    try:
-        for group in runner.run(asset, targets):
-            outcomes += group
+    outcomes: dict[str, list[Outcome]] = {asset.name: [] for asset in assets}
+    with _told_on_failure(context, assets, outcomes):
+        for asset, group in runner.run_together(assets, targets):
+            outcomes[asset.name] += group
             if len(targets) > 1:
-                done = len(outcomes)
+                done = len(outcomes[asset.name])
                 context.log.info(f"{asset.name}: {done} of {len(targets)} sessions, up to {group[-1].session}")
+    return outcomes
+
+
+def _materialized(
+    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, outcomes: Sequence[Outcome]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
+    with _told_on_failure(context, [asset], {asset.name: outcomes}):
         _warn_of_left_out(context, runner, asset, targets)
         verdicts = judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
         _compact(context, runner, asset, targets[0])
-    except BaseException:
-        # What was stored before the failure is stored: Dagster is told exactly those sessions.
-        log_stored(context, asset, {o.session.isoformat(): _metadata(o) for o in outcomes})
-        raise
     report_partitions(context, asset, {o.session.isoformat(): _metadata(o) for o in outcomes})
     return dg.MaterializeResult(
         asset_key=_key(asset),
         check_results=_check_results(runner, asset, verdicts, _selected_checks(context, asset)),
     )
+
+
+@contextmanager
+def _told_on_failure(
+    context: dg.AssetExecutionContext, assets: Sequence[SessionAsset], outcomes: Mapping[str, Sequence[Outcome]]
+) -> Iterator[None]:
+    """What was stored before a failure is stored: Dagster is told exactly those sessions."""
+    try:
+        yield
+    except BaseException:
+        for asset in assets:
+            log_stored(context, asset, {o.session.isoformat(): _metadata(o) for o in outcomes[asset.name]})
+        raise
 
 
 def _selected_checks(context: dg.AssetExecutionContext, asset: SessionAsset) -> list[str]:

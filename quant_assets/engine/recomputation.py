@@ -7,6 +7,7 @@ what the asset reads are computed; those whose content differs stand before the 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -20,9 +21,11 @@ from feature_store.errors import StoreError
 from feature_store.hashing import content_hashes
 from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import Computed, Recursive, SessionAsset, Source, Window, Windowed
+from quant_assets.engine.expected import STATE, Expected
 from quant_assets.engine.overlay import NewContent, OfEntities, Overlay
-from quant_assets.engine.runner import Expected, Runner
-from quant_assets.engine.staleness import Fingerprinted, differing, due, supported
+from quant_assets.engine.runner import Runner
+from quant_assets.engine.staleness import due, supported
+from quant_assets.engine.walking import walked
 
 Frames = dict[dt.date, pl.DataFrame]
 
@@ -121,48 +124,19 @@ class Recomputation:
     def _recursive(self, asset: Recursive, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
         """From the first session whose inputs differ until the state is the stored one again."""
         moved = Moved(asset, self._runner, self.overlay)
-        state: pl.DataFrame | None = None
+        calculation, state = self._runner.calculation, None
         for chunk in self._chunks(asset, stored):
             expected = self._runner.expected(asset, chunk, self.overlay)
             settled = self._runner.expected(asset, chunk, self.overlay.stored)
-            touched = {t for t in chunk if _but_for_state(stored[t], expected[t])}
-            stale = {t for t in touched if _but_for_state(stored[t], settled[t])}
-            stale |= {t for t in chunk if not self._follows(asset, stored[t])}
+            stale = set(due(chunk, settled, stored))
             self._refuse_stale(asset, stale)
+            touched = set(due(chunk, expected, stored))
             todo = stale | {t for t in touched if moved.reaches(t)}
-            frames = self._stored(asset, touched - todo) if touched - todo else {}
-            walked, state = self._walked(asset, chunk, todo, state)
-            yield from self._contents(asset, frames | walked, expected, stored)
-
-    def _walked(
-        self, asset: Recursive, chunk: Sequence[dt.date], todo: Set[dt.date], state: pl.DataFrame | None
-    ) -> tuple[Frames, pl.DataFrame | None]:
-        """Sessions that differ in what they read or in the state before them, and the state after the last.
-
-        A state of None is the stored one.
-        """
-        walked: Frames = {}
-        i = 0
-        while i < len(chunk):
-            if state is None and chunk[i] not in todo:
-                i += 1
-                continue
-            before = self._stored(asset, set(chunk[i:]))
-            for t, frame in self._runner.calculation.walk(asset, chunk[i:], self.overlay, state):
-                walked[t] = frame
-                state = None if frame.equals(before[t]) else frame
-                i += 1
-                if state is None and chunk[i : i + 1] and chunk[i] not in todo:
-                    break
-        return walked, state
-
-    def _follows(self, asset: Recursive, partition: StoredPartition) -> bool:
-        """Whether a stored step was taken from the state that is stored before it."""
-        if partition.session == sessions.at_or_after(self._runner.profile.history.start):
-            return True
-        day = sessions.shift(partition.session, -1)
-        (before,) = self.overlay.stored.partitions(asset.dataset, day, day)
-        return partition.parts["state"] == before.fingerprint
+            frames = self._stored(asset, touched - todo)
+            needs = partial(_needs, todo, settled)
+            steps, now = walked(calculation, [asset], chunk, {asset.name: expected}, needs, self.overlay, state)
+            state = steps[asset.datasets[0].name].get(chunk[-1])
+            yield from self._contents(asset, frames | steps[asset.name], now[asset.name], stored)
 
     # -- contents ----------------------------------------------------------------------------------------------------
 
@@ -282,6 +256,8 @@ def spans(days: Sequence[dt.date]) -> Iterator[list[dt.date]]:
         yield run
 
 
-def _but_for_state(stored: Fingerprinted, expected: Fingerprinted) -> bool:
-    """Whether a step differs in anything but the state before it."""
-    return bool({*differing(stored.parts, expected.parts)} - {"state"})
+def _needs(
+    todo: Set[dt.date], settled: Mapping[dt.date, Expected], _: str, session: dt.date, expected: Expected
+) -> bool:
+    """Whether a step is to be taken anew: for what it reads, or for the state before it."""
+    return session in todo or expected.parts[STATE] != settled[session].parts[STATE]

@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -23,15 +23,15 @@ from feature_store.describing import EPOCH, NewPartition, Provenance
 from feature_store.errors import HindsightError
 from feature_store.hashing import content_hashes
 from feature_store.partition import StoredPartition
-from feature_store.partition_table import PartitionTable
 from feature_store.store import Store
 from feature_store.texts import Texts
-from feature_store.versioning import fingerprint
-from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, Window
-from quant_assets.engine.computation import Calculation, session_seed
+from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
+from quant_assets.engine.computation import Calculation, Frames, session_seed
+from quant_assets.engine.expected import Expected, InputTable, Partitions, columns_read, expected_of
 from quant_assets.engine.identity import identity
-from quant_assets.engine.lineage import ActionsKnown, Lineage, as_written, lineage_of
+from quant_assets.engine.lineage import ActionsKnown, as_written, lineage_of
 from quant_assets.engine.staleness import due
+from quant_assets.engine.walking import walked
 
 GROUP = 60  # sessions, at least, that share one sync and one transaction; whole months
 READING, COMPUTING, STORING, CHECKS = "reading", "computing", "storing", "checks"  # parts of the work
@@ -47,30 +47,6 @@ class Outcome:
     skipped: bool
     seconds: float
     figures: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a session's stored partition must say of itself to be current."""
-
-    parts: dict[str, str]
-    grade: Grade
-    latest_known_at: dt.datetime | None
-    lineage: Lineage
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(self.parts)
-
-
-class Partitions(Protocol):
-    """Which partitions there are: those of a store, or what would be stored."""
-
-    def partitions(self, dataset: Dataset, first: dt.date, last: dt.date) -> Sequence[StoredPartition]: ...
-
-    def table(self, dataset: Dataset, first: dt.date, last: dt.date) -> PartitionTable: ...
-
-    def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None: ...
 
 
 class StoredVersions:
@@ -120,47 +96,76 @@ class Runner:
             MissingSessionsError: an input session from `history.start` on is not stored.
             HindsightError: an input column graded hindsight without a named exception.
         """
-        targets = self._within_history(sorted(targets))
+        yield from (outcomes for _, outcomes in self.run_together([asset], targets))
+
+    def run_together(
+        self, assets: Sequence[SessionAsset], targets: Sequence[dt.date]
+    ) -> Iterator[tuple[SessionAsset, list[Outcome]]]:
+        """As `run`, of assets of one function, which is called once for all of them."""
+        asset, targets = assets[0], self._within_history(sorted(targets))
         if isinstance(asset, Recursive):
             _refuse_gaps(asset, targets)
         self._refuse_hindsight(asset)
-        lock = self.store.locked(asset.name) if isinstance(asset, Recursive) else contextlib.nullcontext()
-        with lock:
+        with contextlib.ExitStack() as locks:
+            for name in sorted(a.name for a in assets if isinstance(a, Recursive)):
+                locks.enter_context(self.store.locked(name))
             for chunk in self.chunks(asset, targets):
-                yield from self._run_chunk(asset, chunk)
+                yield from self._run_chunk(assets, chunk)
 
-    def _run_chunk(self, asset: SessionAsset, chunk: list[dt.date]) -> Iterator[list[Outcome]]:
-        started, data = time.perf_counter(), StoredVersions(self.store)
+    def _run_chunk(
+        self, assets: Sequence[SessionAsset], chunk: list[dt.date]
+    ) -> Iterator[tuple[SessionAsset, list[Outcome]]]:
+        asset, started, data = assets[0], time.perf_counter(), StoredVersions(self.store)
+        frames: dict[str, Frames] = {}
         if isinstance(asset, Source):
-            frames = self.calculation.compute(asset, chunk, data)
-            frames, expected = self.of_source(asset, frames)
+            frames[asset.name], of_source = self.of_source(asset, self.calculation.compute(asset, chunk, data))
+            expected = {asset.name: of_source}
         else:
             self.require_inputs(asset, chunk)
-            frames, expected = {}, self.expected(asset, chunk)
-        stored = {p.session: p for p in self.store.partitions(asset.dataset, chunk[0], chunk[-1])}
-        todo = due(chunk, expected, stored)
-        current = [Outcome(t, stored[t], skipped=True, seconds=0.0) for t in chunk if t not in set(todo)]
-        if current:
-            yield current
-        if not todo:
-            return
+            expected = {a.name: self.expected(a, chunk) for a in assets}
+        stored = {a.name: {p.session: p for p in self.store.partitions(a.dataset, chunk[0], chunk[-1])} for a in assets}
         judged = time.perf_counter()
+        if isinstance(asset, Recursive):
+            steps = [a for a in assets if isinstance(a, Recursive)]
+            frames, expected = walked(self.calculation, steps, chunk, expected, partial(_differs, stored), data)
+        todo = {a.name: due(chunk, expected[a.name], stored[a.name]) for a in assets}
+        for a in assets:
+            current = [stored[a.name][t] for t in chunk if t not in set(todo[a.name])]
+            if current:
+                yield a, [Outcome(p.session, p, skipped=True, seconds=0.0) for p in current]
+        wanted = sorted(set().union(*todo.values()))
+        if not wanted:
+            return
         if isinstance(asset, ModelFit):
-            frames = self._fits(asset, todo, expected, data)
-        elif not isinstance(asset, Source):
-            frames = self.calculation.compute(asset, _span(asset, todo), data)
+            fits = [a for a in assets if isinstance(a, ModelFit)]
+            frames = self._fits(fits, todo, expected, data)
+        elif isinstance(asset, TimeSeries | CrossSection):
+            frames = self.calculation.compute_all(asset, wanted, data)
         computed = time.perf_counter()
-        each = (computed - started) / len(todo)
         # of a source, asking the vendor is the computing
-        computing = each * len(todo) if isinstance(asset, Source) else computed - judged - data.seconds
-        actions = ActionsKnown(self.store, todo[-1])
-        storing = 0.0
+        computing = computed - started if isinstance(asset, Source) else computed - judged - data.seconds
+        took = {READING: computed - started - computing, COMPUTING: computing}
+        some = [a for a in assets if todo[a.name]]
+        for a in some:
+            of_each = {part: seconds / len(some) for part, seconds in took.items()}
+            for outcomes in self._store_all(a, todo[a.name], frames[a.name], expected[a.name], of_each):
+                yield a, outcomes
+
+    def _store_all(
+        self,
+        asset: SessionAsset,
+        todo: Sequence[dt.date],
+        frames: Frames,
+        expected: Mapping[dt.date, Expected],
+        took: Mapping[str, float],
+    ) -> Iterator[list[Outcome]]:
+        """Group after group; then what all of them took is recorded."""
+        each, storing, actions = sum(took.values()) / len(todo), 0.0, ActionsKnown(self.store, todo[-1])
         for group in _batched(todo, GROUP):
             outcomes = self._store(asset, {t: frames.pop(t) for t in group}, expected, actions, each)
             storing += sum(o.seconds - each for o in outcomes)
             yield outcomes
-        took = {READING: computed - started - computing, COMPUTING: computing, STORING: storing}
-        self.record_seconds(asset, todo, took)
+        self.record_seconds(asset, todo, {**took, STORING: storing})
 
     def record_seconds(self, asset: SessionAsset, days: Sequence[dt.date], took: Mapping[str, float]) -> None:
         """What the sessions took together, by part of the work."""
@@ -187,22 +192,33 @@ class Runner:
         ]
 
     def _fits(
-        self, asset: ModelFit, todo: Sequence[dt.date], expected: Mapping[dt.date, Expected], data: StoredVersions
-    ) -> dict[dt.date, pl.DataFrame]:
+        self,
+        assets: Sequence[ModelFit],
+        todo: Mapping[str, Sequence[dt.date]],
+        expected: Mapping[str, Mapping[dt.date, Expected]],
+        data: StoredVersions,
+    ) -> dict[str, Frames]:
         """Parameters already stored under the same fingerprint are carried on; the others are fitted."""
-        carried: dict[dt.date, pl.DataFrame] = {}
+        found = {a.name: self._carried(a, todo[a.name], expected[a.name], data) for a in assets}
+        rest = sorted({t for name, days in todo.items() for t in days if t not in found[name]})
+        for name, frames in (self.calculation.compute_all(assets[0], rest, data) if rest else {}).items():
+            found[name] = frames | found.get(name, {})
+        return found
+
+    def _carried(
+        self, asset: ModelFit, todo: Sequence[dt.date], expected: Mapping[dt.date, Expected], data: StoredVersions
+    ) -> Frames:
+        """Sessions of the first period: only that can have been begun by an earlier run."""
+        if not todo:
+            return {}
         refits = {t: asset.refit_session(t, self.profile) for t in todo}
-        # Only the first period of a chunk can have been begun by an earlier run.
         begun = self.store.partitions(asset.dataset, refits[todo[0]], sessions.shift(todo[0], -1))
         same = [p for p in begun if p.fingerprint == expected[todo[0]].fingerprint]
-        if same:
-            columns = [name for name in asset.dataset.schema if name != "known_at"]
-            rows = data.versions(asset.dataset, same[-1].session, same[-1].session, columns).drop("session")
-            carried = {
-                t: rows.with_columns(event_date=pl.lit(t, pl.Date)) for t in todo if refits[t] == refits[todo[0]]
-            }
-        rest = [t for t in todo if t not in carried]
-        return carried | (self.calculation.compute(asset, rest, data) if rest else {})
+        if not same:
+            return {}
+        columns = [name for name in asset.dataset.schema if name != "known_at"]
+        rows = data.versions(asset.dataset, same[-1].session, same[-1].session, columns).drop("session")
+        return {t: rows.with_columns(event_date=pl.lit(t, pl.Date)) for t in todo if refits[t] == refits[todo[0]]}
 
     def stamped(self, asset: SessionAsset, session: dt.date, frame: pl.DataFrame, expected: Expected) -> pl.DataFrame:
         """One session as it is stored."""
@@ -228,7 +244,11 @@ class Runner:
         self, asset: SessionAsset, session: dt.date, expected: Expected, actions: ActionsKnown
     ) -> Provenance:
         seeded = asset.last_needed(session, self.profile)
-        seeds = {"seed": session_seed(self.profile.seed, asset.name, seeded)} if "config:seed" in expected.parts else {}
+        seeds = (
+            {"seed": session_seed(self.profile.seed, asset.datasets[0].name, seeded)}
+            if "config:seed" in expected.parts
+            else {}
+        )
         return Provenance(
             expected.fingerprint,
             expected.parts,
@@ -245,38 +265,7 @@ class Runner:
         self, asset: SessionAsset, chunk: Sequence[dt.date], stored: Partitions | None = None
     ) -> dict[dt.date, Expected]:
         """Fingerprint, grade and stamp of each session, from the inputs as they are in `stored`; by default, now."""
-        base = self.base_parts(asset)
-        stored = stored or self.store
-        read = {name: InputTable(asset, w, self.profile, stored, chunk) for name, w in asset.inputs.items()}
-        column_grade = max(
-            (c.grade for w in asset.inputs.values() for c in _columns_read(w, self.profile)), default=Grade.OBSERVED
-        )
-        found: dict[dt.date, Expected] = {}
-        before = self._fingerprint_before(asset, chunk[0], stored)
-        for t in chunk:
-            end = asset.last_needed(t, self.profile)
-            windows = [(table, table.window(t, end)) for table in read.values()]
-            parts = base | {f"input:{n}": i.digest(w) for n, (i, w) in zip(read, windows, strict=True)}
-            if isinstance(asset, Recursive):
-                parts["state"] = before
-            known = [moment for i, w in windows if (moment := i.table.latest_known_at(w))]
-            lineage = [i.table.lineage(w.stop - 1) for i, w in windows if w.stop > w.start]
-            found[t] = Expected(
-                parts,
-                Grade(max([column_grade, *(i.table.grade(w) for i, w in windows)])),
-                max(known, default=None),
-                lineage_of(asset, end, lineage, self.profile),
-            )
-            before = found[t].fingerprint if isinstance(asset, Recursive) else ""
-        return found
-
-    def _fingerprint_before(self, asset: SessionAsset, first: dt.date, stored: Partitions) -> str:
-        """A recursive value rests on all before it: the fingerprint of the session before stands for it."""
-        if not isinstance(asset, Recursive) or first == sessions.at_or_after(self.profile.history.start):
-            return ""
-        previous = sessions.shift(first, -1)
-        stored.require(asset.dataset, [previous])
-        return stored.partitions(asset.dataset, previous, previous)[0].fingerprint
+        return expected_of(asset, chunk, self.base_parts(asset), stored or self.store, self.profile)
 
     def base_parts(self, asset: SessionAsset) -> dict[str, str]:
         """What the asset's sessions depend on beside their inputs."""
@@ -339,25 +328,6 @@ class Runner:
         return sum(table.rows(slice(None)) for table in tables)
 
 
-class InputTable:
-    """Partitions of one input that any target of a chunk reads, and what of them counts."""
-
-    def __init__(
-        self, asset: SessionAsset, window: Window, profile: Profile, stored: Partitions, chunk: Sequence[dt.date]
-    ) -> None:
-        self._asset, self._window, self._profile = asset, window, profile
-        self._columns = ("event_date", *window.dataset.key, *window.values(profile), "known_at")
-        self.table = stored.table(window.dataset, asset.first_needed(chunk[0], window, profile), chunk[-1])
-
-    def window(self, target: dt.date, end: dt.date) -> slice:
-        """Positions of the sessions that a target reads, up to `end`."""
-        return self.table.between(self._asset.first_needed(target, self._window, self._profile), end)
-
-    def digest(self, window: slice) -> str:
-        """Of the columns that are read, and of no other: an added one makes nobody stale."""
-        return self.table.digest(window, self._columns)
-
-
 def _only_values(frame: pl.DataFrame) -> pl.DataFrame:
     stamps = [name for name in ("session", "known_at") if name in frame.columns]
     return frame.drop(stamps) if stamps else frame
@@ -367,9 +337,10 @@ def _microseconds(moment: dt.datetime) -> int:
     return (moment - EPOCH) // dt.timedelta(microseconds=1)
 
 
-def _span(asset: SessionAsset, todo: Sequence[dt.date]) -> Sequence[dt.date]:
-    """A recursive asset goes through every session from the first that is due; the others compute what is due only."""
-    return sessions.between(todo[0], todo[-1]) if isinstance(asset, Recursive) else todo
+def _differs(
+    stored: Mapping[str, Mapping[dt.date, StoredPartition]], name: str, session: dt.date, expected: Expected
+) -> bool:
+    return session not in stored[name] or stored[name][session].fingerprint != expected.fingerprint
 
 
 def _refuse_gaps(asset: Recursive, targets: Sequence[dt.date]) -> None:
@@ -377,12 +348,8 @@ def _refuse_gaps(asset: Recursive, targets: Sequence[dt.date]) -> None:
         raise ValueError(f"{asset.name} walks from session to session; add {gaps[0]}, or run the parts on their own")
 
 
-def _columns_read(window: Window, profile: Profile) -> list[Column]:
-    return [c for c in window.dataset.columns if c.name in (*window.dataset.key, *window.values(profile))]
-
-
 def _hindsight_columns(window: Window, profile: Profile) -> list[Column]:
-    return [c for c in _columns_read(window, profile) if c.grade == Grade.HINDSIGHT]
+    return [c for c in columns_read(window, profile) if c.grade == Grade.HINDSIGHT]
 
 
 def _batched(items: Sequence[dt.date], size: int) -> Iterator[list[dt.date]]:

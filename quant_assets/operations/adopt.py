@@ -22,19 +22,20 @@ from feature_store.hashing import content_hash
 from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source
 from quant_assets.engine.comparison import Comparison, compared
+from quant_assets.engine.expected import Expected
 from quant_assets.engine.identity import identity
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import Held, Snapshot, expected, reaching
 from quant_assets.engine.reasons import Histories, Reason, Reasons
 from quant_assets.engine.recomputation import spans
-from quant_assets.engine.runner import Expected, Runner, StoredVersions
+from quant_assets.engine.runner import Runner, StoredVersions
 from quant_assets.engine.sampling import sample
 from quant_assets.engine.staleness import Fingerprinted, differing, due, supported
 from quant_assets.graph import all_assets
 from quant_assets.operations.backfill import selected_names
 from quant_resources.home import Home, git_commit
 
-ADOPTABLE = {"schema", "code", "shape", "state"}  # parts of a fingerprint that may change and leave a value what it is
+ADOPTABLE = {"schema", "code", "shape"}  # parts of a fingerprint that may change and leave a value what it is
 SAMPLE = 20  # sessions of a dataset
 
 
@@ -310,7 +311,6 @@ class _Adopting:
                 tuple(generations[t] for t in days),
                 tuple(held[t].fingerprint for t in days),
                 tuple(current[t].fingerprint for t in days),
-                tuple(current[t].parts["state"] for t in days) if isinstance(asset, Recursive) else (),
                 {
                     "reasons": {f"{reason}": count for reason, count in counts.items()},
                     "recomputed": {f"{t}": found for t, found in hashes.items()},

@@ -22,8 +22,8 @@ ABOUT = {"who": "a person", "why": "the same in another way", "at": "2020-01-01T
 AFTER = dt.date(2017, 4, 3)  # the month is over
 
 
-def parts(code: str, state: str | None = None) -> dict[str, str]:
-    return {"code": code, "input:bars": "b"} | ({} if state is None else {"state": state})
+def parts(code: str) -> dict[str, str]:
+    return {"code": code, "input:bars": "b"}
 
 
 def stored_by(store: Store, code: str, value: float = 1.0) -> None:
@@ -36,7 +36,7 @@ def adoption(store: Store, code: str, days: list[dt.date] = DAYS) -> Adoption:
     held = [p for p in store.partitions(DERIVED) if p.session in days]
     return Adoption(
         DERIVED.name, 1, {"code": code}, tuple(p.session for p in held), tuple(p.generation for p in held),
-        tuple(p.fingerprint for p in held), tuple(fingerprint(p.parts | {"code": code}) for p in held), (),
+        tuple(p.fingerprint for p in held), tuple(fingerprint(p.parts | {"code": code}) for p in held),
         {"recomputed": {f"{p.session}": p.content_hash for p in held[:2]}},
     )  # fmt: skip
 
@@ -153,24 +153,6 @@ def test_what_is_stored_again_after_it_was_lost_is_adopted_no_more(root: Path) -
     assert all(adopted is None for *_, adopted in before)
     store.rebuild_index()
     assert seen(store) == before
-
-
-def test_a_recursive_step_gets_the_fingerprint_of_the_step_before(tmp_path: Path) -> None:
-    store = opened(tmp_path)
-    state, held = "", []
-    for t in DAYS[:3]:
-        said = parts("old", state)
-        state = fingerprint(said)
-        held.append(NewPartition(t, row(t), Provenance(state, said)))
-    store.write(DERIVED, held)
-    states, after = [], []
-    for _ in held:
-        states.append(after[-1] if after else "")
-        after.append(fingerprint(parts("new", states[-1])))
-    taken = replace(adoption(store, "new"), after=tuple(after), states=tuple(states))
-    store.adopt(ABOUT, [taken])
-    now = store.partitions(DERIVED)
-    assert [p.parts["state"] for p in now] == ["", *(p.fingerprint for p in now[:-1])]
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -271,8 +271,8 @@ class FitsAtThePeriodsEnd(Calculation):
         for t in targets:
             refit = asset.refit_session(t, self.profile)
             last = max(s for s in targets if asset.refit_session(s, self.profile) == refit)
-            rows = self.call(asset, {name: view.at(last) for name, view in views.items()}, session=refit)
-            frames[t] = rows.with_columns(event_date=pl.lit(t, pl.Date))
+            (rows,) = self.call(asset, {name: view.at(last) for name, view in views.items()}, session=refit)
+            frames[t] = (rows.with_columns(event_date=pl.lit(t, pl.Date)),)
         return frames
 
 

@@ -144,10 +144,10 @@ def test_an_input_is_named_with_the_columns_that_differ_and_since_when(folder: P
     run(runner, RANKS, DAYS)
     after = planned(runner, with_mean(OTHER)).of(WALK.name)
     assert [str(reason) for reason in after.reasons()] == [
-        "state: the session before is another",
+        f"upstream: {WALK.name}",
         f"input: {RANKS.name} value since {CHANGED}",
     ]
-    assert after.stale == DAYS[6:]
+    assert (after.stale, after.upstream) == ([CHANGED], DAYS[7:])
 
 
 def test_a_session_that_is_gone_is_missing_and_what_rests_on_it_is_stale(folder: Path) -> None:
