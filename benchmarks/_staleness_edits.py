@@ -208,7 +208,7 @@ UNRELATED = "def nobody_calls_this(x: float) -> float:\n    return 3.0 * x"
 
 HARMLESS = [
     Edit("rename", "a function", everywhere(r"\bper_risk\b", "return_per_unit_of_risk")),
-    Edit("rename", "an asset's function", everywhere(r"\breturns_of_factors\b", "factor_returns_of_the_session")),
+    Edit("rename", "an asset's function", everywhere(r"\bfactor_and_specific_returns\b", "regressed")),
     Edit("rename", "a class", everywhere(r"\bSample\b", "TrainingSample")),
     Edit("rename", "a constant", everywhere(r"\bHALF_LIVES\b", "CUTOFF_HALF_LIVES")),
     Edit(

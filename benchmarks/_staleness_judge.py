@@ -4,6 +4,7 @@ Every asset is computed anew whatever its fingerprint says, in order, each over 
 with `due` nothing is computed, and a source is judged by its code and settings. Without a store, one is made.
 """
 
+import datetime as dt
 import itertools
 import json
 import sys
@@ -17,9 +18,10 @@ from feature_store.describing import NewPartition, Provenance
 from feature_store.hashing import content_hash
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
-from quant_assets.engine.asset import Source
+from quant_assets.engine.asset import Recursive, Source
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner, StoredVersions
+from quant_assets.engine.walking import walked
 from quant_assets.graph import all_assets
 from quant_resources.vendors.protocol import make_vendor
 
@@ -56,6 +58,10 @@ def judged(runner, asset, days):
 def computed(runner, asset, days):
     data = StoredVersions(runner.store)
     frames = {}
+    if isinstance(asset, Recursive):  # each step from the one before it, as it comes out now
+        expected = {asset.name: runner.expected(asset, days)}
+        steps, now = walked(runner.calculation, [asset], days, expected, lambda *_: True, data)
+        return steps[asset.name], now[asset.name]
     for _, year in itertools.groupby(days, key=lambda t: t.year):  # as runs do
         frames |= runner.calculation.compute(asset, list(year), data)
     if isinstance(asset, Source):
@@ -79,6 +85,7 @@ def due_alone(runner, asset, days):
 
 def main():
     folder, overrides, answer = Path(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3])
+    settled = dt.date.fromisoformat(sys.argv[4])
     judge = due_alone if "due" in sys.argv else judged
     runner = open_runner(folder, overrides)
     days = sessions.between(runner.profile.history.start, runner.profile.history.end)
@@ -87,7 +94,13 @@ def main():
     found = {}
     for asset in all_assets():
         due, changed, missed = judge(runner, asset, days)
-        found[asset.name] = {"due": len(due), "changed": len(changed), "missed": len(missed)}
+        found[asset.name] = {
+            "due": sum(t >= settled for t in due),
+            "changed": sum(t >= settled for t in changed),
+            "due_ever": len(due),
+            "changed_ever": len(changed),
+            "missed": len(missed),
+        }
     answer.write_text(json.dumps(found))
 
 

@@ -3,13 +3,24 @@
 import datetime as dt
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """Of what is not there: a field is hidden from code that does not name it."""
+            if name in type(self).model_fields:
+                raise AttributeError(
+                    f"{type(self).__name__}.{name} is hidden, as no code of this asset names it; write .{name} where "
+                    "it is read, so that the setting counts in what is stored"
+                )
+            return super().__getattr__(name)
 
 
 class History(Settings):
@@ -435,8 +446,7 @@ class Features(Settings):
     quote_max_age_sessions: int = Field(5, ge=1, le=63, description="an older quote to borrow counts for nothing")
     short_interest_max_age_sessions: int = Field(42, ge=1, le=130, description="since the settlement")
     zero_return_bp: float = Field(0.0, ge=0, description="a return no larger counts as none")
-    # excluded from the fingerprints of all that reads these settings: it opens the windows of features/alpha158 alone
-    alpha158: bool = Field(False, exclude=True, description="whether features/alpha158 holds any rows")
+    alpha158: bool = Field(False, description="whether features/alpha158 holds any rows")
     industry_proxies: dict[str, str] = Field(
         INDUSTRY_PROXIES, description="industry to the symbol of market/benchmarks that stands for it, once it has bars"
     )

@@ -34,6 +34,12 @@ class Compactor:
         self._writer = writer
         self._reached = reached
 
+    def settle(self, name: str, version: int) -> None:
+        """Finish or withdraw what a crash has left of the dataset, if there is anything."""
+        if self._index.pending(name, version) or self._index.replacing(name):
+            with self._writer.locked(name):
+                self._writer.settle(name, version)
+
     def compact(self, name: str, version: int, month: str) -> int:
         """Move the latest generations of a month into one pack; returns how many sessions moved.
 

@@ -271,6 +271,7 @@ class Store:
             StoreError: the disk is full; nothing is lost.
         """
         dataset = self.dataset(name)
+        self._compactor.settle(dataset.name, dataset.version)
         last = self.index.last_session(dataset.name, dataset.version)
         if last is None:
             return 0

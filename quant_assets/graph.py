@@ -4,7 +4,7 @@ from graphlib import TopologicalSorter
 
 from quant_assets.alpha.assets import ASSETS as ALPHA
 from quant_assets.backtest.assets import ASSETS as BACKTEST
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.asset import SessionAsset, rests_on
 from quant_assets.execution.assets import ASSETS as EXECUTION
 from quant_assets.features.assets import ASSETS as FEATURES
 from quant_assets.market.assets import ASSETS as MARKET
@@ -17,7 +17,7 @@ def all_assets() -> list[SessionAsset]:
     """All assets, topologically sorted."""
     declared = [*MARKET, *FEATURES, *REGIMES, *ALPHA, *RISK, *EXECUTION, *PORTFOLIO, *BACKTEST]
     by_name = {asset.name: asset for asset in declared}
-    order = TopologicalSorter({a.name: [w.dataset.name for w in a.inputs.values()] for a in declared}).static_order()
+    order = TopologicalSorter({asset.name: rests_on(asset) for asset in declared}).static_order()
     return [by_name[name] for name in order]
 
 

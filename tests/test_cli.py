@@ -19,7 +19,6 @@ from feature_store.describing import NewPartition, Provenance
 from feature_store.hashing import content_hashes
 from feature_store.layout import FOOTER, read_footer
 from feature_store.schemas.catalogue import DATASETS
-from feature_store.schemas.execution import BOOKS
 from feature_store.store import Store
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
@@ -178,15 +177,14 @@ def test_another_setting_makes_the_book_stale_and_a_backfill_stores_its_next_gen
     assert refused.code == 0, refused.out
     stale = {name: row["stale"] for name, row in rows_of(asof(home, "status", "--json")).items() if row["stale"]}
     # its projections are functions of what it holds: they follow once that differs
-    told = ["alpha/combined", "portfolio/views", *(book.name for book in BOOKS.values())]
+    told = ["execution/book", "execution/shuffled_book", "portfolio/diagnostics", "portfolio/programme"]
     assert stale == dict.fromkeys(told, 34)
 
     selected = [word for name in ("execution", "portfolio", "backtest") for word in ("--select", name)]
     assert asof(home, "backfill", *selected).code == 0
     after = generations(home)
     assert {name for name in DATASETS if after[name] != before[name]} == {
-        *told, "execution/orders", "portfolio/target_weights", "portfolio/diagnostics", "backtest/attribution",
-        "backtest/pnl",
+        *told, "execution/orders", "portfolio/target_weights", "backtest/attribution", "backtest/pnl",
     }  # fmt: skip
     assert {generation for _, generation, _ in after["execution/book"]} == {2}
     assert all(row["stale"] == 0 for row in rows_of(asof(home, "status", "--json")).values())

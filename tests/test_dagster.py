@@ -188,7 +188,7 @@ def test_a_range_that_is_stored_launches_no_run_and_stores_no_event(home: Path) 
     words = ("backfill", "--from", sessions.shift(LAST, -5), "--to", LAST)
     answer = asof(home, *words)
     assert answer.code == 0, answer.out + answer.err
-    assert answer.out == f"nothing to do: 54 assets, 6 sessions {sessions.shift(LAST, -5)} to {LAST}, " \
+    assert answer.out == f"nothing to do: 55 assets, 6 sessions {sessions.shift(LAST, -5)} to {LAST}, " \
         "are stored and up to date\n"  # fmt: skip
     assert events_of(home) == before
     with instance_of(home) as instance:
@@ -278,7 +278,7 @@ def test_an_asset_that_fails_stops_what_reads_it_and_nothing_else(
     unfinished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(runner.Runner, "run", failing_for(ACTIONS))
+        patched.setattr(runner.Runner, "run_together", failing_for(ACTIONS))
         result = materialize(unfinished, NEXT, *SOME)
     assert not result.success
     assert seen(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == {BARS, MACRO}
@@ -305,7 +305,7 @@ def test_an_asset_that_fails_stops_what_reads_it_and_nothing_else(
 def test_two_failures_are_told_by_name(unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("backfill", "--select", MACRO, "--select", ADJUSTED, "--from", NEXT, "--to", NEXT)
     with monkeypatch.context() as patched:
-        patched.setattr(runner.Runner, "run", failing_for(ACTIONS, MACRO))
+        patched.setattr(runner.Runner, "run_together", failing_for(ACTIONS, MACRO))
         answer = asof(unfinished, *words)
     assert answer.code == 1
     failed = sorted(line for line in answer.out.splitlines() if line.startswith("failed"))
@@ -313,13 +313,15 @@ def test_two_failures_are_told_by_name(unfinished: Path, monkeypatch: pytest.Mon
     assert asof(unfinished, *words).code == 0
 
 
-def failing_for(*names: str) -> Callable[..., Iterator[list[runner.Outcome]]]:
-    run = runner.Runner.run
+def failing_for(*names: str) -> Callable[..., Iterator[tuple[SessionAsset, list[runner.Outcome]]]]:
+    run = runner.Runner.run_together
 
-    def failing(self: runner.Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> Iterator[list[runner.Outcome]]:
-        if asset.name in names:
+    def failing(
+        self: runner.Runner, assets: Sequence[SessionAsset], targets: Sequence[dt.date]
+    ) -> Iterator[tuple[SessionAsset, list[runner.Outcome]]]:
+        if {asset.name for asset in assets} & {*names}:
             raise OSError("the disk went away")
-        yield from run(self, asset, targets)
+        yield from run(self, assets, targets)
 
     return failing
 

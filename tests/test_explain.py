@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,12 @@ from feature_store.schemas.alpha import COMBINED, MODEL_FITS, PREDICTIONS
 from feature_store.schemas.execution import BOOK, ORDERS
 from feature_store.schemas.features import SCORED, STOCK_FEATURES, STOCK_SCORES
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, UNIVERSE
-from feature_store.schemas.portfolio import DIAGNOSTICS, VIEWS
+from feature_store.schemas.portfolio import DIAGNOSTICS, PROGRAMME, VIEWS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK, STYLES
 from feature_store.store import Store
 from quant_assets.execution.costs import CostParameters, trade_cost_usd
 from quant_assets.execution.orders import orders
-from quant_assets.portfolio.diagnostics import diagnostics
 from quant_assets.reporting.orders.study import SCORES_SHOWN, UnknownOrderError, explain
 from quant_resources.home import Home
 from tests.accounts import CLOCK, by_session, frame, home_of, write
@@ -115,19 +115,24 @@ def write_models(store: Store, day: dt.date) -> None:
     write(store, PREDICTIONS, {day: frame(said)})
 
 
-def write_book(store: Store, book: pl.DataFrame, day: dt.date, fingerprint: str = "first") -> None:
+def write_book(store: Store, decided: Sequence[pl.DataFrame], day: dt.date, fingerprint: str = "first") -> None:
+    book, limits, figures = decided
     write(store, BOOK, {day: book}, fingerprint)
     write(store, ORDERS, {day: orders(book, day, CLOCK.decision_time(day))}, fingerprint)
-    write(store, DIAGNOSTICS, {day: diagnostics(book, day)}, fingerprint)
+    write(store, DIAGNOSTICS, {day: limits}, fingerprint)
+    write(store, PROGRAMME, {day: figures}, fingerprint)
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = home_of(tmp_path_factory.mktemp("explain") / "home")
     store, at = home.open_store(), market()
-    for t, book in enumerate(at.run(LAST)):
+    state = None
+    for t in range(LAST + 1):
         write_inputs(store, at, t)
-        write_book(store, book, DAYS[t])
+        decided = at.steps(state, t)
+        write_book(store, decided, DAYS[t])
+        state = decided[0]
     return home.folder
 
 
@@ -276,7 +281,7 @@ def test_the_generation_in_force_speaks(home: Home) -> None:
     at = market()
     at.portfolio = plain_portfolio(weight_cap=0.3)
     state = home.open_store().versions(BOOK, DAYS[1], DAYS[1]).drop("session", "known_at")
-    write_book(home.open_store(), at.step(state, 2), DAY, "second")
+    write_book(home.open_store(), at.steps(state, 2), DAY, "second")
     after = explain(home, f"{DAY}-DDD")
     assert (after["provenance"]["generation"], after["provenance"]["generations"]) == (2, 2)
     assert after["provenance"]["fingerprint"] == "second"
@@ -366,7 +371,7 @@ def test_a_session_without_orders_says_why(home: Home) -> None:
     at, day = market(), DAYS[LAST + 1]
     at.prices = {s: [*bars, bars[-1]] for s, bars in at.prices.items()}
     state = home.open_store().versions(BOOK, DAYS[LAST], DAYS[LAST]).drop("session", "known_at")
-    write_book(home.open_store(), at.step(state, LAST + 1), day)
+    write_book(home.open_store(), at.steps(state, LAST + 1), day)
     with pytest.raises(UnknownOrderError, match="sent no orders, its programme being: no predictions"):
         explain(home, f"{day}-DDD")
 
@@ -375,7 +380,8 @@ def test_a_name_that_was_kept_is_told_so(home: Home) -> None:
     store = home.open_store()
     book = store.versions(BOOK, DAY, DAY).drop("session", "known_at")
     kept = book.with_columns(order_shares=pl.when(pl.col("symbol") != "DDD").then("order_shares"))
-    write_book(store, kept, DAY, "second")
+    write(store, BOOK, {DAY: kept}, "second")
+    write(store, ORDERS, {DAY: orders(kept, DAY, CLOCK.decision_time(DAY))}, "second")
     with pytest.raises(UnknownOrderError, match=r"DDD was held at 4\.84% of NAV with a target of 40\.00%"):
         explain(home, f"{DAY}-DDD")
 

@@ -52,6 +52,7 @@ class Graph:
         self.also = also
         self._nodes: dict[Key, Node] = {}
         self._digests: dict[Key, str] = {}
+        self._words: dict[Key, frozenset[str]] = {}
 
     # -- nodes -------------------------------------------------------------------------------------------------------
 
@@ -148,6 +149,26 @@ class Graph:
                 if any(name in _said(statement) for statement in klass.body):
                     return Member(owner, holder, name)
         return None
+
+    # -- words -------------------------------------------------------------------------------------------------------
+
+    def words(self, key: Key) -> frozenset[str]:
+        """Names of attributes and texts in a definition."""
+        if key not in self._words:
+            trees = self._trees(key)
+            self._words[key] = frozenset(word for tree in trees for node in ast.walk(tree) for word in _words(node))
+        return self._words[key]
+
+    def _trees(self, key: Key) -> Sequence[ast.AST]:
+        if isinstance(key, Member):
+            klass = _class(self._source(key.holder.__module__), key.holder)
+            return [statement for statement in klass.body if key.name in _said(statement)]
+        if isinstance(key, Files):
+            return []
+        source = self._source(key.module)
+        if isinstance(key, Whole):
+            return [*source.effects, *(s for found in source.bindings.values() for s in found)]
+        return [*source.bindings.get(key.name, []), *changing(source, self.names).get(key.name, [])]
 
     # -- hashes ------------------------------------------------------------------------------------------------------
 
@@ -256,6 +277,15 @@ def class_at(module: str, qualname: str) -> ast.ClassDef:
 
 def _class(source: Source, kind: type) -> ast.ClassDef:
     return class_at(source.module, kind.__qualname__)
+
+
+def _words(node: ast.AST) -> Sequence[str]:
+    """What a node names of some object."""
+    if isinstance(node, ast.Attribute):
+        return [node.attr]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    return node.kwd_attrs if isinstance(node, ast.MatchClass) else []
 
 
 def _said(statement: ast.stmt) -> list[str]:

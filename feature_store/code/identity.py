@@ -63,6 +63,16 @@ def code_identity(*roots: Root) -> CodeIdentity:
     return _identity(tuple(dict.fromkeys(roots)))
 
 
+@cache
+def words(*roots: Root) -> frozenset[str]:
+    """Names of attributes and texts that stand in what the roots reach: what code can ask an object for by name.
+
+    A name that is put together when the code runs is not among them.
+    """
+    found = [(graph, keys) for graph, keys, _ in map(_of_root, roots)]
+    return frozenset().union(*(graph.words(key) for graph, keys in found for key in graph.reached(keys)))
+
+
 def code_version(*roots: Root) -> str:
     return code_identity(*roots).digest
 
@@ -106,7 +116,7 @@ def _graph(also: str) -> Graph:
 
 def forget() -> None:
     """Read every source again: for tests that write modules."""
-    for cached in (_identity, _graph, source_of, files_of, class_at):
+    for cached in (_identity, words, _graph, source_of, files_of, class_at):
         cached.cache_clear()
 
 

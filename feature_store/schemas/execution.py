@@ -44,13 +44,12 @@ BOOK_COLUMNS = (
         "the ordinary case",
     ),
     Column("detail", pl.String(), "text", "steps of the relaxation ladder, what the solver said (cash row)"),
-    Column("programme", pl.String(), "JSON", "limits, duals, objective terms and controls (cash row)"),
 )
 
 BOOK = Dataset(
     name="execution/book",
     key=("symbol",),
-    version=2,
+    version=3,
     description="One row a position, decision or fill of the session, and one row USD for cash.",
     columns=BOOK_COLUMNS,
 )
@@ -58,6 +57,7 @@ BOOK = Dataset(
 EQUAL_WEIGHT_BOOK = Dataset(
     name="execution/equal_weight_book",
     key=("symbol",),
+    version=2,
     description="The same account holding every tradable name at equal weight: what skill is compared with.",
     columns=BOOK_COLUMNS,
 )
@@ -65,6 +65,7 @@ EQUAL_WEIGHT_BOOK = Dataset(
 SHUFFLED_BOOK = Dataset(
     name="execution/shuffled_book",
     key=("symbol",),
+    version=2,
     description="The same programme with alphas shuffled across names: it should earn the benchmark less its costs.",
     columns=BOOK_COLUMNS,
 )

@@ -30,6 +30,16 @@ TARGET_WEIGHTS = Dataset(
     ),
 )
 
+PROGRAMME = Dataset(
+    name="portfolio/programme",
+    key=("figure",),
+    description="What the session's programme weighed against what, and under which controls.",
+    columns=(
+        key("figure", "term:NAME of the objective, control:NAME, or iterations of the solver"),
+        number("value", "as the figure", "terms at the target weights, signed; null where a control is not set"),
+    ),
+)
+
 DIAGNOSTICS = Dataset(
     name="portfolio/diagnostics",
     key=("limit",),

@@ -10,6 +10,8 @@ from quant_assets.alpha.models import model_fits, predictions
 from quant_assets.alpha.training import score_names
 from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
 
+PARAMETERS = ("fit_session", "coefficient", "text")
+
 ASSETS: list[SessionAsset] = [
     ModelFit(
         MODEL_FITS,
@@ -24,13 +26,13 @@ ASSETS: list[SessionAsset] = [
     CrossSection(
         PREDICTIONS,
         predictions,
-        {"scores": same(STOCK_SCORES, lambda p: score_names(p.features)), "fits": same(MODEL_FITS)},
+        {"scores": same(STOCK_SCORES, lambda p: score_names(p.features)), "fits": same(MODEL_FITS, PARAMETERS)},
     ),
     CrossSection(
         COMBINED,
         combined,
         {
-            "predictions": same(PREDICTIONS),
+            "predictions": same(PREDICTIONS, columns=("alpha", "variance")),
             "exposures": same(EXPOSURES),
             "earnings_dates": trailing(
                 EARNINGS_DATES, lambda p: LOOKBACK_SESSIONS if p.alpha.earnings_blackout.sessions else 1

@@ -4,13 +4,12 @@ import polars as pl
 
 from feature_store.schemas.backtest import ATTRIBUTION, PNL
 from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, SHUFFLED_BOOK
-from feature_store.schemas.risk import EXPOSURES, FACTOR_RETURNS, SPECIFIC_RETURNS
+from feature_store.schemas.risk import EXPOSURES, FACTOR_RETURNS, SPECIFIC_RETURNS, STYLES
 from quant_assets.backtest.attribution import attribution
 from quant_assets.backtest.checks import account_closes, attribution_closes
 from quant_assets.backtest.pnl import pnl
 from quant_assets.engine.asset import CrossSection, SessionAsset, same, trailing
 
-# without what the programme said: its text is most of a book's bytes
 ACCOUNT = (
     "shares",
     "value_usd",
@@ -55,8 +54,8 @@ ASSETS: list[SessionAsset] = [
         attribution,
         {
             "book": trailing(BOOK, 2, MOVES),
-            "exposures": trailing(EXPOSURES, 2),
-            "factor_returns": same(FACTOR_RETURNS),
+            "exposures": trailing(EXPOSURES, 2, columns=("industry", *STYLES)),
+            "factor_returns": same(FACTOR_RETURNS, columns=("simple_return",)),
             "specific_returns": same(SPECIFIC_RETURNS),
         },
         figures=_left_over,

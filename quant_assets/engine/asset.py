@@ -186,6 +186,11 @@ class _Several(_Computed):
     def datasets(self) -> tuple[Dataset, ...]:
         return self.outputs or (self.dataset,)
 
+    @property
+    def title(self) -> str:
+        first = self.datasets[0]
+        return self.kind if self.dataset == first else f"{self.kind}, with {first.name.split('/')[1]}"
+
 
 @dataclass(frozen=True)
 class CrossSection(_Several):
@@ -269,6 +274,12 @@ class Recursive(_Several):
 Windowed = TimeSeries | CrossSection | ModelFit  # of a window of inputs alone, never of the asset's own past
 Computed = Windowed | Recursive
 SessionAsset = Source | Computed
+
+
+def rests_on(asset: SessionAsset) -> list[str]:
+    """Datasets that come before it: its inputs, and the first that its function gives, which holds its state."""
+    first = asset.datasets[0].name
+    return [*(window.dataset.name for window in asset.inputs.values()), *([first] if first != asset.name else [])]
 
 
 def run_together(assets: Sequence[SessionAsset]) -> list[list[SessionAsset]]:

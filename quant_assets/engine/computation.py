@@ -34,6 +34,7 @@ from quant_assets.engine.asset import (
     TimeSeries,
     Window,
 )
+from quant_assets.engine.settings_seen import seen
 from quant_resources.vendors.protocol import Vendor
 
 Frames = dict[dt.date, pl.DataFrame]
@@ -299,7 +300,7 @@ class Calculation:
             if name in frames:
                 arguments[name] = frames[name]
             elif isinstance(annotation, type) and issubclass(annotation, Settings):
-                arguments[name] = self.profile.part(annotation)
+                arguments[name] = seen(asset, annotation, self.profile)
             elif isinstance(annotation, type) and is_dataclass(annotation):
                 arguments[name] = _record(asset, annotation, frames)
             elif name in given:

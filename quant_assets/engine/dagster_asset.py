@@ -21,7 +21,7 @@ from feature_store.catalog import ready_query
 from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
 from feature_store.numeric_platform import advice, in_force
-from quant_assets.engine.asset import SessionAsset, Source, run_together
+from quant_assets.engine.asset import Recursive, SessionAsset, Source, run_together
 from quant_assets.engine.identity import code_of
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Verdict, judge_run
 from quant_assets.engine.opening import open_runner
@@ -342,4 +342,7 @@ def sessions_needed(
                 name = window.dataset.name
                 begin = by_name[name].own_first_needed(asset.first_needed(needed[asset.name], window, profile), profile)
                 needed[name] = min(begin, needed.get(name, begin))
+            first_of_call = asset.datasets[0].name
+            if isinstance(asset, Recursive) and first_of_call != asset.name:  # which holds its state
+                needed[first_of_call] = min(needed[asset.name], needed.get(first_of_call, needed[asset.name]))
     return needed

@@ -15,6 +15,7 @@ from feature_store.partition_table import PartitionTable
 from feature_store.versioning import schema_text, schema_version
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
 from quant_assets.engine.computation import Calculation, View, parameters
+from quant_assets.engine.settings_seen import fields_seen, functions_of
 
 # What of the mechanism decides what a session holds, by kind of asset; what these call on themselves comes along.
 # Reading and writing files are left out: contents are compared by hash wherever they are read back.
@@ -106,10 +107,10 @@ def _settings(declared: Iterable[tuple[str, object]]) -> Iterator[type[Settings]
 
 
 def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
-    """The asset's own part of the config, as canonical JSON by slice."""
+    """The asset's own part of the config, as canonical JSON by slice: the fields that its functions see."""
     declared = [parameters(function) for function in (asset.function, *asset.checks.values())]
     own: dict[str, object] = {
-        kind.__name__: profile.part(kind).model_dump(mode="json") for kind in _settings(itertools.chain(*declared))
+        kind.__name__: _values(asset, kind, profile) for kind in _settings(itertools.chain(*declared))
     }
     if isinstance(asset, Source):
         own["vendor"] = profile.vendor.model_dump(mode="json", exclude={"folder", "end", "drop"})
@@ -123,3 +124,8 @@ def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
     own["history"] = str(profile.history.start)
     own["decision"] = profile.decision_minutes_before_open
     return {name: json.dumps(value, sort_keys=True, default=str) for name, value in own.items()}
+
+
+def _values(asset: SessionAsset, kind: type[Settings], profile: Profile) -> dict[str, object]:
+    fields = fields_seen(functions_of(asset), kind)
+    return profile.part(kind).model_dump(mode="json", include=set(fields))

@@ -29,6 +29,7 @@ from feature_store.versioning import fingerprint
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Versions, parameters
 from quant_assets.engine.runner import CHECKS, Runner, StoredVersions
+from quant_assets.engine.settings_seen import seen
 
 NO_LOOKAHEAD = "no_lookahead"
 CONTRACT = "contract"
@@ -108,7 +109,8 @@ class Judge:
         wrong = {}
         for name, check in asset.checks.items():
             given = {n: offered[n]() for n, _ in parameters(check) if n in offered}
-            own = {n: profile.part(a) for n, a in parameters(check) if isinstance(a, type) and issubclass(a, Settings)}
+            kinds = [(n, a) for n, a in parameters(check) if isinstance(a, type) and issubclass(a, Settings)]
+            own = {n: seen(asset, kind, profile) for n, kind in kinds}
             wrong[name] = check(rows, **given, **own)
         return wrong
 

@@ -1,44 +1,67 @@
-"""The books, which carry positions from session to session, and the orders of the main one."""
+"""The books, which carry positions from session to session, what decided them, and the orders of the main one."""
+
+import polars as pl
 
 from feature_store.schemas.alpha import COMBINED
 from feature_store.schemas.companies import BORROW
 from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, ORDERS, SHUFFLED_BOOK
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
-from feature_store.schemas.portfolio import VIEWS
+from feature_store.schemas.portfolio import DIAGNOSTICS, PROGRAMME, VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK
 from quant_assets.engine.asset import CrossSection, Recursive, SessionAsset, same, trailing
 from quant_assets.execution.book import equal_weight_step, shuffled_step, step
 from quant_assets.execution.checks import fills_come_after_decisions
 from quant_assets.execution.orders import orders
+from quant_assets.portfolio.checks import limits_hold
 
 OF_ACCOUNT = {
-    "bars": same(BARS),
+    "bars": same(BARS, columns=("open", "close")),
     # an action may be declared up to a year before its ex-date
     "actions": trailing(CORPORATE_ACTIONS, 273),
     "cost_parameters": same(COST_PARAMETERS),
-    "universe": same(UNIVERSE),
+    "universe": same(UNIVERSE, columns=("tradable", "has_bar", "adv_usd", "market_cap_usd")),
     # interest since the session before goes by what was observed up to it
     "macro": trailing(MACRO, lambda p: p.macro.max_age_sessions + 1),
     "borrow": trailing(BORROW, lambda p: p.execution.borrow_max_age_sessions + 1),
 }
 OF_PROGRAMME = {
-    "combined": same(COMBINED),
+    "combined": same(COMBINED, columns=("alpha",)),
     "exposures": same(EXPOSURES),
     "factor_covariance": same(FACTOR_COVARIANCE),
-    "specific_risk": same(SPECIFIC_RISK),
+    "specific_risk": same(SPECIFIC_RISK, columns=("volatility_annual",)),
     "views": same(VIEWS),
 }
 CHECKS = {"fills_after_decision": fills_come_after_decisions}
+
+DECIDED = (BOOK, DIAGNOSTICS, PROGRAMME)
+
+
+def _relaxed(rows: pl.DataFrame) -> dict[str, float]:
+    volatility = rows.filter(pl.col("limit") == "volatility")["value"].drop_nulls()
+    return {"limits_relaxed": float(rows["relaxed"].sum())} | (
+        {"volatility_annual": volatility[0]} if len(volatility) else {}
+    )
+
 
 ASSETS: list[SessionAsset] = [
     Recursive(
         BOOK,
         step,
         OF_ACCOUNT | OF_PROGRAMME,
+        outputs=DECIDED,
         figures=lambda rows: {"orders": float(rows["order_shares"].count())},
         checks=CHECKS,
     ),
+    Recursive(
+        DIAGNOSTICS,
+        step,
+        OF_ACCOUNT | OF_PROGRAMME,
+        outputs=DECIDED,
+        figures=_relaxed,
+        checks={"limits_hold": limits_hold},
+    ),
+    Recursive(PROGRAMME, step, OF_ACCOUNT | OF_PROGRAMME, outputs=DECIDED),
     Recursive(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT, checks=CHECKS),
     Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_PROGRAMME, checks=CHECKS),
-    CrossSection(ORDERS, orders, {"book": same(BOOK)}),
+    CrossSection(ORDERS, orders, {"book": same(BOOK, columns=("order_shares", "reference_price_usd"))}),
 ]

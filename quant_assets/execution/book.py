@@ -8,7 +8,7 @@ and fees, the mark at the close, today's decision. The books are the only assets
 
 import datetime as dt
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,82 +21,55 @@ from quant_assets.execution.account import SCHEMA, Closing, Opening, close, open
 from quant_assets.execution.decision import DUST, Decision, Standing, decide, standing
 from quant_assets.execution.equal_weight import hold_equally
 from quant_assets.execution.forecast import forecast, shuffled
+from quant_assets.execution.inputs import MarketInputs, ProgramInputs
 from quant_assets.execution.interest import borrow_quotes, cash_rate_annual
 from quant_assets.execution.reorganizations import Words
 from quant_assets.execution.tape import Array, Mask, Tape, received, tape
+from quant_assets.portfolio.diagnostics import figures, limits
 
 
 def step(
     state: pl.DataFrame | None,
-    bars: pl.DataFrame,
-    actions: pl.DataFrame,
-    combined: pl.DataFrame,
-    exposures: pl.DataFrame,
-    factor_covariance: pl.DataFrame,
-    specific_risk: pl.DataFrame,
-    cost_parameters: pl.DataFrame,
-    views: pl.DataFrame,
-    universe: pl.DataFrame,
-    macro: pl.DataFrame,
-    borrow: pl.DataFrame,
+    market: MarketInputs,
+    told: ProgramInputs,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
     series: Macro,
-) -> pl.DataFrame:
-    """The book of the session.
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """The book of the session, and what its programme said.
 
     Args:
         state: the book of the session before; None on the first, which begins with the initial cash.
-        bars: BARS of the session, as known at it.
-        actions: CORPORATE_ACTIONS as known at the session, from some sessions back to all that are announced.
-        combined, exposures, factor_covariance, specific_risk, cost_parameters, views, universe: COMBINED, EXPOSURES,
-            FACTOR_COVARIANCE, SPECIFIC_RISK, COST_PARAMETERS, VIEWS and UNIVERSE of the session.
-        macro: trailing window of MACRO as known at the session, one session longer than `max_age_sessions`.
-        borrow: trailing window of BORROW as known at the session, one session longer than `borrow_max_age_sessions`.
-            Fees since the session before go by what was quoted by it; the programme by what is quoted today.
-        series: which series says what cash earns. Interest since the session before goes by the last observation dated
-            that session or earlier; the programme by the last one of today.
+        series: which series says what cash earns.
 
     Returns:
         Rows of BOOK, sorted by symbol: whatever is held, was filled, ended or is wanted, and USD for cash.
+        Rows of DIAGNOSTICS.
+        Rows of PROGRAMME.
 
     Raises:
         ValueError: the state is not of the session before, a security is named as cash is, nothing is left to trade
             with.
     """
-    short_sales = portfolio.mode == "dollar_neutral"
-    today = _day(
-        state, bars, actions, cost_parameters, universe, macro, borrow, session, short_sales, execution, series
-    )
+    today = _day(state, market, session, portfolio.mode == "dollar_neutral", execution, series)
+    names = today.start.names
     known = forecast(
-        today.start.names,
-        combined,
-        exposures,
-        factor_covariance,
-        specific_risk,
-        views,
+        names,
+        told,
         today.standing.parameters,
-        cash_rate_annual(macro, session, series, execution),
-        borrow_quotes(borrow, today.start.names, session, execution),
+        cash_rate_annual(market.macro, session, series, execution),
+        borrow_quotes(market.borrow, names, session, execution),
         portfolio,
     )
-    return _rows(today, decide(today.end, today.standing, known, portfolio, execution), session)
+    decision = decide(today.end, today.standing, known, portfolio, execution)
+    return _rows(today, decision, session), limits(decision.told, session), figures(decision.told, session)
 
 
 def shuffled_step(
     state: pl.DataFrame | None,
-    bars: pl.DataFrame,
-    actions: pl.DataFrame,
-    combined: pl.DataFrame,
-    exposures: pl.DataFrame,
-    factor_covariance: pl.DataFrame,
-    specific_risk: pl.DataFrame,
-    cost_parameters: pl.DataFrame,
-    views: pl.DataFrame,
-    universe: pl.DataFrame,
-    macro: pl.DataFrame,
-    borrow: pl.DataFrame,
+    market: MarketInputs,
+    told: ProgramInputs,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
@@ -107,34 +80,13 @@ def shuffled_step(
     Returns:
         Rows of SHUFFLED_BOOK, sorted by symbol.
     """
-    return step(
-        state,
-        bars,
-        actions,
-        shuffled(combined, session),
-        exposures,
-        factor_covariance,
-        specific_risk,
-        cost_parameters,
-        views,
-        universe,
-        macro,
-        borrow,
-        session,
-        portfolio,
-        execution,
-        series,
-    )
+    lent = replace(told, combined=shuffled(told.combined, session))
+    return step(state, market, lent, session, portfolio, execution, series)[0]
 
 
 def equal_weight_step(
     state: pl.DataFrame | None,
-    bars: pl.DataFrame,
-    actions: pl.DataFrame,
-    cost_parameters: pl.DataFrame,
-    universe: pl.DataFrame,
-    macro: pl.DataFrame,
-    borrow: pl.DataFrame,
+    market: MarketInputs,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
@@ -145,7 +97,7 @@ def equal_weight_step(
     Returns:
         Rows of EQUAL_WEIGHT_BOOK, sorted by symbol.
     """
-    today = _day(state, bars, actions, cost_parameters, universe, macro, borrow, session, False, execution, series)
+    today = _day(state, market, session, False, execution, series)
     return _rows(today, hold_equally(today.end, today.standing, session, portfolio, execution), session)
 
 
@@ -161,29 +113,26 @@ class _Day:
 
 def _day(
     state: pl.DataFrame | None,
-    bars: pl.DataFrame,
-    actions: pl.DataFrame,
-    cost_parameters: pl.DataFrame,
-    universe: pl.DataFrame,
-    macro: pl.DataFrame,
-    borrow: pl.DataFrame,
+    market: MarketInputs,
     session: dt.date,
     short_sales: bool,
     execution: Execution,
     series: Macro,
 ) -> _Day:
+    universe, actions, bars = market.universe, market.actions, market.bars
     _require(state, universe, session)
     held = [] if state is None else state["symbol"].to_list()
     names = sorted({*held, *universe["symbol"].to_list(), *received(actions, bars, held, session)} - {CASH})
-    start, market = opening(state, names, session, execution), tape(bars, actions, names, session)
+    start, on_tape = opening(state, names, session, execution), tape(bars, actions, names, session)
     before = sessions.shift(session, -1)
-    earned = cash_rate_annual(macro, before, series, execution)
-    end = close(start, market, earned, borrow_quotes(borrow, names, before, execution), execution, short_sales)
+    earned = cash_rate_annual(market.macro, before, series, execution)
+    fees = borrow_quotes(market.borrow, names, before, execution)
+    end = close(start, on_tape, earned, fees, execution, short_sales)
     if not end.nav > 0:
         raise ValueError(
             f"net asset value is {end.nav} USD on {session}: the account is ruined, look at its pnl before"
         )
-    return _Day(start, market, end, standing(names, end, market, universe, cost_parameters))
+    return _Day(start, on_tape, end, standing(names, end, on_tape, universe, market.cost_parameters))
 
 
 def _rows(today: _Day, decision: Decision, session: dt.date) -> pl.DataFrame:
@@ -232,7 +181,6 @@ def _rows(today: _Day, decision: Decision, session: dt.date) -> pl.DataFrame:
         "target_weight": decision.cash_target,
         "status": decision.status,
         "detail": decision.detail,
-        "programme": decision.programme,
     }
     return _frame(of_names, of_cash, session)
 

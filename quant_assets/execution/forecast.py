@@ -13,6 +13,7 @@ from feature_store.hashing import digest_of
 from feature_store.schemas.portfolio import MARKET_ROW
 from feature_store.schemas.risk import MARKET, STYLES
 from quant_assets.execution.costs import CostParameters
+from quant_assets.execution.inputs import ProgramInputs
 from quant_assets.execution.interest import Borrow
 from quant_assets.execution.tape import Array, Mask, aligned, positions
 from quant_assets.portfolio.problem import Matrix
@@ -51,17 +52,13 @@ class Forecast:
 
 def forecast(
     names: list[str],
-    combined: pl.DataFrame,
-    exposures: pl.DataFrame,
-    factor_covariance: pl.DataFrame,
-    specific_risk: pl.DataFrame,
-    views: pl.DataFrame,
+    told: ProgramInputs,
     parameters: CostParameters,
     cash_rate_annual: float,
     borrow: Borrow,
     portfolio: Portfolio,
 ) -> Forecast:
-    """The session's rows of COMBINED, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK and VIEWS for the names.
+    """What the session's programme is told of the names.
 
     Args:
         names: sorted.
@@ -70,18 +67,18 @@ def forecast(
     Raises:
         ValueError: a factor covariance that lacks pairs.
     """
-    (alpha,) = aligned(combined, names, "alpha")
-    (specific,) = aligned(specific_risk, names, "volatility_annual")
-    factors, covariance = _covariance(factor_covariance)
-    published = dict(exposures.select("symbol", "industry").iter_rows())
+    (alpha,) = aligned(told.combined, names, "alpha")
+    (specific,) = aligned(told.specific_risk, names, "volatility_annual")
+    factors, covariance = _covariance(told.factor_covariance)
+    published = dict(told.exposures.select("symbol", "industry").iter_rows())
     industry = [published.get(name, UNKNOWN) for name in names]
     exposed = np.array([name in published for name in names], dtype=bool)
-    tilts, bands, targets = (_said(views, column) for column in ("tilt", "band", "volatility_target_annual"))
+    tilts, bands, targets = (_said(told.views, column) for column in ("tilt", "band", "volatility_target_annual"))
     return Forecast(
         alpha=alpha,
         tilt=np.array([tilts.get(name, np.nan) for name in industry], dtype=np.float64),
         industry=industry,
-        exposures=_exposures(exposures, names, factors),
+        exposures=_exposures(told.exposures, names, factors),
         specific_variance_annual=_specific_variance(specific, exposed, parameters),
         judged=exposed & ~np.isnan(alpha + specific),
         borrow=borrow,
@@ -91,7 +88,7 @@ def forecast(
             volatility_target_annual=targets.get(MARKET_ROW, portfolio.volatility_target_annual),
             cash_rate_annual=cash_rate_annual,
         ),
-        missing=_missing(combined, exposures, factor_covariance, specific_risk),
+        missing=_missing(told.combined, told.exposures, told.factor_covariance, told.specific_risk),
     )
 
 

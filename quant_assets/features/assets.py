@@ -67,7 +67,7 @@ COMPARED = {
         STATIONARY_FEATURES,
         columns=lambda p: tuple(name for name in stationarity.named(p.features) if name in compared(p.features)),
     ),
-    "universe": same(UNIVERSE),
+    "universe": same(UNIVERSE, columns=("tradable", "market_cap_usd")),
 }
 
 ASSETS: list[SessionAsset] = [
@@ -176,7 +176,7 @@ ASSETS: list[SessionAsset] = [
         LABELS,
         labels,
         {
-            "forward": trailing(FORWARD_RETURNS, _told),
+            "forward": trailing(FORWARD_RETURNS, _told, columns=("log_return", "close_log_return", "learned")),
             "universe": trailing(UNIVERSE, _told, columns=("tradable",)),
             "industries": trailing(INDUSTRIES, _told),
         },

@@ -24,6 +24,9 @@ from quant_assets.market.company_figures import action_sessions, company_figures
 from quant_assets.market.data_quality import FINDINGS, data_quality, sessions_needed
 from quant_assets.market.universe import universe
 
+TRADED = ("open", "high", "low", "close", "volume", "vwap")
+PAID = ("value", "cash_usd")
+
 
 def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:
     """One-step total returns of a dataset of bars."""
@@ -32,9 +35,9 @@ def _adjusted(dataset: Dataset, bars: Dataset) -> SessionAsset:
         adjusted_bars,
         {
             # a restated session may lie restate_sessions back, and its previous bar max_gap_sessions before that
-            "bars": trailing(bars, lambda p: p.market.restate_sessions + p.market.max_gap_sessions + 1),
+            "bars": trailing(bars, lambda p: p.market.restate_sessions + p.market.max_gap_sessions + 1, TRADED),
             # an action may be declared up to a year before its ex-date
-            "actions": trailing(CORPORATE_ACTIONS, 273),
+            "actions": trailing(CORPORATE_ACTIONS, 273, PAID),
         },
         restate_sessions=lambda p: p.market.restate_sessions,
     )
@@ -53,8 +56,8 @@ ASSETS: list[SessionAsset] = [
         DATA_QUALITY,
         data_quality,
         {
-            "bars": trailing(BARS, lambda p: sessions_needed(p.quality, p.market)),
-            "actions": trailing(CORPORATE_ACTIONS, 273),
+            "bars": trailing(BARS, lambda p: sessions_needed(p.quality, p.market), TRADED),
+            "actions": trailing(CORPORATE_ACTIONS, 273, PAID),
             "members": same(MEMBERS),
             "compared": same(COMPARED_BARS, columns=("close", "volume")),
         },

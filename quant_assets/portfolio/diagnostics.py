@@ -1,19 +1,32 @@
-"""The limits of a session's programme as rows."""
+"""What a session's programme said, as rows."""
 
 import datetime as dt
-import json
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
-from feature_store.schemas.execution import CASH
-from feature_store.schemas.portfolio import DIAGNOSTICS
+from feature_store.dataset import Dataset
+from feature_store.schemas.portfolio import DIAGNOSTICS, PROGRAMME
 
-SCHEMA = {name: dtype for name, dtype in DIAGNOSTICS.schema.items() if name != "known_at"}
+Told = Mapping[str, Any]  # as `weights.describe` gives it
 
 
-def diagnostics(book: pl.DataFrame, session: dt.date) -> pl.DataFrame:
-    """Rows of DIAGNOSTICS from what the cash row says of the programme; none where there was no solved one."""
-    told = book.filter(pl.col("event_date") == session, pl.col("symbol") == CASH)["programme"].drop_nulls()
-    limits = [limit for text in told for limit in json.loads(text)["limits"]]
-    rows = [{"event_date": session} | limit for limit in limits]
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("limit")
+def limits(told: Told | None, session: dt.date) -> pl.DataFrame:
+    """Rows of DIAGNOSTICS, sorted by limit; none where there was no solved programme."""
+    return _rows(DIAGNOSTICS, [] if told is None else told["limits"], session)
+
+
+def figures(told: Told | None, session: dt.date) -> pl.DataFrame:
+    """Rows of PROGRAMME, sorted by figure; without a solution only the controls, without a programme none."""
+    if told is None:
+        return _rows(PROGRAMME, [], session)
+    named = {f"term:{name}": value for name, value in told["terms"].items()}
+    named |= {f"control:{name}": value for name, value in told["controls"].items()}
+    named |= {"iterations": float(told["iterations"])}
+    return _rows(PROGRAMME, [{"figure": name, "value": value} for name, value in named.items()], session)
+
+
+def _rows(dataset: Dataset, rows: list[dict[str, Any]], session: dt.date) -> pl.DataFrame:
+    schema = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
+    return pl.DataFrame([{"event_date": session} | row for row in rows], schema=schema, orient="row").sort(dataset.key)

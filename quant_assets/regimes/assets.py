@@ -11,20 +11,22 @@ from quant_assets.regimes.market_regime import market_regime
 SIGNALS = trailing(INDUSTRY_FEATURES, lambda p: p.regimes.lookback_sessions, SIGNAL_COLUMNS)
 CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
 
-FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS)}
+PARAMETERS = ("fit_session", "mean_0", "mean_1", "variance_0", "variance_1", "initial", "to_0", "to_1", "to_2")
+OF_MARKET = ("momentum_63", "ma_gap_200", "volatility_21", "volatility_percentile", "mean_correlation_63")
+FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS, PARAMETERS)}
 
 ASSETS: list[SessionAsset] = [
     ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry"),
     CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry"),
     CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry"),
-    CrossSection(MARKET_REGIME, market_regime, {"features": same(MARKET_FEATURES)}),
+    CrossSection(MARKET_REGIME, market_regime, {"features": same(MARKET_FEATURES, OF_MARKET)}),
     CrossSection(
         STATES,
         states,
         {
             "trend": trailing(TREND_STATES, lambda p: smoothing_sessions(p.regimes)),
             "volatility": trailing(VOLATILITY_STATES, lambda p: smoothing_sessions(p.regimes)),
-            "market": trailing(MARKET_REGIME, lambda p: smoothing_sessions(p.regimes)),
+            "market": trailing(MARKET_REGIME, lambda p: smoothing_sessions(p.regimes), ("trend", "volatility")),
         },
         checks=CHECKS,
     ),

@@ -9,17 +9,19 @@ from feature_store.schemas.risk import (
     FACTOR_RETURNS,
     SPECIFIC_RETURNS,
     SPECIFIC_RISK,
+    STYLES,
 )
 from quant_assets.engine.asset import CrossSection, SessionAsset, same, trailing
 from quant_assets.risk.cost_parameters import cost_parameters
 from quant_assets.risk.covariance import factor_covariance
 from quant_assets.risk.exposures import exposures
-from quant_assets.risk.factor_model import explained_share, returns_of_factors, specific_returns
+from quant_assets.risk.factor_model import explained_share, factor_and_specific_returns
 from quant_assets.risk.specific import specific_risk
 
 RETURN = ("log_return",)
 # a session's returns are explained by the exposures of the session before
 REGRESSION = {"bars": same(ADJUSTED_BARS, RETURN), "exposures": trailing(EXPOSURES, 2)}
+REGRESSED = (FACTOR_RETURNS, SPECIFIC_RETURNS)
 
 ASSETS: list[SessionAsset] = [
     CrossSection(
@@ -32,14 +34,14 @@ ASSETS: list[SessionAsset] = [
             "industries": same(INDUSTRIES),
         },
     ),
-    CrossSection(FACTOR_RETURNS, returns_of_factors, REGRESSION),
-    CrossSection(SPECIFIC_RETURNS, specific_returns, REGRESSION, figures=explained_share),
+    CrossSection(FACTOR_RETURNS, factor_and_specific_returns, REGRESSION, outputs=REGRESSED),
+    CrossSection(SPECIFIC_RETURNS, factor_and_specific_returns, REGRESSION, outputs=REGRESSED, figures=explained_share),
     CrossSection(
         FACTOR_COVARIANCE,
         factor_covariance,
         {
             "returns": trailing(FACTOR_RETURNS, lambda p: p.risk.lookback_sessions, ("simple_return",)),
-            "exposures": same(EXPOSURES),
+            "exposures": same(EXPOSURES, columns=("industry", *STYLES)),
         },
     ),
     CrossSection(
@@ -47,7 +49,7 @@ ASSETS: list[SessionAsset] = [
         specific_risk,
         {
             "residuals": trailing(SPECIFIC_RETURNS, lambda p: p.risk.lookback_sessions, ("specific_return",)),
-            "exposures": same(EXPOSURES),
+            "exposures": same(EXPOSURES, columns=("industry", *STYLES)),
         },
     ),
     CrossSection(

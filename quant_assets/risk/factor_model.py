@@ -117,14 +117,26 @@ def _industries_sum_to_zero(factors: list[str], exposures: Array, weights: Array
     return row[None, :] if is_industry.any() else np.empty((0, len(factors)))
 
 
-def returns_of_factors(bars: pl.DataFrame, exposures: pl.DataFrame, session: dt.date) -> pl.DataFrame:
-    """Returns of the market, the industries and the styles, across symbols; arguments as of `regression`.
+def factor_and_specific_returns(
+    bars: pl.DataFrame, exposures: pl.DataFrame, session: dt.date
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Returns of the market, the industries and the styles, and what they leave of each stock's return.
+
+    Args:
+        bars, exposures: as of `regression`.
 
     Returns:
         Rows of FACTOR_RETURNS, sorted by factor; `n_stocks` counts those with an exposure to the factor. A factor that
-        no stock is exposed to has no row, and on the first session of history there is none at all.
+        no stock is exposed to has no row.
+        Rows of SPECIFIC_RETURNS, sorted by symbol, for the stocks of the regression. The residual is of the true
+        return, also where the regression saw a limited one: factors and residual add up to the return.
+        On the first session of history neither has a row.
     """
     found = regression(bars, exposures, session)
+    return _of_factors(found, session), _specific(found, session)
+
+
+def _of_factors(found: Regression, session: dt.date) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "event_date": [session] * len(found.factors),
@@ -136,14 +148,7 @@ def returns_of_factors(bars: pl.DataFrame, exposures: pl.DataFrame, session: dt.
     ).sort("factor")
 
 
-def specific_returns(bars: pl.DataFrame, exposures: pl.DataFrame, session: dt.date) -> pl.DataFrame:
-    """What the factors leave of each stock's return, across symbols; arguments as of `regression`.
-
-    Returns:
-        Rows of SPECIFIC_RETURNS, sorted by symbol, for the stocks of the regression. The residual is of the true
-        return, also where the regression saw a limited one: factors and residual add up to the return.
-    """
-    found = regression(bars, exposures, session)
+def _specific(found: Regression, session: dt.date) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "event_date": [session] * len(found.symbols),

@@ -12,7 +12,7 @@ from quant_assets.backtest.attribution import attribution
 from quant_assets.backtest.checks import account_closes, attribution_closes
 from quant_assets.backtest.pnl import pnl
 from quant_assets.market.adjustment import adjusted_bars
-from quant_assets.risk.factor_model import returns_of_factors, specific_returns
+from quant_assets.risk.factor_model import factor_and_specific_returns
 from tests.execution.markets import DAYS, Market, Mode, random_market
 
 CLOCK = DecisionClock(30)
@@ -31,7 +31,7 @@ def attributed(market: Market, book: pl.DataFrame, t: int) -> pl.DataFrame:
         pl.concat(market.bars(s) for s in range(t + 1)), market.known_actions(t), DAYS[: t + 1], Adjustment()
     )
     exposures = pl.concat(market.exposures(s) for s in range(max(t - 1, 0), t + 1))
-    factors, specific = returns_of_factors(bars, exposures, DAYS[t]), specific_returns(bars, exposures, DAYS[t])
+    factors, specific = factor_and_specific_returns(bars, exposures, DAYS[t])
     return attribution(book, exposures, factors, specific, DAYS[t])
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
@@ -17,10 +17,16 @@ from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERS
 from feature_store.schemas.portfolio import MARKET_ROW, VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, MARKET, SPECIFIC_RISK, STYLES
 from quant_assets.execution.book import equal_weight_step, shuffled_step, step
+from quant_assets.execution.inputs import MarketInputs, ProgramInputs
 
 DAYS = sessions.between(dt.date(2016, 1, 4), dt.date(2016, 12, 30))
 STEPS = {"main": step, "equal_weight": equal_weight_step, "shuffled": shuffled_step}
 Mode = Literal["long_only", "dollar_neutral"]
+
+
+def record(kind: type, told: dict):
+    """Inputs by the names of the record's fields."""
+    return kind(**{field.name: told[field.name] for field in fields(kind)})
 
 
 def frame(dataset: Dataset, rows: list[dict]) -> pl.DataFrame:
@@ -90,10 +96,16 @@ class Market:
         }
 
     def step(self, state: pl.DataFrame | None, t: int, book: str = "main", **instead) -> pl.DataFrame:
-        """`instead` replaces inputs by name."""
+        """The book alone; `instead` replaces inputs by name."""
+        found = self.steps(state, t, book, **instead)
+        return found[0] if isinstance(found, tuple) else found
+
+    def steps(self, state: pl.DataFrame | None, t: int, book: str = "main", **instead):
+        """All that the step gives."""
+        told = self.inputs(t) | instead
+        records = {"market": record(MarketInputs, told), "told": record(ProgramInputs, told)}
         wanted = inspect.signature(STEPS[book]).parameters
-        given = {name: value for name, value in (self.inputs(t) | instead).items() if name in wanted}
-        return STEPS[book](state, **given)
+        return STEPS[book](state, **{name: value for name, value in (told | records).items() if name in wanted})
 
     def run(
         self, last: int, first: int = 0, state: pl.DataFrame | None = None, book: str = "main"

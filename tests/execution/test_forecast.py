@@ -10,8 +10,9 @@ from feature_store.schemas.alpha import COMBINED
 from feature_store.schemas.risk import STYLES
 from quant_assets.execution.costs import cost_parameters_of
 from quant_assets.execution.forecast import Forecast, forecast, shuffled
+from quant_assets.execution.inputs import ProgramInputs
 from quant_assets.execution.interest import borrow_quotes
-from tests.execution.markets import DAYS, Market, frame, plain_portfolio
+from tests.execution.markets import DAYS, Market, frame, plain_portfolio, record
 
 JANUARY, FEBRUARY = 4, 20  # indices of sessions
 NAMES = [f"S{i:03d}" for i in range(40)]
@@ -31,7 +32,7 @@ def said(market: Market, names: list[str], t: int = 0, **instead) -> Forecast:
     frames = market.inputs(t) | instead
     return forecast(
         names,
-        *(frames[name] for name in ("combined", "exposures", "factor_covariance", "specific_risk", "views")),
+        record(ProgramInputs, frames),
         cost_parameters_of(frames["cost_parameters"], names),
         cash_rate_annual=0.01,
         borrow=borrow_quotes(frames["borrow"], names, DAYS[t], market.execution),

@@ -17,6 +17,7 @@ from feature_store.schemas.execution import BOOK, CASH
 from feature_store.schemas.market import CORPORATE_ACTIONS, MACRO, UNIVERSE
 from feature_store.schemas.risk import COST_PARAMETERS
 from quant_assets.execution.book import equal_weight_step
+from quant_assets.execution.inputs import MarketInputs
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.market.suspects import suspected_actions
 from tests.execution.markets import frame
@@ -65,12 +66,14 @@ def walk(
         members = [{"symbol": s, "event_date": day, "tradable": True, "has_bar": True} for s in sorted(held)]
         books[day] = equal_weight_step(
             state=books[calendar.shift(day, -1)],
-            bars=bars.filter(event_date=day),
-            actions=actions,
-            cost_parameters=frame(COST_PARAMETERS, []),
-            universe=frame(UNIVERSE, members),
-            macro=frame(MACRO, []),
-            borrow=frame(BORROW, []),
+            market=MarketInputs(
+                bars=bars.filter(event_date=day),
+                actions=actions,
+                cost_parameters=frame(COST_PARAMETERS, []),
+                universe=frame(UNIVERSE, members),
+                macro=frame(MACRO, []),
+                borrow=frame(BORROW, []),
+            ),
             session=day,
             portfolio=Portfolio(),
             execution=STILL,

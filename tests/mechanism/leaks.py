@@ -16,6 +16,7 @@ from feature_store.schemas.market import ADJUSTED_BARS, BARS
 from quant_assets.engine.asset import ModelFit, SessionAsset, TimeSeries, trailing
 from quant_assets.engine.computation import PIECE, Calculation
 from quant_assets.execution.book import step
+from quant_assets.execution.inputs import MarketInputs, ProgramInputs
 from quant_assets.regimes.hmm import filter_states
 from quant_resources.vendors.protocol import Vendor
 from tests.mechanism.market import dense, valued
@@ -286,28 +287,17 @@ def filling_at_the_close(
 
     def leaky(
         state: pl.DataFrame | None,
-        bars: pl.DataFrame,
-        actions: pl.DataFrame,
-        combined: pl.DataFrame,
-        exposures: pl.DataFrame,
-        factor_covariance: pl.DataFrame,
-        specific_risk: pl.DataFrame,
-        cost_parameters: pl.DataFrame,
-        views: pl.DataFrame,
-        universe: pl.DataFrame,
-        macro: pl.DataFrame,
-        borrow: pl.DataFrame,
+        market: MarketInputs,
+        programme: ProgramInputs,
         session: dt.date,
         portfolio: Portfolio,
         execution: Execution,
         series: Macro,
     ) -> pl.DataFrame:
-        risk = (exposures, factor_covariance, specific_risk, cost_parameters)
-        inputs = (bars, actions, combined, *risk, views, universe, macro, borrow)
-        rows = step(state, *inputs, session, portfolio, execution, series)
+        rows, *_ = step(state, market, programme, session, portfolio, execution, series)
         ordered = pl.col("order_shares").is_not_null()
         if price == "open":
-            rows = rows.join(bars.filter(event_date=session).select("symbol", "open"), on="symbol", how="left")
+            rows = rows.join(market.bars.filter(event_date=session).select("symbol", "open"), on="symbol", how="left")
             ordered &= pl.col("open").is_not_null()
         paid = rows.select((pl.col("order_shares") * pl.col("price_usd")).sum()).item()
         decided_on, filled_at = told(session)
@@ -330,5 +320,17 @@ def filling_at_the_close(
     return leaky
 
 
+def book_alone(
+    state: pl.DataFrame | None,
+    market: MarketInputs,
+    programme: ProgramInputs,
+    session: dt.date,
+    portfolio: Portfolio,
+    execution: Execution,
+    series: Macro,
+) -> pl.DataFrame:
+    return step(state, market, programme, session, portfolio, execution, series)[0]
+
+
 def book_named(asset: SessionAsset, name: str, function: Callable[..., pl.DataFrame]) -> SessionAsset:
-    return replace(asset, dataset=replace(asset.dataset, name=name), function=function)
+    return replace(asset, dataset=replace(asset.dataset, name=name), function=function, outputs=())

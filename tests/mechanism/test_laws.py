@@ -337,7 +337,7 @@ def test_a_changed_setting_makes_stale_what_depends_on_it_and_nothing_else(
     other = make_runner(folder, profile(risk__specific_shrinkage="0.9"))
     specific, book = BY_NAME["risk/specific_risk"], BY_NAME["execution/book"]
     derived = [asset for asset in GRAPH if not isinstance(asset, Source)]
-    told = [asset for asset in derived if "Risk" in settings_of(asset, chosen)]
+    told = [asset for asset in derived if "specific_shrinkage" in settings_of(asset, chosen).get("Risk", "")]
     assert {a.name for a in derived if stale(other, a)} == {a.name for a in told} >= {specific.name}
     before = contents(other.store, told)
     old = {s: other.store.read(specific.dataset, s, first=s, last=s) for s in SESSIONS}

@@ -16,7 +16,6 @@ from feature_store.schemas.market import ADJUSTED_BARS, BARS, MEMBERS, UNIVERSE
 from quant_assets.engine.asset import CrossSection, SessionAsset, Source, TimeSeries, same, trailing
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Judge, chosen_sessions, judge_run
 from quant_assets.engine.runner import Runner
-from quant_assets.execution.book import step
 from quant_assets.graph import all_assets
 from quant_resources.vendors.protocol import make_vendor
 from quant_resources.vendors.simulated_truth import truth_of
@@ -32,6 +31,7 @@ from tests.mechanism.leaks import (
     LiesInItsPayload,
     WithoutEpochs,
     Wrapped,
+    book_alone,
     book_named,
     centred,
     filling_at_the_close,
@@ -158,7 +158,7 @@ def test_a_fill_at_the_price_the_signal_saw_is_caught(planted: Runner, name: str
 
 
 def test_the_book_itself_fills_after_it_decided(planted: Runner) -> None:
-    clean = book_named(BY_NAME["execution/book"], "leaks/book_clean", step)
+    clean = book_named(BY_NAME["execution/book"], "leaks/book_clean", book_alone)
     verdicts = run_and_judge(planted, clean, SESSIONS[:50])
     assert failures(verdicts) == []
     assert sum(v.check == FILLS for v in verdicts) == 50

@@ -1,16 +1,15 @@
-"""The limits of a programme as rows, and the check that they hold."""
+"""What a programme said as rows, and the check that its limits hold."""
 
 import datetime as dt
-import json
 from dataclasses import replace
 
 import polars as pl
 
 from configs.settings import Portfolio
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.portfolio import DIAGNOSTICS
+from feature_store.schemas.portfolio import DIAGNOSTICS, PROGRAMME
 from quant_assets.portfolio.checks import limits_hold
-from quant_assets.portfolio.diagnostics import diagnostics
+from quant_assets.portfolio.diagnostics import figures, limits
 from quant_assets.portfolio.optimizer import solve
 from quant_assets.portfolio.weights import describe, programme
 from tests.portfolio.test_weights import NAMES, OUTLOOK
@@ -20,17 +19,13 @@ CLOCK = DecisionClock()
 SETTINGS = Portfolio(weight_cap=0.4, turnover_cap=0.6, industry_band=0.3, volatility_penalty=0.001)
 
 
-def book(text: str | None) -> pl.DataFrame:
-    """A position and the cash row."""
-    return pl.DataFrame(
-        {"event_date": [DAY, DAY], "symbol": ["A", "USD"], "programme": [None, text]},
-        schema={"event_date": pl.Date, "symbol": pl.String, "programme": pl.String},
-    )
+def said(settings: Portfolio = SETTINGS) -> dict:
+    asked = programme(NAMES, replace(OUTLOOK, volatility_target_annual=0.08), settings)
+    return describe(asked, solve(asked), settings)
 
 
 def rows(settings: Portfolio = SETTINGS) -> pl.DataFrame:
-    asked = programme(NAMES, replace(OUTLOOK, volatility_target_annual=0.08), settings)
-    return diagnostics(book(json.dumps(describe(asked, solve(asked), settings))), DAY)
+    return limits(said(settings), DAY)
 
 
 def verdict(found: pl.DataFrame) -> str | None:
@@ -48,12 +43,29 @@ def test_every_limit_is_a_row_in_the_schema_of_the_dataset() -> None:
     assert found.filter(pl.col("limit") == "cash_floor")["upper"].to_list() == [None]
 
 
-def test_without_a_programme_there_are_no_rows() -> None:
-    for text in (None, json.dumps({"limits": []})):
-        found = diagnostics(book(text), DAY)
+def test_terms_and_controls_are_rows_in_the_schema_of_the_dataset() -> None:
+    told = said()
+    found = figures(told, DAY)
+    assert dict(found.schema) == {name: dtype for name, dtype in PROGRAMME.schema.items() if name != "known_at"}
+    by_name = dict(found.select("figure", "value").iter_rows())
+    assert list(by_name) == sorted(by_name)
+    assert len(by_name) == len(told["terms"]) + len(told["controls"]) + 1
+    assert by_name["control:turnover_cap"] == 0.6
+    assert by_name["term:alpha"] == told["terms"]["alpha"]
+    assert by_name["iterations"] == told["iterations"] > 0
+
+
+def test_without_a_programme_there_are_no_rows_and_without_a_solution_only_controls() -> None:
+    unsolved = {"limits": [], "terms": {}, "controls": {"turnover_cap": None}, "iterations": 3}
+    for told in (None, unsolved):
+        found = limits(told, DAY)
         assert found.is_empty()
         assert found.columns == rows().columns
         assert verdict(found) is None
+    assert figures(None, DAY).is_empty()
+    assert figures(unsolved, DAY).select("figure", "value").rows() == [
+        ("control:turnover_cap", None), ("iterations", 3.0)
+    ]  # fmt: skip
 
 
 # --- properties ------------------------------------------------------------------------------------------------------

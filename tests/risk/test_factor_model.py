@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
 from feature_store.schemas.risk import FACTOR_RETURNS, SPECIFIC_RETURNS
-from quant_assets.risk.factor_model import explained_share, factor_returns, returns_of_factors, specific_returns
+from quant_assets.risk.factor_model import explained_share, factor_and_specific_returns, factor_returns
 from tests.oracles import factor_model as oracle
 from tests.oracles.panels import adjusted, assert_stored_as
 from tests.risk.markets import Planted, planted
@@ -31,8 +31,7 @@ def cross_section(seed: int, n: int = 30) -> tuple[Array, Array, Array, Array]:
 
 def rows_of(market: Planted, t: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     day = market.days[t]
-    factors = returns_of_factors(market.bars, market.exposures, day)
-    return factors, specific_returns(market.bars, market.exposures, day)
+    return factor_and_specific_returns(market.bars, market.exposures, day)
 
 
 def in_order(rows: pl.DataFrame, factors: list[str]) -> Array:
@@ -94,10 +93,10 @@ def test_only_the_exposures_of_the_session_before_count_and_only_stocks_with_a_r
     noise = market.exposures.filter(pl.col("event_date") != market.days[1]).with_columns(beta=pl.lit(9.0))
     halted = market.bars.filter((pl.col("symbol") != "S004") | (pl.col("event_date") != day))
     halted = halted.with_columns(log_return=pl.when(pl.col("symbol") != "S005").then("log_return"))
-    got = specific_returns(halted, pl.concat([noise, others]).sort("event_date", "symbol"), day)
-    assert_frame_equal(got, specific_returns(halted, others, day), check_exact=True)
+    got = factor_and_specific_returns(halted, pl.concat([noise, others]).sort("event_date", "symbol"), day)[1]
+    assert_frame_equal(got, factor_and_specific_returns(halted, others, day)[1], check_exact=True)
     assert got["symbol"].to_list() == [f"S{i:03d}" for i in range(40) if i not in (4, 5)]
-    assert returns_of_factors(halted, others, day).row(by_predicate=pl.col("factor") == "market")[-1] == 38
+    assert factor_and_specific_returns(halted, others, day)[0].row(by_predicate=pl.col("factor") == "market")[-1] == 38
 
 
 def test_an_industry_without_stocks_today_has_no_row():
@@ -105,7 +104,7 @@ def test_an_industry_without_stocks_today_has_no_row():
     energy = market.exposures.filter(industry="Energy")["symbol"].unique()
     day = market.days[2]
     bars = market.bars.filter((pl.col("event_date") != day) | ~pl.col("symbol").is_in(energy.implode()))
-    factors = returns_of_factors(bars, market.exposures, day)["factor"]
+    factors = factor_and_specific_returns(bars, market.exposures, day)[0]["factor"]
     assert [name for name in factors if name.startswith("industry:")] == ["industry:Health Care", "industry:Utilities"]
 
 
@@ -117,9 +116,9 @@ def test_a_takeover_moves_no_factor_and_keeps_its_residual():
         there = (pl.col("event_date") == day) & (pl.col("symbol") == "S010")
         return market.bars.with_columns(log_return=pl.when(there).then(math.log1p(to)).otherwise("log_return"))
 
-    half, double = (returns_of_factors(jump(to), market.exposures, day) for to in (0.5, 1.0))
+    half, double = (factor_and_specific_returns(jump(to), market.exposures, day)[0] for to in (0.5, 1.0))
     assert_frame_equal(half, double)  # both are seen at five robust deviations
-    (own,) = specific_returns(jump(1.0), market.exposures, day).filter(symbol="S010").rows(named=True)
+    (own,) = factor_and_specific_returns(jump(1.0), market.exposures, day)[1].filter(symbol="S010").rows(named=True)
     loadings = market.matrix[10] @ in_order(double, market.factors)
     assert own["simple_return"] == pytest.approx(1.0)
     assert own["specific_return"] == pytest.approx(1.0 - loadings)
@@ -221,4 +220,4 @@ def test_what_cannot_be_regressed_is_refused_with_the_mend(changed: dict[str, Ar
 
 def test_a_session_without_bars_has_no_rows():
     market = planted(1, 2)
-    assert len(returns_of_factors(adjusted([], {}), market.exposures, market.days[1])) == 0
+    assert len(factor_and_specific_returns(adjusted([], {}), market.exposures, market.days[1])[0]) == 0

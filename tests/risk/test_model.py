@@ -8,7 +8,7 @@ import pytest
 
 from configs.settings import Risk
 from quant_assets.risk.covariance import factor_covariance
-from quant_assets.risk.factor_model import returns_of_factors, specific_returns
+from quant_assets.risk.factor_model import factor_and_specific_returns
 from quant_assets.risk.specific import specific_risk
 from tests.risk.markets import Planted, planted
 
@@ -20,8 +20,8 @@ WARM, JUDGED = 101, 160
 def forecasts() -> tuple[Planted, np.ndarray]:
     """A market, and the (T, N, N) covariance per session that each judged session's eve forecast for it."""
     market = planted(11, WARM + JUDGED, n=60)
-    factors = pl.concat(returns_of_factors(market.bars, market.exposures, day) for day in market.days)
-    residuals = pl.concat(specific_returns(market.bars, market.exposures, day) for day in market.days)
+    found = [factor_and_specific_returns(market.bars, market.exposures, day) for day in market.days]
+    factors, residuals = (pl.concat(frames) for frames in zip(*found, strict=True))
     eves = market.days[WARM - 1 : -1]
     return market, np.array([_covariance(market, factors, residuals, t) / 252 for t, _ in enumerate(eves, WARM - 1)])
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from configs.settings import Execution
+from configs.settings import Execution, Profile
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade
 from feature_store.hashing import digest_of
@@ -23,8 +23,10 @@ from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARI
 from feature_store.store import Store
 from quant_assets.alpha.models import INTERCEPT, RIDGE
 from quant_assets.backtest.tables import BINDING
+from quant_assets.engine.identity import settings_of
 from quant_assets.execution.costs import BASIS_POINT, CostParameters, trade_cost_usd
 from quant_assets.execution.forecast import UNKNOWN
+from quant_assets.graph import all_assets
 from quant_resources.home import Home
 
 ORDER_ID = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
@@ -86,7 +88,7 @@ def explain(home: Home, order_id: str) -> dict[str, Any]:
         "outcome": _outcome(store, order, session),
         "inputs": _inputs(known, industry),
         "contributions": _contributions(known),
-        "provenance": _provenance(store, session, order, held, home.profile.execution),
+        "provenance": _provenance(store, session, order, held, home.profile),
     }
 
 
@@ -355,7 +357,7 @@ def _inputs(known: _Known, industry: str) -> list[Row]:
     ]
 
 
-def _provenance(store: Store, session: dt.date, order: Row, held: Row, execution: Execution) -> Row:
+def _provenance(store: Store, session: dt.date, order: Row, held: Row, profile: Profile) -> Row:
     """Of the book that decided the order."""
     generations = store.history(BOOK, session)
     book = generations[-1]
@@ -373,9 +375,15 @@ def _provenance(store: Store, session: dt.date, order: Row, held: Row, execution
         "decision_time": store.clock.decision_time(session),
         "grade": Grade(book.grade).label,
         "order_is_of_this_book": held["order_shares"] == _sign(order) * order["shares"],
-        "costs_by_its_settings": book.parts.get("config:Execution") == digest_of([execution.model_dump_json()]),
+        "costs_by_its_settings": book.parts.get("config:Execution") == _execution_settings(profile),
         "parts": book.parts,
     }
+
+
+def _execution_settings(profile: Profile) -> str:
+    """The digest that a book of today would carry."""
+    (book,) = (asset for asset in all_assets() if asset.name == BOOK.name)
+    return digest_of([settings_of(book, profile)["Execution"]])
 
 
 def _values(row: Row, dataset: Dataset) -> Row:

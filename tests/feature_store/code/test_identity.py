@@ -397,7 +397,8 @@ def test_a_set_that_a_function_was_given_is_the_same_in_every_process(tmp_path: 
 
 def test_arrays_frames_and_dataclasses_that_a_function_was_given_count(identify: Identify) -> None:
     text = (
-        "from dataclasses import dataclass\nimport numpy as np\nimport polars as pl\n\n\n@dataclass\nclass Given:\n    x: object\n\n\n"
+        "from dataclasses import dataclass\nimport numpy as np\nimport polars as pl\n\n\n"
+        "@dataclass\nclass Given:\n    x: object\n\n\n"
         "def make(x):\n    def inner(y):\n        return x\n    return inner\n\n\npredict = make({})\n"
     )
     given = ["Given(1)", "Given(2)", "np.ones(2)", "np.ones(3)", "Given(np.ones(2))"]
