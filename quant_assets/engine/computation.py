@@ -6,8 +6,6 @@ not know is dropped here, once, for all assets.
 
 import datetime as dt
 import inspect
-import itertools
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import fields, is_dataclass
@@ -23,7 +21,7 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import LookaheadError
 from feature_store.hashing import digest_of
-from feature_store.readers import last_of_each, last_word
+from feature_store.readers import last_of_each
 from quant_assets.engine.asset import (
     Computed,
     CrossSection,
@@ -35,6 +33,7 @@ from quant_assets.engine.asset import (
     Window,
 )
 from quant_assets.engine.settings_seen import seen
+from quant_assets.engine.view import View
 from quant_resources.vendors.protocol import Vendor
 
 Frames = dict[dt.date, pl.DataFrame]
@@ -106,7 +105,7 @@ class Calculation:
         views = self._views(asset, targets[0], targets[-1], data)
         return {t: self.call(asset, {name: view.at(t) for name, view in views.items()}, session=t) for t in targets}
 
-    def _views(self, asset: Computed, first: dt.date, last: dt.date, data: Versions) -> "dict[str, View]":
+    def _views(self, asset: Computed, first: dt.date, last: dt.date, data: Versions) -> dict[str, View]:
         return {
             name: View(window, self.profile, data.versions(
                 window.dataset, window.first(first, self.profile), last, _columns(window, self.profile)))
@@ -314,50 +313,6 @@ class Calculation:
         return arguments
 
 
-class View:
-    """One input as known at any target of a range."""
-
-    def __init__(self, window: Window, profile: Profile, versions: pl.DataFrame) -> None:
-        self._window = window
-        self._profile = profile
-        self._columns = ["event_date", *window.dataset.key, *window.values(profile)]
-        self._succession = succession(versions, window.dataset) if window.dataset.restates else None
-        self._rows = versions if self._succession is None else self._succession
-        # rows of a succession lie by event_date, others by session
-        counts = self._rows.get_column("event_date" if self._succession is not None else "session").rle()
-        self._days = counts.struct.field("value").to_list()
-        self._offsets = [0, *itertools.accumulate(counts.struct.field("len").to_list())]
-        self._plain = self._rows.select(self._columns)
-
-    def at(self, target: dt.date) -> pl.DataFrame:
-        """Rows with event_date in the target's window, as known at the target, sorted by (event_date, key)."""
-        first = self._window.first(target, self._profile)
-        if self._succession is not None:
-            rows = self._succession.slice(self._offsets[_position(self._days, first)])
-            in_force = pl.col("session").is_between(first, target) & (pl.col("until") > target).fill_null(value=True)
-            return rows.filter(in_force).select(self._columns)
-        end = self._offsets[_position(self._days, target + dt.timedelta(days=1))]
-        begin = self._offsets[_position(self._days, first)]
-        if not self._window.dataset.restates:
-            return self._plain.slice(begin, end - begin)
-        rows = self._rows.slice(begin, end - begin).filter(pl.col("event_date") >= first)
-        rows = last_word(rows, self._window.dataset, repeated=True).sort(self._window.dataset.sort_key[:-1])
-        return rows.select(self._columns)
-
-
-def succession(versions: pl.DataFrame, dataset: Dataset) -> pl.DataFrame | None:
-    """All versions sorted by (event_date, key), each with `until`, the session whose word took its place; null if none.
-
-    One sort then serves every target. None where some word known later stands in an earlier session than the word it
-    outdoes: which of them counts depends on where the window begins.
-    """
-    key = dataset.sort_key[:-1]
-    rows = versions.sort([*key, "known_at", "session"])
-    same_key = pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in key)
-    rows = rows.with_columns(until=pl.when(same_key).then(pl.col("session").shift(-1)))
-    return None if (rows.get_column("until") < rows.get_column("session")).any() else rows
-
-
 def by_dataset(asset: SessionAsset, found: Mapping[dt.date, Rows]) -> dict[str, Frames]:
     """Frames of each of the asset's datasets."""
     return {d.name: {t: rows[i] for t, rows in found.items()} for i, d in enumerate(asset.datasets)}
@@ -399,7 +354,3 @@ def _by_session(rows: pl.DataFrame, targets: Sequence[dt.date]) -> dict[dt.date,
     parts = {key[0]: part for key, part in rows.partition_by("session", as_dict=True, include_key=False).items()}
     empty = rows.clear().drop("session")
     return {t: parts.get(t, empty) for t in targets}
-
-
-def _position(values: Sequence[dt.date], day: dt.date) -> int:
-    return bisect_left(values, day)

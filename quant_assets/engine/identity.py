@@ -14,8 +14,9 @@ from feature_store.numeric_platform import PART, in_force
 from feature_store.partition_table import PartitionTable
 from feature_store.versioning import schema_text, schema_version
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
-from quant_assets.engine.computation import Calculation, View, parameters
+from quant_assets.engine.computation import Calculation, parameters
 from quant_assets.engine.settings_seen import fields_seen, functions_of
+from quant_assets.engine.view import View
 
 # What of the mechanism decides what a session holds, by kind of asset; what these call on themselves comes along.
 # Reading and writing files are left out: contents are compared by hash wherever they are read back.
