@@ -332,7 +332,11 @@ REAL = [
         replaced(MOMENTUM, 'bars["overnight_log_return"], n', 'bars["intraday_log_return"], n'),
     ),
     Edit("formula", "of the account", replaced("quant_assets/backtest/pnl.py", "nav / previous - 1", "nav / previous")),
-    Edit("formula", "of a market's figure", replaced("quant_assets/features/market.py", "np.sqrt(", "1.01 * np.sqrt(")),
+    Edit(
+        "formula",
+        "of a market's figure",
+        replaced("quant_assets/features/market.py", "seen.std(ddof=1)", "seen.std(ddof=0)"),
+    ),
     Edit(
         "used library",
         "a patched LightGBM",

@@ -1,8 +1,9 @@
 """Definitions with what they refer to, and one hash for each with all that it reaches."""
 
 import ast
+import copy
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -40,16 +41,30 @@ class Node:
     libraries: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a table at the top of a module: a dictionary, written out, of which one key is asked for."""
+
+    module: str
+    table: str
+    key: str
+
+
 class Graph:
     """Definitions by what they are; each is read once.
 
     Args:
         also: a top-level package or module that is analysed beside the project's.
+        entry: of its table nothing else counts.
+        like: a graph that reads all else.
     """
 
-    def __init__(self, also: str) -> None:
-        self.names = Names(also)
+    def __init__(self, also: str, entry: Entry | None = None, like: "Graph | None" = None) -> None:
+        self.names: Names = like.names if like else Names(also)
         self.also = also
+        self._entry = entry
+        self._table = Definition(entry.module, entry.table) if entry else None
+        self._like = like
         self._nodes: dict[Key, Node] = {}
         self._digests: dict[Key, str] = {}
         self._words: dict[Key, frozenset[str]] = {}
@@ -57,6 +72,8 @@ class Graph:
     # -- nodes -------------------------------------------------------------------------------------------------------
 
     def node(self, key: Key) -> Node:
+        if self._like and key != self._table:
+            return self._like.node(key)
         if key not in self._nodes:
             self._nodes[key] = self._made(key)
         return self._nodes[key]
@@ -76,6 +93,8 @@ class Graph:
         form = NormalForm(self.names, source)
         if not all(isinstance(statement, Function) for statement in statements):
             held = runtime.held_by(key)
+            if self._entry and key == self._table:
+                held, statements = _narrowed(held, statements, self._entry.key)
             if (schemas := runtime.datasets_in(held)) is not None:
                 kind = Definition(Dataset.__module__, Dataset.__qualname__)
                 return Node(digest_of(["dataset", schemas]), (kind,), frozenset())
@@ -250,6 +269,23 @@ def components(start: Key, following: Callable[[Key], Sequence[Key]], settled: d
 
 def _node(form: NormalForm) -> Node:
     return Node(form.digest(), tuple(form.references), frozenset(form.libraries))  # type: ignore[arg-type]
+
+
+def _narrowed(held: object, statements: Sequence[ast.stmt], key: str) -> tuple[object, list[ast.stmt]]:
+    """The table with this entry alone; as it is where it is not one dictionary that is written out."""
+    if len(statements) == 1 and isinstance(statements[0], ast.Assign | ast.AnnAssign) and isinstance(held, Mapping):
+        written = statements[0].value
+        if (
+            isinstance(written, ast.Dict)
+            and None not in written.keys
+            and len(written.keys) == len(held)
+            and key in held
+        ):
+            at = list(held).index(key)
+            narrow = copy.copy(statements[0])
+            narrow.value = ast.Dict([written.keys[at]], [written.values[at]])
+            return {key: held[key]}, [narrow]
+    return held, list(statements)
 
 
 @cache

@@ -18,7 +18,7 @@ from functools import cache
 
 from feature_store.code import runtime
 from feature_store.code.closures import made
-from feature_store.code.graph import Graph, Key, Member, class_at, files_of
+from feature_store.code.graph import Entry, Graph, Key, Member, class_at, files_of
 from feature_store.code.libraries import library_versions
 from feature_store.code.sources import PACKAGES, CodeIdentityError, Definition, source_of
 from feature_store.code.tokens import Files
@@ -54,13 +54,16 @@ class CodeIdentity:
         return CodeIdentity(found["digest"], found["definitions"], references, found["libraries"])
 
 
-def code_identity(*roots: Root) -> CodeIdentity:
+def code_identity(*roots: Root, entry: Entry | None = None) -> CodeIdentity:
     """Of functions, classes, and methods as (class, name).
+
+    Args:
+        entry: of its table only this entry counts.
 
     Raises:
         CodeIdentityError: a dependency that only a run could tell; the message names file and line.
     """
-    return _identity(tuple(dict.fromkeys(roots)))
+    return _identity(tuple(dict.fromkeys(roots)), entry)
 
 
 @cache
@@ -78,9 +81,9 @@ def code_version(*roots: Root) -> str:
 
 
 @cache
-def _identity(roots: tuple[Root, ...]) -> CodeIdentity:
+def _identity(roots: tuple[Root, ...], entry: Entry | None) -> CodeIdentity:
     with _uncollected():
-        return _derived(roots)
+        return _derived(roots, entry)
 
 
 @contextmanager
@@ -95,8 +98,8 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _derived(roots: Sequence[Root]) -> CodeIdentity:
-    found = [_of_root(root) for root in roots]
+def _derived(roots: Sequence[Root], entry: Entry | None) -> CodeIdentity:
+    found = [_of_root(root, entry) for root in roots]
     reached = {key: graph for graph, keys, _ in found for key in graph.reached(keys)}
     libraries = library_versions({name for key, graph in reached.items() for name in graph.node(key).libraries})
     digests = sorted({digest_of([*given, *(graph.digest(key) for key in keys)]) for graph, keys, given in found})
@@ -110,8 +113,8 @@ def _derived(roots: Sequence[Root]) -> CodeIdentity:
 
 
 @cache
-def _graph(also: str) -> Graph:
-    return Graph(also)
+def _graph(also: str, entry: Entry | None = None) -> Graph:
+    return Graph(also, entry, _graph(also)) if entry else Graph(also)
 
 
 def forget() -> None:
@@ -123,24 +126,24 @@ def forget() -> None:
 # -- roots -------------------------------------------------------------------------------------------------------------
 
 
-def _of_root(root: Root) -> tuple[Graph, list[Key], list[str]]:
+def _of_root(root: Root, entry: Entry | None = None) -> tuple[Graph, list[Key], list[str]]:
     """The graph in which it is read, where to begin, and what is plain in it."""
     if isinstance(root, tuple):
         owner, name = root
-        graph = _graph_of(owner.__module__)
+        graph = _graph_of(owner.__module__, entry)
         member = graph.member(owner, name)
         if member is None:
             raise CodeIdentityError(f"{owner.__qualname__} has no {name} in its text")
         return graph, [member], []
     plain = runtime.unwrapped(root)
-    graph = _graph_of(getattr(plain, "__module__", None) or "")
+    graph = _graph_of(getattr(plain, "__module__", None) or "", entry)
     found = made(root, graph.also)
     return graph, [*found.keys], found.given
 
 
-def _graph_of(module: str) -> Graph:
+def _graph_of(module: str, entry: Entry | None) -> Graph:
     top = module.partition(".")[0]
-    return _graph("" if top in PACKAGES else top)
+    return _graph("" if top in PACKAGES else top, entry)
 
 
 def _name(key: Key) -> str:

@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from configs.settings import Profile, Settings
+from feature_store.code.graph import Entry
 from feature_store.code.identity import CodeIdentity, Root, code_identity
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
@@ -78,7 +80,16 @@ def code_of(
 ) -> CodeIdentity:
     """Of the asset's function and the settings that it takes, or of the vendor, and of the mechanism that calls it."""
     own: list[Root] = [*vendor] if isinstance(asset, Source) else [asset.function, *settings_classes(asset)]
-    return code_identity(*own, *engine_roots(type(asset), runner, calculation))
+    return code_identity(*own, *engine_roots(type(asset), runner, calculation), entry=_entry(asset, vendor))
+
+
+def _entry(asset: SessionAsset, vendor: Sequence[type]) -> Entry | None:
+    """Of a vendor that says in a table what makes the payload of each dataset, that of this one."""
+    for kind in vendor:
+        table = getattr(kind, "payload_table", None)
+        if table and asset.name in getattr(sys.modules[kind.__module__], table):
+            return Entry(kind.__module__, table, asset.name)
+    return None
 
 
 def engine_roots(kind: type[SessionAsset], runner: type, calculation: type[Calculation]) -> list[Root]:

@@ -14,7 +14,11 @@ from quant_resources.vendors.raw_payloads import RawStore
 
 
 class Vendor(Protocol):
-    """Serves the sources of the slice market: bars, corporate_actions, members, industries, benchmarks and macro."""
+    """Serves the sources of the slice market: bars, corporate_actions, members, industries, benchmarks and macro.
+
+    A vendor may have `payload_table`, the name of a dictionary of its module from dataset to what makes its payload: a
+    source's code is then that entry of it, and an edit of another one does not make it stale.
+    """
 
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
         """Raw payload rows that speak of the sessions, cut by their declared date of knowledge.

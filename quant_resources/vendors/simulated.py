@@ -70,6 +70,8 @@ PAYLOADS: Mapping[str, Callable[[Tape], pl.DataFrame]] = {
 class SimulatedMarket:
     """The simulated vendor of a profile; the generated market is kept per process."""
 
+    payload_table = "PAYLOADS"
+
     def __init__(self, profile: Profile) -> None:
         if not isinstance(profile.vendor, SimulatedVendor):
             raise VendorError(f"profile {profile.name} is not simulated")

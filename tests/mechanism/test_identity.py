@@ -16,6 +16,7 @@ from feature_store.code.graph import Member
 from feature_store.code.identity import CodeIdentity, code_identity, differences
 from feature_store.decision_time import DecisionClock
 from feature_store.hashing import digest_of
+from feature_store.schemas.catalogue import SOURCES
 from feature_store.texts import Texts
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
 from quant_assets.engine.computation import Calculation
@@ -66,6 +67,14 @@ def test_the_parts_are_schema_code_shape_and_settings(calculation: Calculation) 
     assert {"config:Alpha", "config:Features", "config:seed"} <= {*seeded}
     source = identity(BY_NAME["market/members"], calculation, Runner).parts
     assert "config:vendor" in source
+
+
+def test_a_source_of_the_simulated_market_rests_on_what_makes_its_own_payload(calculation: Calculation) -> None:
+    kinds = vendor_classes(calculation.vendor, calculation.profile)
+    reached = {name: {*code_of(BY_NAME[name], Runner, Calculation, kinds).definitions} for name in SOURCES}
+    lending = "quant_resources.vendors.simulated_lending.borrow"
+    assert {name for name, definitions in reached.items() if lending in definitions} == {"market/borrow"}
+    assert all("quant_resources.vendors.simulated_market.simulate" in definitions for definitions in reached.values())
 
 
 def test_settings_are_told_as_canonical_json(calculation: Calculation) -> None:

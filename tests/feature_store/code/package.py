@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from feature_store.code.graph import Entry
 from feature_store.code.identity import CodeIdentity, code_identity, forget
 
 NAME = "models_of_test"
@@ -32,7 +33,7 @@ def packages(folder: Path) -> Iterator[Identify]:
     """Identity of a definition of a package that is written anew each time."""
     places = [0]
 
-    def identify(files: Files, root: str = "model.predict", at: str = "") -> CodeIdentity:
+    def identify(files: Files, root: str = "model.predict", at: str = "", entry: str = "") -> CodeIdentity:
         places[0] += 1
         place = folder / str(places[0])
         write(place / NAME, {"__init__.py": "", **files})
@@ -41,7 +42,8 @@ def packages(folder: Path) -> Iterator[Identify]:
             unload()
             module, _, name = f"{NAME}.{root}".rpartition(".")
             found = importlib.import_module(module)
-            return code_identity((getattr(found, name), at) if at else getattr(found, name))
+            wanted = Entry(module, "TABLE", entry) if entry else None
+            return code_identity((getattr(found, name), at) if at else getattr(found, name), entry=wanted)
         finally:
             sys.path.remove(str(place))
             unload()

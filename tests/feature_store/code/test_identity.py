@@ -407,6 +407,42 @@ def test_arrays_frames_and_dataclasses_that_a_function_was_given_count(identify:
     assert len({identify({"model.py": text.format("Given(np.ones(2))")}).digest for _ in range(2)}) == 1
 
 
+OF_A_TABLE = """def one(x):
+    return x + {one}
+
+
+def two(x):
+    return x + {two}
+
+
+TABLE = {{"a": one, "b": lambda x: two(x) * {factor}}}
+
+
+def predict(name, x):
+    return TABLE[name](x)
+"""
+
+
+def test_of_a_table_that_is_asked_for_by_key_that_entry_counts(identify: Identify) -> None:
+    def digests(one: int = 1, two: int = 2, factor: int = 3) -> list[str]:
+        files = {"model.py": OF_A_TABLE.format(one=one, two=two, factor=factor)}
+        return [identify(files, entry=key).digest for key in ("a", "b", "")]
+
+    a, b, whole = digests()
+    assert len({a, b, whole}) == 3
+    assert digests(one=5)[1] == b
+    assert digests(two=5)[0] == digests(factor=5)[0] == a
+    assert digests(one=5)[0] != a
+    assert b not in (digests(two=5)[1], digests(factor=5)[1])
+    assert whole not in (digests(one=5)[2], digests(two=5)[2], digests(factor=5)[2])
+
+
+def test_a_table_that_is_not_written_out_counts_whole(identify: Identify) -> None:
+    changed = OF_A_TABLE + "\n\nTABLE['c'] = one\n"
+    files = [{"model.py": changed.format(one=1, two=two, factor=3)} for two in (2, 5)]
+    assert len({identify(file, entry="a").digest for file in files}) == 2
+
+
 def test_arguments_of_a_partial_application_count(identify: Identify) -> None:
     text = "import functools\n\n\ndef add(a, b):\n    return a + b\n\n\npredict = functools.partial(add, {})\n"
     assert len({identify({"model.py": text.format(given)}).digest for given in ("1", "2", "b=1")}) == 3
