@@ -177,7 +177,7 @@ def test_another_setting_makes_the_book_stale_and_a_backfill_stores_its_next_gen
     assert refused.code == 0, refused.out
     stale = {name: row["stale"] for name, row in rows_of(asof(home, "status", "--json")).items() if row["stale"]}
     # its projections are functions of what it holds: they follow once that differs
-    told = ["execution/book", "execution/shuffled_book", "portfolio/diagnostics", "portfolio/programme"]
+    told = ["execution/book", "execution/shuffled_book", "portfolio/diagnostics", "portfolio/optimization"]
     assert stale == dict.fromkeys(told, 34)
 
     selected = [word for name in ("execution", "portfolio", "backtest") for word in ("--select", name)]

@@ -16,7 +16,7 @@ from feature_store.schemas.alpha import COMBINED, MODEL_FITS, PREDICTIONS
 from feature_store.schemas.execution import BOOK, ORDERS
 from feature_store.schemas.features import SCORED, STOCK_FEATURES, STOCK_SCORES
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, UNIVERSE
-from feature_store.schemas.portfolio import DIAGNOSTICS, PROGRAMME, VIEWS
+from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION, VIEWS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK, STYLES
 from feature_store.store import Store
@@ -116,11 +116,11 @@ def write_models(store: Store, day: dt.date) -> None:
 
 
 def write_book(store: Store, decided: Sequence[pl.DataFrame], day: dt.date, fingerprint: str = "first") -> None:
-    book, limits, figures = decided
+    book, limits, metrics = decided
     write(store, BOOK, {day: book}, fingerprint)
     write(store, ORDERS, {day: orders(book, day, CLOCK.decision_time(day))}, fingerprint)
     write(store, DIAGNOSTICS, {day: limits}, fingerprint)
-    write(store, PROGRAMME, {day: figures}, fingerprint)
+    write(store, OPTIMIZATION, {day: metrics}, fingerprint)
 
 
 @pytest.fixture(scope="module")

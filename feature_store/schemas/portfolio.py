@@ -30,13 +30,13 @@ TARGET_WEIGHTS = Dataset(
     ),
 )
 
-PROGRAMME = Dataset(
-    name="portfolio/programme",
-    key=("figure",),
-    description="What the session's programme weighed against what, and under which controls.",
+OPTIMIZATION = Dataset(
+    name="portfolio/optimization",
+    key=("metric",),
+    description="Terms of the objective, settings in force and iterations of the session's optimization.",
     columns=(
-        key("figure", "term:NAME of the objective, control:NAME, or iterations of the solver"),
-        number("value", "as the figure", "terms at the target weights, signed; null where a control is not set"),
+        key("metric", "objective:TERM, setting:NAME, or iterations of the solver"),
+        number("value", "as the metric", "terms at the target weights, signed; null where a setting is off"),
     ),
 )
 

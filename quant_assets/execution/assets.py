@@ -6,7 +6,7 @@ from feature_store.schemas.alpha import COMBINED
 from feature_store.schemas.companies import BORROW
 from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, ORDERS, SHUFFLED_BOOK
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
-from feature_store.schemas.portfolio import DIAGNOSTICS, PROGRAMME, VIEWS
+from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION, VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK
 from quant_assets.engine.asset import CrossSection, Recursive, SessionAsset, same, trailing
 from quant_assets.execution.book import equal_weight_step, shuffled_step, step
@@ -33,7 +33,7 @@ OF_PROGRAMME = {
 }
 CHECKS = {"fills_after_decision": fills_come_after_decisions}
 
-DECIDED = (BOOK, DIAGNOSTICS, PROGRAMME)
+DECIDED = (BOOK, DIAGNOSTICS, OPTIMIZATION)
 
 
 def _relaxed(rows: pl.DataFrame) -> dict[str, float]:
@@ -60,7 +60,7 @@ ASSETS: list[SessionAsset] = [
         figures=_relaxed,
         checks={"limits_hold": limits_hold},
     ),
-    Recursive(PROGRAMME, step, OF_ACCOUNT | OF_PROGRAMME, outputs=DECIDED),
+    Recursive(OPTIMIZATION, step, OF_ACCOUNT | OF_PROGRAMME, outputs=DECIDED),
     Recursive(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT, checks=CHECKS),
     Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_PROGRAMME, checks=CHECKS),
     CrossSection(ORDERS, orders, {"book": same(BOOK, columns=("order_shares", "reference_price_usd"))}),

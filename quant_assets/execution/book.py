@@ -25,19 +25,19 @@ from quant_assets.execution.inputs import MarketInputs, ProgramInputs
 from quant_assets.execution.interest import borrow_quotes, cash_rate_annual
 from quant_assets.execution.reorganizations import Words
 from quant_assets.execution.tape import Array, Mask, Tape, received, tape
-from quant_assets.portfolio.diagnostics import figures, limits
+from quant_assets.portfolio.diagnostics import limits, metrics
 
 
 def step(
     state: pl.DataFrame | None,
     market: MarketInputs,
-    told: ProgramInputs,
+    program: ProgramInputs,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
     series: Macro,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """The book of the session, and what its programme said.
+    """The book of the session, and what its optimization found.
 
     Args:
         state: the book of the session before; None on the first, which begins with the initial cash.
@@ -46,7 +46,7 @@ def step(
     Returns:
         Rows of BOOK, sorted by symbol: whatever is held, was filled, ended or is wanted, and USD for cash.
         Rows of DIAGNOSTICS.
-        Rows of PROGRAMME.
+        Rows of OPTIMIZATION.
 
     Raises:
         ValueError: the state is not of the session before, a security is named as cash is, nothing is left to trade
@@ -56,20 +56,21 @@ def step(
     names = today.start.names
     known = forecast(
         names,
-        told,
+        program,
         today.standing.parameters,
         cash_rate_annual(market.macro, session, series, execution),
         borrow_quotes(market.borrow, names, session, execution),
         portfolio,
     )
     decision = decide(today.end, today.standing, known, portfolio, execution)
-    return _rows(today, decision, session), limits(decision.told, session), figures(decision.told, session)
+    found = decision.description
+    return _rows(today, decision, session), limits(found, session), metrics(found, session)
 
 
 def shuffled_step(
     state: pl.DataFrame | None,
     market: MarketInputs,
-    told: ProgramInputs,
+    program: ProgramInputs,
     session: dt.date,
     portfolio: Portfolio,
     execution: Execution,
@@ -80,7 +81,7 @@ def shuffled_step(
     Returns:
         Rows of SHUFFLED_BOOK, sorted by symbol.
     """
-    lent = replace(told, combined=shuffled(told.combined, session))
+    lent = replace(program, combined=shuffled(program.combined, session))
     return step(state, market, lent, session, portfolio, execution, series)[0]
 
 

@@ -14,7 +14,7 @@ from quant_assets.execution.forecast import Forecast
 from quant_assets.execution.orders import order_shares
 from quant_assets.execution.pretrade import Checked, pre_trade
 from quant_assets.execution.tape import Array, Mask, Tape, aligned
-from quant_assets.portfolio.diagnostics import Told
+from quant_assets.portfolio.diagnostics import Description
 from quant_assets.portfolio.optimizer import Solution, constraint_violations, solve
 from quant_assets.portfolio.weights import Names, benchmark_kind, benchmark_weights, describe, programme
 from quant_assets.risk.impact import impact_majorant
@@ -53,7 +53,7 @@ class Decision:
     """Arrays (N,), NaN where nothing was decided.
 
     Attributes:
-        told: what the programme said; None where there was none.
+        description: of the optimization; None where there was none.
     """
 
     alpha: Array
@@ -68,7 +68,7 @@ class Decision:
     cash_target: float
     status: str
     detail: str | None = None
-    told: Told | None = None
+    description: Description | None = None
 
 
 def standing(
@@ -113,18 +113,18 @@ def decide(end: Closing, standing: Standing, known: Forecast, portfolio: Portfol
         portfolio.mode == "long_only" and weighted_by != portfolio.benchmark
     )
     said = "; ".join((*fallen_back, *solution.relaxations, solution.detail))
-    told = describe(asked, solution, portfolio)
+    description = describe(asked, solution, portfolio)
     if solution.weights is None:
-        return nothing(size, solution.status, said, told)
+        return nothing(size, solution.status, said, description)
     worst = max(constraint_violations(solution.problem, solution.weights).values())
     if worst > VIOLATION:
-        return nothing(size, "unsolved", f"a limit is broken by {worst:g}; {said}", told)
+        return nothing(size, "unsolved", f"a limit is broken by {worst:g}; {said}", description)
     weights = np.where((np.abs(solution.weights) < DUST) & ~names.stays, 0.0, solution.weights)
     spread = partial(_spread, chosen, size)
     target, may_trade = spread(weights), spread(~names.stays) == 1.0
     sent = send(target, may_trade, end, standing, _allowed(solution, end.nav), portfolio, execution)
     if sent.refused:
-        return nothing(size, "unsolved", f"{sent.refused}; {said}", told)
+        return nothing(size, "unsolved", f"{sent.refused}; {said}", description)
     return Decision(
         alpha=np.where(eligible, spread(known.alpha[chosen]), np.nan),
         tilt=np.where(eligible, spread(known.tilt[chosen]), np.nan),
@@ -138,14 +138,14 @@ def decide(end: Closing, standing: Standing, known: Forecast, portfolio: Portfol
         cash_target=float(1.0 - weights.sum()),
         status=solution.status,
         detail=said,
-        told=told,
+        description=description,
     )
 
 
-def nothing(size: int, status: str, detail: str | None = None, told: Told | None = None) -> Decision:
+def nothing(size: int, status: str, detail: str | None = None, description: Description | None = None) -> Decision:
     """No targets and no orders, and why."""
     none, cut = np.full(size, np.nan), np.zeros(size, dtype=bool)
-    return Decision(none, none, none, none, none, none, none, none, cut, np.nan, status, detail, told)
+    return Decision(none, none, none, none, none, none, none, none, cut, np.nan, status, detail, description)
 
 
 def send(

@@ -52,13 +52,13 @@ class Forecast:
 
 def forecast(
     names: list[str],
-    told: ProgramInputs,
+    program: ProgramInputs,
     parameters: CostParameters,
     cash_rate_annual: float,
     borrow: Borrow,
     portfolio: Portfolio,
 ) -> Forecast:
-    """What the session's programme is told of the names.
+    """The forecasts of the session for the names.
 
     Args:
         names: sorted.
@@ -67,18 +67,18 @@ def forecast(
     Raises:
         ValueError: a factor covariance that lacks pairs.
     """
-    (alpha,) = aligned(told.combined, names, "alpha")
-    (specific,) = aligned(told.specific_risk, names, "volatility_annual")
-    factors, covariance = _covariance(told.factor_covariance)
-    published = dict(told.exposures.select("symbol", "industry").iter_rows())
+    (alpha,) = aligned(program.combined, names, "alpha")
+    (specific,) = aligned(program.specific_risk, names, "volatility_annual")
+    factors, covariance = _covariance(program.factor_covariance)
+    published = dict(program.exposures.select("symbol", "industry").iter_rows())
     industry = [published.get(name, UNKNOWN) for name in names]
     exposed = np.array([name in published for name in names], dtype=bool)
-    tilts, bands, targets = (_said(told.views, column) for column in ("tilt", "band", "volatility_target_annual"))
+    tilts, bands, targets = (_said(program.views, column) for column in ("tilt", "band", "volatility_target_annual"))
     return Forecast(
         alpha=alpha,
         tilt=np.array([tilts.get(name, np.nan) for name in industry], dtype=np.float64),
         industry=industry,
-        exposures=_exposures(told.exposures, names, factors),
+        exposures=_exposures(program.exposures, names, factors),
         specific_variance_annual=_specific_variance(specific, exposed, parameters),
         judged=exposed & ~np.isnan(alpha + specific),
         borrow=borrow,
@@ -88,7 +88,7 @@ def forecast(
             volatility_target_annual=targets.get(MARKET_ROW, portfolio.volatility_target_annual),
             cash_rate_annual=cash_rate_annual,
         ),
-        missing=_missing(told.combined, told.exposures, told.factor_covariance, told.specific_risk),
+        missing=_missing(program.combined, program.exposures, program.factor_covariance, program.specific_risk),
     )
 
 

@@ -14,9 +14,9 @@ class MarketInputs:
         actions: CORPORATE_ACTIONS, from some sessions back to all that are announced.
         cost_parameters, universe: COST_PARAMETERS and UNIVERSE of the session.
         macro: trailing window of MACRO, one session longer than `max_age_sessions`. Interest since the session before
-            goes by the last observation dated that session or earlier; the programme by the last one of today.
+            goes by the last observation dated that session or earlier; the optimization by the last one of today.
         borrow: trailing window of BORROW, one session longer than `borrow_max_age_sessions`. Fees since the session
-            before go by what was quoted by it; the programme by what is quoted today.
+            before go by what was quoted by it; the optimization by what is quoted today.
     """
 
     bars: pl.DataFrame
@@ -29,7 +29,7 @@ class MarketInputs:
 
 @dataclass(frozen=True)
 class ProgramInputs:
-    """What the programme is told of the session.
+    """Forecasts and limits that the optimization of the session rests on.
 
     Attributes:
         combined, exposures, factor_covariance, specific_risk, views: COMBINED, EXPOSURES, FACTOR_COVARIANCE,

@@ -1,4 +1,4 @@
-"""What a session's programme said, as rows."""
+"""What the optimization of a session found, as rows."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -7,24 +7,24 @@ from typing import Any
 import polars as pl
 
 from feature_store.dataset import Dataset
-from feature_store.schemas.portfolio import DIAGNOSTICS, PROGRAMME
+from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION
 
-Told = Mapping[str, Any]  # as `weights.describe` gives it
-
-
-def limits(told: Told | None, session: dt.date) -> pl.DataFrame:
-    """Rows of DIAGNOSTICS, sorted by limit; none where there was no solved programme."""
-    return _rows(DIAGNOSTICS, [] if told is None else told["limits"], session)
+Description = Mapping[str, Any]  # as `weights.describe` gives it
 
 
-def figures(told: Told | None, session: dt.date) -> pl.DataFrame:
-    """Rows of PROGRAMME, sorted by figure; without a solution only the controls, without a programme none."""
-    if told is None:
-        return _rows(PROGRAMME, [], session)
-    named = {f"term:{name}": value for name, value in told["terms"].items()}
-    named |= {f"control:{name}": value for name, value in told["controls"].items()}
-    named |= {"iterations": float(told["iterations"])}
-    return _rows(PROGRAMME, [{"figure": name, "value": value} for name, value in named.items()], session)
+def limits(description: Description | None, session: dt.date) -> pl.DataFrame:
+    """Rows of DIAGNOSTICS, sorted by limit; none without a solution."""
+    return _rows(DIAGNOSTICS, [] if description is None else description["limits"], session)
+
+
+def metrics(description: Description | None, session: dt.date) -> pl.DataFrame:
+    """Rows of OPTIMIZATION, sorted by metric; the settings alone without a solution, none without an optimization."""
+    if description is None:
+        return _rows(OPTIMIZATION, [], session)
+    named = {f"objective:{name}": value for name, value in description["terms"].items()}
+    named |= {f"setting:{name}": value for name, value in description["controls"].items()}
+    named |= {"iterations": float(description["iterations"])}
+    return _rows(OPTIMIZATION, [{"metric": name, "value": value} for name, value in named.items()], session)
 
 
 def _rows(dataset: Dataset, rows: list[dict[str, Any]], session: dt.date) -> pl.DataFrame:

@@ -103,7 +103,7 @@ class Market:
     def steps(self, state: pl.DataFrame | None, t: int, book: str = "main", **instead):
         """All that the step gives."""
         told = self.inputs(t) | instead
-        records = {"market": record(MarketInputs, told), "told": record(ProgramInputs, told)}
+        records = {"market": record(MarketInputs, told), "program": record(ProgramInputs, told)}
         wanted = inspect.signature(STEPS[book]).parameters
         return STEPS[book](state, **{name: value for name, value in (told | records).items() if name in wanted})
 

@@ -263,8 +263,8 @@ def test_costs_of_each_name_and_the_penalty_enter_the_programme() -> None:
     for spread, penalty, multiple in ((2.5, 0.0, 1.0), (7.5, 0.0, 1.0), (2.5, 5e-4, 1.0), (2.5, 5e-4, 0.0)):
         chosen = HALF.model_copy(update={"turnover_penalty": penalty, "impact_multiple": multiple})
         market = Market({"A": flat(100.0)}, alphas=wanting(0.5, "A"), portfolio=chosen, half_spread_bp=spread)
-        terms.append(dict(market.steps(None, 0)[2].select("figure", "value").iter_rows()))
-    linear, quadratic = ([t[f"term:{name}"] for t in terms] for name in ("linear_cost", "quadratic_cost"))
+        terms.append(dict(market.steps(None, 0)[2].select("metric", "value").iter_rows()))
+    linear, quadratic = ([t[f"objective:{name}"] for t in terms] for name in ("linear_cost", "quadratic_cost"))
     assert linear[1] - linear[0] == pytest.approx(-0.5 * 5e-4)
     assert linear[2] - linear[0] == pytest.approx(-0.5 * 5e-4)
     assert linear[3] == pytest.approx(-0.5 * (3e-4 + 5e-4))
@@ -274,13 +274,13 @@ def test_costs_of_each_name_and_the_penalty_enter_the_programme() -> None:
 def test_a_row_says_what_the_decision_used_and_which_bound_held_it_back() -> None:
     market = Market({"A": flat(100.0), "B": flat(50.0)}, portfolio=HALF, execution=FREE)
     market.alphas = {0: {"A": 0.5, "B": -0.5}}
-    book, limits, figures = market.steps(None, 0)
+    book, limits, metrics = market.steps(None, 0)
     a = row(book, "A")
     assert (a["alpha"], a["benchmark_weight"]) == (0.5, 0.5)
     assert a["dual_upper"] == pytest.approx(0.5 + 0.05 / 12 - 8 * 0.5 * 0.04 / 12 - 5e-4, rel=1e-3)
     assert a["dual_lower"] == pytest.approx(0.0, abs=1e-6)
     assert {"turnover", "industry:Energy", "upper"} <= set(limits["limit"])
-    assert {"term:alpha", "control:turnover_cap", "iterations"} <= set(figures["figure"])
+    assert {"objective:alpha", "setting:turnover_cap", "iterations"} <= set(metrics["metric"])
 
 
 def test_cash_earns_the_rate_that_was_last_observed_the_session_before() -> None:

@@ -132,7 +132,7 @@ def test_what_is_missing_of_one_is_stored_and_the_other_left(runner: Runner, kin
 def test_the_assets_of_a_call_stand_together_and_after_what_holds_their_state() -> None:
     groups = [[asset.name for asset in group] for group in run_together(all_assets())]
     assert ["risk/factor_returns", "risk/specific_returns"] in [sorted(group) for group in groups]
-    assert ["execution/book", "portfolio/diagnostics", "portfolio/programme"] in groups
+    assert ["execution/book", "portfolio/diagnostics", "portfolio/optimization"] in groups
     order = [asset.name for asset in all_assets()]
     assert all(order.index(name) < order.index(asset.name) for asset in all_assets() for name in rests_on(asset))
 

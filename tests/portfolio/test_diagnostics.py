@@ -1,4 +1,4 @@
-"""What a programme said as rows, and the check that its limits hold."""
+"""What an optimization found as rows, and the check that its limits hold."""
 
 import datetime as dt
 from dataclasses import replace
@@ -7,9 +7,9 @@ import polars as pl
 
 from configs.settings import Portfolio
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.portfolio import DIAGNOSTICS, PROGRAMME
+from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION
 from quant_assets.portfolio.checks import limits_hold
-from quant_assets.portfolio.diagnostics import figures, limits
+from quant_assets.portfolio.diagnostics import limits, metrics
 from quant_assets.portfolio.optimizer import solve
 from quant_assets.portfolio.weights import describe, programme
 from tests.portfolio.test_weights import NAMES, OUTLOOK
@@ -45,26 +45,26 @@ def test_every_limit_is_a_row_in_the_schema_of_the_dataset() -> None:
 
 def test_terms_and_controls_are_rows_in_the_schema_of_the_dataset() -> None:
     told = said()
-    found = figures(told, DAY)
-    assert dict(found.schema) == {name: dtype for name, dtype in PROGRAMME.schema.items() if name != "known_at"}
-    by_name = dict(found.select("figure", "value").iter_rows())
+    found = metrics(told, DAY)
+    assert dict(found.schema) == {name: dtype for name, dtype in OPTIMIZATION.schema.items() if name != "known_at"}
+    by_name = dict(found.select("metric", "value").iter_rows())
     assert list(by_name) == sorted(by_name)
     assert len(by_name) == len(told["terms"]) + len(told["controls"]) + 1
-    assert by_name["control:turnover_cap"] == 0.6
-    assert by_name["term:alpha"] == told["terms"]["alpha"]
+    assert by_name["setting:turnover_cap"] == 0.6
+    assert by_name["objective:alpha"] == told["terms"]["alpha"]
     assert by_name["iterations"] == told["iterations"] > 0
 
 
-def test_without_a_programme_there_are_no_rows_and_without_a_solution_only_controls() -> None:
+def test_without_a_programme_there_are_no_rows_and_without_a_solution_only_settings() -> None:
     unsolved = {"limits": [], "terms": {}, "controls": {"turnover_cap": None}, "iterations": 3}
     for told in (None, unsolved):
         found = limits(told, DAY)
         assert found.is_empty()
         assert found.columns == rows().columns
         assert verdict(found) is None
-    assert figures(None, DAY).is_empty()
-    assert figures(unsolved, DAY).select("figure", "value").rows() == [
-        ("control:turnover_cap", None), ("iterations", 3.0)
+    assert metrics(None, DAY).is_empty()
+    assert metrics(unsolved, DAY).select("metric", "value").rows() == [
+        ("iterations", 3.0), ("setting:turnover_cap", None)
     ]  # fmt: skip
 
 
