@@ -25,6 +25,7 @@ from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
 from quant_assets.operations import certify
 from quant_assets.operations.status import diff_rows
+from quant_assets.reporting.orders.study import explain
 from quant_resources.home import Home
 from quant_resources.vendors.protocol import make_vendor
 from tests.tiny import FIRST, LAST, SETTINGS, SHORT, Answer, asof, copy_of, setting
@@ -168,6 +169,16 @@ def test_status_counts_what_is_stored_missing_stale_and_failed(home: Path) -> No
         "features/stock_scores", "features/industry_returns", "features/labels", "risk/exposures"
     }  # fmt: skip
     assert "market/members" in asof(home, "status").out
+
+
+def test_an_order_says_whether_todays_execution_settings_are_those_of_its_book(home: Path) -> None:
+    order = store_of(home).read("execution/orders", LAST, first=LAST)["order_id"][0]
+    assert explain(Home(home), order)["provenance"]["costs_by_its_settings"]
+    profile = Home(home).profile
+    costly = profile.model_copy(update={"execution": profile.execution.model_copy(update={"commission_bp": 9.0})})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Home, "profile", costly)
+        assert not explain(Home(home), order)["provenance"]["costs_by_its_settings"]
 
 
 def test_another_setting_makes_the_book_stale_and_a_backfill_stores_its_next_generation(home: Path) -> None:
