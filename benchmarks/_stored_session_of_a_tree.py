@@ -169,8 +169,10 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     for method in ("recompute", "scrambled"):
         parts.watch(judge, method, "no_lookahead")
     # a step holds several assets since, and has a name
-    holds_several = "assets" in inspect.signature(to_dagster).parameters
-    definition = to_dagster("bench", [asset], home.profile) if holds_several else to_dagster(asset, home.profile)
+    holds_several = "load" in inspect.signature(to_dagster).parameters
+    definition = (
+        to_dagster("bench", lambda: [asset], home.profile) if holds_several else to_dagster(asset, home.profile)
+    )
     resources = {"platform": Platform(home=str(folder), workers=1)}
 
     def run(targets: list[dt.date]) -> None:

@@ -22,7 +22,7 @@ def build(home: Home) -> dg.Definitions:
     """The graph under the home's profile."""
     warn_unless_in_force()
     profile = home.profile
-    assets = [to_dagster(STEP, all_assets(), profile)]
+    assets = [to_dagster(STEP, all_assets, profile)]
     job = dg.define_asset_job(ALL_ASSETS, selection=dg.AssetSelection.all())
     return dg.Definitions(
         assets=assets,

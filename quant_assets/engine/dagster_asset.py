@@ -5,37 +5,37 @@ import json
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
 from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
-from threadpoolctl import threadpool_limits
 
 from configs.settings import Profile
 from feature_store.catalog import ready_query
 from feature_store.dataset import Dataset
-from feature_store.errors import StoreError
-from feature_store.numeric_platform import advice, in_force
+from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import Recursive, SessionAsset, Source, run_together
+from quant_assets.engine.group_run import Fault, GroupRun
 from quant_assets.engine.identity import code_of
-from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Verdict, judge_run
+from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, judge_run
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.partitions import session_partitions
 from quant_assets.engine.runner import Outcome, Runner
+from quant_assets.engine.schedule import Schedule
+from quant_assets.engine.workers import Spread, Work, in_turn, workers
 from quant_resources.home import Home, git_commit
 from quant_resources.platform import Platform
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 OWNERS = ["team:quant"]
+SPREAD_FROM = 20  # sessions of a run, from which starting worker processes pays
 
 
-def to_dagster(name: str, assets: Sequence[SessionAsset], profile: Profile) -> dg.AssetsDefinition:
+def to_dagster(name: str, load: Callable[[], Sequence[SessionAsset]], profile: Profile) -> dg.AssetsDefinition:
     """The assets, each with one partition a session, as one step of Dagster that runs any of them.
 
     A step costs Dagster more than a small asset's session costs us. And of several assets in a step, one that fails
@@ -43,15 +43,17 @@ def to_dagster(name: str, assets: Sequence[SessionAsset], profile: Profile) -> d
 
     Args:
         name: of the step.
-        assets: topologically sorted.
+        load: gives the assets, topologically sorted; a function of a module, for workers to call.
     """
     with warnings.catch_warnings():
         # backfill policies: pinned with dagster, and tested
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _decorated(name, assets, profile)
+        return _decorated(name, load, profile)
 
 
-def _decorated(name: str, assets: Sequence[SessionAsset], profile: Profile) -> dg.AssetsDefinition:
+def _decorated(name: str, load: Callable[[], Sequence[SessionAsset]], profile: Profile) -> dg.AssetsDefinition:
+    assets = load()
+
     @dg.multi_asset(
         name=name,
         specs=[_spec(asset, profile) for asset in assets],
@@ -61,11 +63,13 @@ def _decorated(name: str, assets: Sequence[SessionAsset], profile: Profile) -> d
         can_subset=True,
     )
     def step(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[Result]:
-        with workers(platform.workers) as pool:
-            runner = open_runner(
-                Home(Path(platform.home)), platform.store(), platform.profile(), context.run.run_id, git_commit(), pool
-            )
-            yield from _run(context, runner, assets)
+        # a few sessions are done before processes are there
+        count = platform.workers if len(context.partition_keys) >= SPREAD_FROM else 1
+        with workers(count) as pool:
+            home, run_id, commit = Home(Path(platform.home)), context.run.run_id, git_commit()
+            runner = open_runner(home, platform.store(), platform.profile(), run_id, commit, pool)
+            spread = Spread(pool, runner, Work(home.folder, run_id, commit, load)) if pool else None
+            yield from _run(context, runner, assets, spread)
 
     return step
 
@@ -109,109 +113,77 @@ def _windows(asset: SessionAsset, profile: Profile) -> dict[str, int]:
     return lengths
 
 
-@contextmanager
-def workers(count: int) -> Iterator[Executor | None]:
-    """Processes for independent fits; none when one is enough.
-
-    Raises:
-        RuntimeError: this process calculates with other kernels than its workers would.
-    """
-    if count < 2:
-        yield None
-        return
-    here = in_force()
-    if here.reaches_target and not here.is_pinned:  # a process that is spawned takes up the pins, and fits would differ
-        raise RuntimeError(f"{count} worker processes would calculate with other kernels than this one: {advice(here)}")
-    # spawn: Polars' threads do not survive a fork
-    with ProcessPoolExecutor(count, get_context("spawn"), threadpool_limits, (1,)) as pool:
-        yield pool
-
-
-def _run(context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[SessionAsset]) -> Iterator[Result]:
-    """Results of the selected assets in their order; what fails is told at the end, once the others are stored.
+def _run(
+    context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[SessionAsset], spread: Spread | None
+) -> Iterator[Result]:
+    """Results of the selected assets, each after those it reads; what fails is told at the end.
 
     Raises:
         dagster.Failure: with what was wrong, by asset.
     """
-    failed: dict[str, Exception] = {}
-    stopped: set[str] = set()
-    for group in run_together(assets):
-        selected = [asset for asset in group if _key(asset) in context.selected_asset_keys]
-        for asset in group:
-            if asset not in selected and (judged := _selected_checks(context, asset)):
-                yield from _judge_stored(context, runner, asset, judged)
-        if not selected:
-            continue
-        names = [asset.name for asset in selected]
-        if blocked := sorted({w.dataset.name for w in group[0].inputs.values()} & (failed.keys() | stopped)):
-            stopped.update(names)
-            context.log.warning(f"{', '.join(names)}: not run, since it reads {', '.join(blocked)}")
-            continue
-        try:
-            outcomes = _stored(context, runner, selected)
-        except Exception as error:
-            failed |= dict.fromkeys(names, error)
-            context.log.exception(f"{', '.join(names)} failed")
-            continue
+    targets = _targets(context)
+    selected = [asset for asset in assets if _key(asset) in context.selected_asset_keys]
+    schedule = Schedule(run_together(selected), context.log.warning)
+    say = partial(_say, context)
+    faults: dict[str, Fault] = {}
+    told: set[str] = set()
+    try:
+        runs = in_turn(schedule, runner, targets, say) if spread is None else spread.runs(schedule, targets, say)
+        for group, run in runs:
+            for asset in group:
+                told.add(asset.name)
+                if asset.name not in run.faults:
+                    yield _materialized(context, runner, asset, run)
+                else:  # what was stored before a failure is stored: Dagster is told exactly those sessions
+                    known = {o.session.isoformat(): _metadata(o) for o in run.outcomes[asset.name]}
+                    log_stored(context, asset, {**_stored_by_run(context, runner, asset), **known})
+            for fault in dict.fromkeys(run.faults.values()):
+                names = [name for name, found in run.faults.items() if found == fault]
+                context.log.error(f"{', '.join(names)} failed\n{fault.traceback}")
+            faults |= run.faults
+    except BaseException:  # interrupted
         for asset in selected:
-            try:
-                result = _materialized(context, runner, asset, outcomes[asset.name])
-            except Exception as error:
-                failed[asset.name] = error
-                context.log.exception(f"{asset.name} failed")
-            else:
-                yield result
-    if failed:
-        raise _failure(failed, stopped) from next(iter(failed.values()))
+            if asset.name not in told:
+                log_stored(context, asset, _stored_by_run(context, runner, asset))
+        raise
+    for asset in assets:
+        if asset not in selected and (names := _selected_checks(context, asset)):
+            yield from _judge_stored(context, runner, asset, names)
+    if faults:
+        raise _failure(faults, schedule.stopped)
 
 
-def _failure(failed: Mapping[str, Exception], stopped: Collection[str]) -> dg.Failure:
-    said = {name: f"{type(error).__name__}: {error}" for name, error in failed.items()}
+def _failure(faults: Mapping[str, Fault], stopped: Collection[str]) -> dg.Failure:
+    said = {name: str(fault) for name, fault in faults.items()}
     readers = f"\nnot run, since they read these: {', '.join(sorted(stopped))}" if stopped else ""
     return dg.Failure("\n".join(f"{name}: {text}" for name, text in said.items()) + readers, metadata=said)
 
 
-def _stored(
-    context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[SessionAsset]
-) -> dict[str, list[Outcome]]:
-    """What became of the sessions of assets of one function."""
-    targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
-    outcomes: dict[str, list[Outcome]] = {asset.name: [] for asset in assets}
-    with _told_on_failure(context, assets, outcomes):
-        for asset, group in runner.run_together(assets, targets):
-            outcomes[asset.name] += group
-            if len(targets) > 1:
-                done = len(outcomes[asset.name])
-                context.log.info(f"{asset.name}: {done} of {len(targets)} sessions, up to {group[-1].session}")
-    return outcomes
+def _targets(context: dg.AssetExecutionContext) -> list[dt.date]:
+    return [dt.date.fromisoformat(key) for key in context.partition_keys]
+
+
+def _say(context: dg.AssetExecutionContext, level: str, text: str) -> None:
+    (context.log.warning if level == "warning" else context.log.info)(text)
 
 
 def _materialized(
-    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, outcomes: Sequence[Outcome]
+    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, run: GroupRun
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
-    with _told_on_failure(context, [asset], {asset.name: outcomes}):
-        _warn_of_left_out(context, runner, asset, targets)
-        verdicts = judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
-        _compact(context, runner, asset, targets[0])
-    report_partitions(context, asset, {o.session.isoformat(): _metadata(o) for o in outcomes})
+    report_partitions(context, asset, {o.session.isoformat(): _metadata(o) for o in run.outcomes[asset.name]})
     return dg.MaterializeResult(
         asset_key=_key(asset),
-        check_results=_check_results(runner, asset, verdicts, _selected_checks(context, asset)),
+        check_results=_check_results(runner, asset, run.judged[asset.name], _selected_checks(context, asset)),
     )
 
 
-@contextmanager
-def _told_on_failure(
-    context: dg.AssetExecutionContext, assets: Sequence[SessionAsset], outcomes: Mapping[str, Sequence[Outcome]]
-) -> Iterator[None]:
-    """What was stored before a failure is stored: Dagster is told exactly those sessions."""
-    try:
-        yield
-    except BaseException:
-        for asset in assets:
-            log_stored(context, asset, {o.session.isoformat(): _metadata(o) for o in outcomes[asset.name]})
-        raise
+def _stored_by_run(
+    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset
+) -> dict[str, dict[str, float | str]]:
+    """Sessions that this run has stored of an asset that it did not get to the end of."""
+    targets = _targets(context)
+    stored = runner.store.partitions(asset.dataset, targets[0], targets[-1])
+    return {p.session.isoformat(): _of_partition(p) for p in stored if p.run_id == context.run.run_id}
 
 
 def _selected_checks(context: dg.AssetExecutionContext, asset: SessionAsset) -> list[str]:
@@ -226,40 +198,13 @@ def _judge_stored(
     targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
     runner.store.require(asset.dataset, targets)
     verdicts = judge_run(runner, asset, runner.store.partitions(asset.dataset, targets[0], targets[-1]), targets)
-    yield from _check_results(runner, asset, verdicts, names)
+    yield from _check_results(runner, asset, Counter(verdict.check for verdict in verdicts), names)
 
 
 def _check_results(
-    runner: Runner, asset: SessionAsset, verdicts: Sequence[Verdict], names: Sequence[str]
+    runner: Runner, asset: SessionAsset, judged: Mapping[str, int], names: Sequence[str]
 ) -> list[dg.AssetCheckResult]:
-    judged = Counter(verdict.check for verdict in verdicts)
     return [check_result(runner, asset, name, judged[name]) for name in names]
-
-
-def _warn_of_left_out(
-    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]
-) -> None:
-    """Rows of the payload that a declared rule leaves out are counted where people look (law 8)."""
-    if isinstance(asset, Source):
-        calculation = runner.calculation
-        raw = calculation.vendor.fetch(asset.dataset, targets, calculation.clock.decision_time(targets[-1]))
-        for rule, count in calculation.vendor.left_out(asset.dataset, raw, targets).items():
-            if count:
-                context.log.warning(f"{asset.name}: {count} rows left out: {rule}")
-
-
-def _compact(context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, first: dt.date) -> None:
-    """Months of the run that are over, and the one before, become one file each: one query where there is none.
-
-    Nobody's values wait for it: what hinders it is said, and `asof compact` fails with it.
-    """
-    try:
-        moved = runner.store.compact(asset.dataset, first=first.replace(day=1) - dt.timedelta(days=1))
-    except StoreError as error:
-        context.log.warning(f"{asset.name}: months that are over were not compacted: {error}")
-        return
-    if moved:
-        context.log.info(f"{asset.name}: {moved} sessions of months that are over moved into one file a month")
 
 
 def report_partitions(
@@ -310,15 +255,16 @@ def check_result(runner: Runner, asset: SessionAsset, name: str, judged: int) ->
 
 
 def _metadata(outcome: Outcome) -> dict[str, float | str]:
-    partition = outcome.partition
+    return {**_of_partition(outcome.partition), "seconds": round(outcome.seconds, 4), **outcome.figures}
+
+
+def _of_partition(partition: StoredPartition) -> dict[str, float | str]:
     return {
         "rows": partition.rows,
         "nulls": partition.nulls,
-        "seconds": round(outcome.seconds, 4),
         "generation": partition.generation,
         "content_hash": partition.content_hash,
         **({"adopted": f"by adoption {partition.adopted['adoption']}"} if partition.adopted else {}),
-        **outcome.figures,
     }
 
 

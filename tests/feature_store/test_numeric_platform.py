@@ -28,7 +28,7 @@ from feature_store.numeric_platform import (
     reaches_target,
     warn_unless_in_force,
 )
-from quant_assets.engine.dagster_asset import workers
+from quant_assets.engine.workers import workers
 
 REPOSITORY = Path(__file__).parents[2]
 PINNED = NumericPlatform(
@@ -245,7 +245,7 @@ def test_what_nobody_can_fix_is_not_warned_of(platform: NumericPlatform, monkeyp
 
 
 def test_workers_that_would_calculate_otherwise_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quant_assets.engine.dagster_asset.in_force", lambda: LATE)
+    monkeypatch.setattr("quant_assets.engine.workers.in_force", lambda: LATE)
     with pytest.raises(RuntimeError, match=r"2 worker processes .* OpenBLAS SkylakeX"), workers(2):
         pass
 

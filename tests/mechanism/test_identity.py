@@ -210,7 +210,7 @@ def test_a_vendor_that_passes_questions_on_counts_with_the_one_that_it_asks(calc
 
 def test_dagster_is_told_the_code_that_the_runner_compares(calculation: Calculation) -> None:
     asset = BY_NAME["market/universe"]
-    (spec,) = to_dagster("all", [asset], calculation.profile).specs
+    (spec,) = to_dagster("all", lambda: [asset], calculation.profile).specs
     assert spec.code_version == identity(asset, calculation, Runner).parts["code"]
 
 

@@ -23,10 +23,10 @@ from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS
 from feature_store.writers import STEPS
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Calculation
-from quant_assets.engine.dagster_asset import workers
 from quant_assets.engine.identity import settings_of
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.runner import Runner
+from quant_assets.engine.workers import workers
 from quant_assets.graph import all_assets
 from quant_assets.market.adjustment import adjusted_bars
 from tests.mechanism.assets import ASSETS, AVERAGE, MEAN_CLOSE, WARM, mean_close
