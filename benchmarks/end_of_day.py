@@ -74,7 +74,7 @@ def session_in_parts(day):
     import quant_assets.definitions
     from feature_store.store import Store
     from quant_assets.cli.app import main
-    from quant_assets.engine import dagster_asset
+    from quant_assets.engine import group_run
     from quant_assets.engine.computation import Calculation
     from quant_assets.operations import backfill
 
@@ -84,8 +84,9 @@ def session_in_parts(day):
     clock.watch(Store, "versions", "reading")
     clock.watch(Store, "read", "reading")
     clock.watch(Store, "write", "storing")
-    clock.watch(Calculation, "compute", "computing")
-    clock.watch(dagster_asset, "judge_run", "checks")
+    clock.watch(Calculation, "compute_all", "computing")
+    clock.watch(Calculation, "call", "computing")  # a recursive asset is walked step by step
+    clock.watch(group_run, "judge_run", "checks")
     sys.argv = ["asof", "backfill", "--from", day, "--to", day]
     code = 0
     try:

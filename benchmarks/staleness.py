@@ -28,8 +28,14 @@ from benchmarks._staleness_edits import HARMLESS, PACKAGES, REAL, Edit
 from tests.mechanism.market import OVERRIDES
 
 ROOT = Path(__file__).parent.parent
-# enough stocks for the factor model to have all its factors
-SETTINGS = OVERRIDES | {"features.min_observations_share": "0.1", "vendor.n_symbols": "24"}
+# enough stocks, and these for long enough, that the factor model has all its factors; and no dataset is empty
+SETTINGS = OVERRIDES | {
+    "features.alpha158": "true",
+    "features.min_observations_share": "0.1",
+    "features.stationary": "{momentum_21: {method: difference}}",
+    "vendor.n_symbols": "24",
+    "vendor.start": "2014-10-01",
+}
 SETTLED = "2016-01-04"
 PRECISION = 0.95
 COUNTS = ("due", "changed", "due_ever", "changed_ever", "missed")

@@ -11,7 +11,7 @@ from quant_assets.automation.sensors import drop_sensor
 from quant_assets.engine.dagster_asset import to_dagster
 from quant_assets.graph import all_assets
 from quant_resources.dagster.duckdb import Catalogue
-from quant_resources.home import Home
+from quant_resources.home import Home, usual_workers
 from quant_resources.platform import Platform
 
 ALL_ASSETS = "all_assets"
@@ -30,7 +30,7 @@ def build(home: Home) -> dg.Definitions:
         schedules=[daily_schedule(job, profile)],
         sensors=[drop_sensor(job, home)] if isinstance(profile.vendor, FilesVendor) else [],
         resources={
-            "platform": Platform(home=str(home.folder), workers=int(os.environ.get("ASOF_WORKERS", "1"))),
+            "platform": Platform(home=str(home.folder), workers=int(os.environ.get("ASOF_WORKERS") or usual_workers())),
             "catalogue": Catalogue(home=str(home.folder)),
         },
         # A range is one step an asset: processes would cost more than they bring, and hold a store each.

@@ -1,10 +1,12 @@
 """Dagster's event log in SQLite, where a batch of events costs what one event costs."""
 
+import json
 import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -102,8 +104,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         in_order = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
         )
-        rows = [self._event_to_row(without_partitions(entry)) for entry in events]
-        numbered = list(zip(index.execute(in_order, rows).scalars(), events, strict=True))
+        numbered = list(zip(index.execute(in_order, rows_of(self, events)).scalars(), events, strict=True))
         of_assets = [(i, entry) for i, entry in numbered if is_any(entry, ASSET_EVENTS)]
         self._store_asset_event_tags(index, [entry for _, entry in of_assets], [i for i, _ in of_assets])
         for event_id, entry in last_of_each_kind(of_assets):
@@ -220,6 +221,32 @@ def told_in_run(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
 def told_in_index(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
     """The events with one planned event for each partition: that is where an asset's partitions are looked up."""
     return [each for entry in events for each in (_each_partition(entry) if is_any(entry, PLANNED) else [entry])]
+
+
+def rows_of(storage: SqlEventLogStorage, events: Sequence[EventLogEntry]) -> list[Row]:
+    """As `_event_to_row` gives them; what is planned of an asset is written out once, for all of its partitions."""
+    rows: list[Row] = []
+    for planned, group in groupby(events, key=_planned_alike):
+        several = list(group)
+        rows.append(storage._event_to_row(without_partitions(several[0])))
+        stands = f'"partition": {json.dumps(rows[-1]["partition"])}'
+        if planned and rows[-1]["event"].count(stands) == 1:
+            before, after = rows[-1]["event"].split(stands)
+            keys = [entry.get_dagster_event().partition for entry in several[1:]]
+            texts = [f'{before}"partition": {json.dumps(key)}{after}' for key in keys]
+            rows += [{**rows[-1], "event": text, "partition": key} for key, text in zip(keys, texts, strict=True)]
+        else:
+            rows += [storage._event_to_row(without_partitions(entry)) for entry in several[1:]]
+    return rows
+
+
+def _planned_alike(entry: EventLogEntry) -> EventLogEntry | None:
+    """Of a planned event of one partition, all but the partition: events that follow one another and share it are
+    written alike. None of any other."""
+    if not is_any(entry, PLANNED) or entry.get_dagster_event().partition is None:
+        return None
+    planned = entry.get_dagster_event().asset_materialization_planned_data
+    return _with_data(entry, planned._replace(partition=None))
 
 
 def _each_partition(entry: EventLogEntry) -> list[EventLogEntry]:

@@ -22,6 +22,11 @@ from feature_store.store import Store
 REPOSITORY = Path(__file__).parent.parent
 
 
+def usual_workers() -> int:
+    """Worker processes of a run where nobody says how many: a core each, up to 4, since each may take 1 GiB."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 @dataclass(frozen=True)
 class Choice:
     """What a user told `asof`: profile, data folder, overrides."""

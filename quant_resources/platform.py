@@ -21,7 +21,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     Attributes:
         home: folder of the store and its choice of profile.
-        workers: processes for independent fits; values never depend on it.
+        workers: processes of a run over many sessions; values never depend on it.
     """
 
     home: str

@@ -57,7 +57,7 @@ def asof(home: Path, *words: object) -> Answer:
     """The command line on a home, as its entry point runs it, without another process."""
     out, err, code = io.StringIO(), io.StringIO(), 0
     argv = ["asof", *map(str, words)]
-    with patch.dict(os.environ, {"ASOF_HOME": str(home)}), patch.object(sys, "argv", argv):
+    with patch.dict(os.environ, {"ASOF_HOME": str(home), "ASOF_WORKERS": "1"}), patch.object(sys, "argv", argv):
         os.environ.pop("DAGSTER_HOME", None)
         with redirect_stdout(out), redirect_stderr(err):
             try:

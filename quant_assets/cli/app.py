@@ -20,7 +20,7 @@ from feature_store.errors import StoreError
 from feature_store.numeric_platform import restart_if_narrowed
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
-from quant_resources.home import Choice, Home
+from quant_resources.home import Choice, Home, usual_workers
 from quant_resources.trials import TrialLedgerError
 from quant_resources.vendors.errors import VendorError
 
@@ -39,7 +39,16 @@ To = Annotated[str | None, typer.Option("--to", help="last session, YYYY-MM-DD")
 ProfileName = Annotated[str | None, typer.Option(help="name or YAML path; default the home's, else demo")]
 Data = Annotated[str | None, typer.Option(help="folder in place of the profile's")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, repeatable; the home remembers it")]
-Workers = Annotated[int, typer.Option(min=1, help="processes for independent fits; no value depends on it")]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        envvar="ASOF_WORKERS",
+        default_factory=usual_workers,
+        show_default="one a core, up to 4",
+        help="processes; no value depends on how many",
+    ),
+]
 Select = Annotated[list[str] | None, typer.Option("--select", help="dataset or slice, repeatable; default all")]
 
 
@@ -59,13 +68,13 @@ class UsageError(ValueError):
 
 @app.command(epilog="Example: asof backfill --profile sp500 --from 2007-03-05 --to 2018-12-31")
 def backfill(
+    workers: Workers,
     first: From = None,
     last: To = None,
     profile: ProfileName = None,
     data: Data = None,
     set_: Settings = None,
     select: Select = None,
-    workers: Workers = 1,
 ) -> None:
     """Store every session of a range, through Dagster; safe to interrupt and to repeat."""
     from quant_assets.graph import all_assets
@@ -132,7 +141,7 @@ def fetch(
 
 
 @app.command(epilog="Example: asof demo")
-def demo(workers: Annotated[int, typer.Option(min=1)] = 1) -> None:
+def demo(workers: Workers) -> None:
     """The main job on the simulated market: from bars to orders, a table of profit and loss, and a report."""
     from quant_assets.cli.demo import show
     from quant_assets.operations.backfill import run_backfill
@@ -268,10 +277,10 @@ def impact(
 
 @app.command(epilog="Example: asof refresh --from 2016-01-04")
 def refresh(
+    workers: Workers,
     first: From = None,
     last: To = None,
     select: Select = None,
-    workers: Workers = 1,
 ) -> None:
     """Store stale sessions anew, through Dagster, as new generations; safe to interrupt and to repeat."""
     from quant_assets.operations.refresh import run_refresh

@@ -123,7 +123,7 @@ def _run(
     """
     targets = _targets(context)
     selected = [asset for asset in assets if _key(asset) in context.selected_asset_keys]
-    schedule = Schedule(run_together(selected), context.log.warning)
+    schedule = Schedule(run_together(selected))
     say = partial(_say, context)
     faults: dict[str, Fault] = {}
     told: set[str] = set()
@@ -149,6 +149,8 @@ def _run(
     for asset in assets:
         if asset not in selected and (names := _selected_checks(context, asset)):
             yield from _judge_stored(context, runner, asset, names)
+    for name, blocked in schedule.stopped.items():
+        context.log.warning(f"{name}: not run, since it reads {', '.join(blocked)}")
     if faults:
         raise _failure(faults, schedule.stopped)
 

@@ -23,7 +23,9 @@ from feature_store.hashing import content_hash, digest_of
 from feature_store.layout import days_of, month_of
 from feature_store.numeric_platform import PART, in_force, is_pinned
 from feature_store.partition import StoredPartition
+from feature_store.readers import last_word
 from feature_store.rounding import judged_within_rounding
+from feature_store.schemas.market import BARS
 from feature_store.store import Store
 from feature_store.versioning import fingerprint
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
@@ -89,18 +91,20 @@ class Judge:
 
     def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
         """The asset's own checks of each session: over its rows and what else each asks for by name."""
-        own = OwnRows(self._runner.store, asset.dataset)
+        own = RowsOfSessions(self._runner.store, asset.dataset)
+        bars = RowsOfSessions(self._runner.store, BARS, ahead=False)
         return [
             Verdict(partition.session, name, wrong is None, wrong or "")
             for partition in (partitions if asset.checks else [])
-            for name, wrong in self._judged(asset, own, partition.session).items()
+            for name, wrong in self._judged(asset, own, bars, partition.session).items()
         ]
 
-    def _judged(self, asset: SessionAsset, own_rows: "OwnRows", session: dt.date) -> dict[str, str | None]:
+    def _judged(
+        self, asset: SessionAsset, own_rows: "RowsOfSessions", bars: "RowsOfSessions", session: dt.date
+    ) -> dict[str, str | None]:
         """What is wrong with the session by check, called with `bars`, `clock`, `before` and settings as it asks."""
-        read = self._runner.store.read
         offered: dict[str, Callable[[], object]] = {
-            "bars": lambda: read("market/bars", session, first=session, last=session),
+            "bars": lambda: bars.at(session),
             "clock": lambda: self._runner.calculation.clock,
             "before": lambda: own_rows.at(sessions.shift(session, -1)),
         }
@@ -191,26 +195,34 @@ class Judge:
         return Verdict(session, NO_LOOKAHEAD, passed, f"{how}: {detail}")
 
 
-class OwnRows:
-    """A dataset's rows about single sessions, as known at them; read a month at once where rows are never restated."""
+class RowsOfSessions:
+    """A dataset's rows about single sessions, as known at them; read a month at once where that tells all.
 
-    def __init__(self, store: Store, dataset: Dataset) -> None:
+    Args:
+        ahead: rows may lie in sessions before the one they speak of, as those of announced actions do.
+    """
+
+    def __init__(self, store: Store, dataset: Dataset, ahead: bool = True) -> None:
         self._store = store
         self._dataset = dataset
+        self._one_by_one = dataset.restates and ahead
         self._month = ""
         self._rows: dict[dt.date, pl.DataFrame] = {}
+        self._none = dataset.empty()
 
     def at(self, session: dt.date) -> pl.DataFrame:
-        if self._dataset.restates:
+        if self._one_by_one:
             return self._store.read(self._dataset, session, first=session, last=session)
         if session not in self._rows and month_of(session) != self._month:
             self._month = month_of(session)
             rows = self._store.versions(self._dataset, *days_of(self._month))
+            if self._dataset.restates:
+                rows = last_word(rows.filter(pl.col("event_date") == pl.col("session")), self._dataset, repeated=True)
             parts = rows.partition_by("session", as_dict=True, include_key=False, maintain_order=True)
             # the session before a month's first is asked for too
             last = dict(list(self._rows.items())[-1:])
             self._rows = last | {day: part.rechunk() for (day,), part in parts.items()}
-        return self._rows.get(session, self._dataset.empty())
+        return self._rows.get(session, self._none)
 
 
 def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: dt.date, count: int) -> list[dt.date]:

@@ -25,7 +25,7 @@ def open_runner(
         store: opened before; opened here by default.
         profile: in the place of the home's, to ask another vendor or folder.
         run_id, git_commit: written into every footer (law 9).
-        pool: processes for independent fits.
+        pool: processes for fits that do not need one another.
     """
     warn_unless_in_force()
     store, profile = store or home.open_store(), profile or home.profile

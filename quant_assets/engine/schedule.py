@@ -1,6 +1,6 @@
 """The order of a run: assets of one function come after all that they read of it, and not after what failed."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from graphlib import TopologicalSorter
 
 from quant_assets.engine.asset import SessionAsset, rests_on
@@ -12,14 +12,13 @@ class Schedule:
     """Hands out groups that can run, those with the longest way after them first.
 
     Attributes:
-        stopped: names of the assets that are not run, since they read one that failed or was stopped.
+        stopped: the assets that are not run, with those that they read and that failed or were stopped.
     """
 
-    def __init__(self, groups: Sequence[Group], warn: Callable[[str], None]) -> None:
+    def __init__(self, groups: Sequence[Group]) -> None:
         self._groups = groups
-        self._warn = warn
         self._failed: set[str] = set()
-        self.stopped: set[str] = set()
+        self.stopped: dict[str, list[str]] = {}
         number = {asset.name: i for i, group in enumerate(groups) for asset in group}
         reads = {
             i: {number[name] for asset in group for name in rests_on(asset) if name in number} - {i}
@@ -40,12 +39,10 @@ class Schedule:
             i = max(self._ready, key=lambda i: (self._ways[i], -i))
             self._ready.remove(i)
             group = self._groups[i]
-            blocked = sorted({n for asset in group for n in rests_on(asset)} & (self._failed | self.stopped))
+            blocked = sorted({n for asset in group for n in rests_on(asset)} & (self._failed | self.stopped.keys()))
             if not blocked:
                 return group
-            names = [asset.name for asset in group]
-            self.stopped.update(names)
-            self._warn(f"{', '.join(names)}: not run, since it reads {', '.join(blocked)}")
+            self.stopped |= {asset.name: blocked for asset in group}
             self._order.done(i)
 
     def done(self, group: Group, failed: Collection[str] = ()) -> None:

@@ -5,13 +5,14 @@ Values never depend on how many there are.
 
 import datetime as dt
 import os
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -109,34 +110,70 @@ class Spread:
 
     def runs(self, schedule: Schedule, targets: Sequence[dt.date], say: Say) -> Iterator[tuple[Group, GroupRun]]:
         """Each group of the schedule and what became of it, as they end."""
-        running: dict[Future[GroupRun], Group] = {}
         with ThreadPoolExecutor(self._pool.count) as leading, threadpool_limits(1):
+            flight = _Flight(schedule, self._pool.count, partial(self._begun, targets, leading))
             while True:
-                # one more than can run: nobody waits while this process tells Dagster
-                while len(running) <= self._pool.count and (group := schedule.next()):
-                    running[self._begun(group, targets, leading)] = group
-                if not running:
-                    return
-                ended, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+                try:
+                    ended = flight.ended.get(timeout=1)
+                except queue.Empty:
+                    ended = None
                 for level, text in self._pool.said():
                     say(level, text)
-                for future in ended:
-                    group = running.pop(future)
-                    run = _result(group, future)
-                    schedule.done(group, run.faults)
-                    yield group, run
+                if ended:
+                    yield ended
+                elif flight.is_over:
+                    return
 
-    def _begun(self, group: Group, targets: Sequence[dt.date], leading: ThreadPoolExecutor) -> "Future[GroupRun]":
-        names = [asset.name for asset in group]
+    def _begun(self, targets: Sequence[dt.date], leading: ThreadPoolExecutor, group: Group) -> "Future[GroupRun]":
         independent = isinstance(group[0], ModelFit) and not group[0].chained
         if independent and self._pool.count > 2:  # led from here, so that each fit can go to another worker
             return leading.submit(_led, self._pool, self._runner, group, targets)
-        try:
-            return self._pool.submit(_carry_out, self._work, names, targets)
-        except RuntimeError as error:  # a worker has died, and the pool with it
-            broken: Future[GroupRun] = Future()
-            broken.set_exception(error)
-            return broken
+        return self._pool.submit(_carry_out, self._work, [asset.name for asset in group], targets)
+
+
+class _Flight:
+    """Groups on their way: as one ends, in whichever thread, the next begins. Nobody waits while Dagster is told.
+
+    Attributes:
+        ended: groups and what became of them.
+    """
+
+    def __init__(self, schedule: Schedule, count: int, begin: Callable[[Group], "Future[GroupRun]"]) -> None:
+        self._schedule = schedule
+        self._count = count
+        self._begin = begin
+        self._running = 0
+        self._lock = threading.RLock()  # a future that has ended calls back at once
+        self.ended: queue.SimpleQueue[tuple[Group, GroupRun]] = queue.SimpleQueue()
+        self._fill()
+
+    @property
+    def is_over(self) -> bool:
+        with self._lock:
+            return self._running == 0 and self.ended.empty()
+
+    def _fill(self) -> None:
+        with self._lock:
+            while self._running < self._count and (group := self._schedule.next()):
+                self._running += 1
+                try:
+                    self._begin(group).add_done_callback(partial(self._end, group))
+                except RuntimeError as error:  # a worker has died, and the pool with it
+                    self._done(group, GroupRun.failed([asset.name for asset in group], error))
+
+    def _end(self, group: Group, future: "Future[GroupRun]") -> None:
+        if future.cancelled():
+            return
+        error = future.exception()
+        run = GroupRun.failed([asset.name for asset in group], error) if error else future.result()
+        with self._lock:
+            self._done(group, run)
+            self._fill()
+
+    def _done(self, group: Group, run: GroupRun) -> None:
+        self._running -= 1
+        self._schedule.done(group, run.faults)
+        self.ended.put((group, run))
 
 
 def in_turn(
@@ -148,11 +185,6 @@ def in_turn(
         run.carry_out(runner, group, targets, say)
         schedule.done(group, run.faults)
         yield group, run
-
-
-def _result(group: Group, future: "Future[GroupRun]") -> GroupRun:
-    error = future.exception()
-    return GroupRun.failed([asset.name for asset in group], error) if error else future.result()
 
 
 def _led(pool: Workers, runner: Runner, group: Group, targets: Sequence[dt.date]) -> GroupRun:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from configs.settings import Profile
 from feature_store.schemas.alpha import COMBINED
 from feature_store.schemas.companies import BORROW
 from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, ORDERS, SHUFFLED_BOOK
@@ -14,6 +15,11 @@ from quant_assets.execution.checks import fills_come_after_decisions
 from quant_assets.execution.orders import orders
 from quant_assets.portfolio.checks import limits_hold
 
+
+def _sells_short(profile: Profile) -> bool:
+    return profile.portfolio.mode == "dollar_neutral"
+
+
 OF_ACCOUNT = {
     "bars": same(BARS, columns=("open", "close")),
     # an action may be declared up to a year before its ex-date
@@ -22,7 +28,12 @@ OF_ACCOUNT = {
     "universe": same(UNIVERSE, columns=("tradable", "has_bar", "adv_usd", "market_cap_usd")),
     # interest since the session before goes by what was observed up to it
     "macro": trailing(MACRO, lambda p: p.macro.max_age_sessions + 1),
-    "borrow": trailing(BORROW, lambda p: p.execution.borrow_max_age_sessions + 1),
+    # a book that never sells short asks no lender: what they quote changes nothing in it
+    "borrow": trailing(
+        BORROW,
+        lambda p: p.execution.borrow_max_age_sessions + 1 if _sells_short(p) else 1,
+        lambda p: ("fee_annual", "shares_available") if _sells_short(p) else (),
+    ),
 }
 OF_PROGRAMME = {
     "combined": same(COMBINED, columns=("alpha",)),
@@ -61,7 +72,7 @@ ASSETS: list[SessionAsset] = [
         checks={"limits_hold": limits_hold},
     ),
     Recursive(OPTIMIZATION, step, OF_ACCOUNT | OF_PROGRAMME, outputs=DECIDED),
-    Recursive(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT, checks=CHECKS),
+    Recursive(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT | {"borrow": same(BORROW, columns=())}, checks=CHECKS),
     Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_PROGRAMME, checks=CHECKS),
     CrossSection(ORDERS, orders, {"book": same(BOOK, columns=("order_shares", "reference_price_usd"))}),
 ]

@@ -52,14 +52,15 @@ def step(
         ValueError: the state is not of the session before, a security is named as cash is, nothing is left to trade
             with.
     """
-    today = _day(state, market, session, portfolio.mode == "dollar_neutral", execution, series)
+    short_sales = portfolio.mode == "dollar_neutral"
+    today = _day(state, market, session, short_sales, execution, series)
     names = today.start.names
     known = forecast(
         names,
         program,
         today.standing.parameters,
         cash_rate_annual(market.macro, session, series, execution),
-        borrow_quotes(market.borrow, names, session, execution),
+        borrow_quotes(market.borrow, names, session, execution, short_sales),
         portfolio,
     )
     decision = decide(today.end, today.standing, known, portfolio, execution)
@@ -127,7 +128,7 @@ def _day(
     start, on_tape = opening(state, names, session, execution), tape(bars, actions, names, session)
     before = sessions.shift(session, -1)
     earned = cash_rate_annual(market.macro, before, series, execution)
-    fees = borrow_quotes(market.borrow, names, before, execution)
+    fees = borrow_quotes(market.borrow, names, before, execution, short_sales)
     end = close(start, on_tape, earned, fees, execution, short_sales)
     if not end.nav > 0:
         raise ValueError(

@@ -16,7 +16,8 @@ class MarketInputs:
         macro: trailing window of MACRO, one session longer than `max_age_sessions`. Interest since the session before
             goes by the last observation dated that session or earlier; the optimization by the last one of today.
         borrow: trailing window of BORROW, one session longer than `borrow_max_age_sessions`. Fees since the session
-            before go by what was quoted by it; the optimization by what is quoted today.
+            before go by what was quoted by it; the optimization by what is quoted today. Without quotes for a book that
+            never sells short.
     """
 
     bars: pl.DataFrame

@@ -27,13 +27,17 @@ class Borrow:
     available: Array
 
 
-def borrow_quotes(borrow: pl.DataFrame, names: list[str], on: dt.date, execution: Execution) -> Borrow:
-    """The last quote of each name dated `on` or before.
+def borrow_quotes(
+    borrow: pl.DataFrame, names: list[str], on: dt.date, execution: Execution, short_sales: bool
+) -> Borrow:
+    """The last quote of each name dated `on` or before; where nothing is ever sold short, no quote counts.
 
     Args:
         borrow: rows of BORROW, by event_date.
         on: a session. Quotes older than `borrow_max_age_sessions` sessions up to it count as none.
     """
+    if not short_sales:
+        return Borrow(np.full(len(names), execution.borrow_rate_annual), np.full(len(names), np.inf))
     first = sessions.shift(on, 1 - execution.borrow_max_age_sessions)
     recent = borrow.filter(pl.col("event_date").is_between(first, on)).unique(
         "symbol", keep="last", maintain_order=True

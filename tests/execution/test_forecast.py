@@ -35,7 +35,7 @@ def said(market: Market, names: list[str], t: int = 0, **instead) -> Forecast:
         record(ProgramInputs, frames),
         cost_parameters_of(frames["cost_parameters"], names),
         cash_rate_annual=0.01,
-        borrow=borrow_quotes(frames["borrow"], names, DAYS[t], market.execution),
+        borrow=borrow_quotes(frames["borrow"], names, DAYS[t], market.execution, short_sales=True),
         portfolio=market.portfolio,
     )
 

@@ -53,12 +53,19 @@ def quoted(*rows: tuple[int, str, float | None, float | None]) -> pl.DataFrame:
 
 def test_the_last_quote_counts_and_a_name_without_one_costs_what_the_setting_says() -> None:
     quotes = quoted((2, "A", 0.1, 500.0), (3, "A", 0.3, 0.0), (3, "B", None, 70.0), (4, "A", 0.9, 9.0))
-    told = borrow_quotes(quotes, ["A", "B", "C"], DAYS[3], SET)
+    told = borrow_quotes(quotes, ["A", "B", "C"], DAYS[3], SET, short_sales=True)
     assert told.rate_annual.tolist() == [0.3, SET.borrow_rate_annual, SET.borrow_rate_annual]
     assert told.available.tolist() == [0.0, 70.0, np.inf]
 
 
 def test_a_quote_that_is_old_counts_as_none() -> None:
     quotes, setting = quoted((2, "A", 0.1, 0.0)), Execution(borrow_max_age_sessions=3)
-    assert borrow_quotes(quotes, ["A"], DAYS[4], setting).rate_annual.tolist() == [0.1]
-    assert borrow_quotes(quotes, ["A"], DAYS[5], setting).available.tolist() == [np.inf]
+    assert borrow_quotes(quotes, ["A"], DAYS[4], setting, short_sales=True).rate_annual.tolist() == [0.1]
+    assert borrow_quotes(quotes, ["A"], DAYS[5], setting, short_sales=True).available.tolist() == [np.inf]
+
+
+def test_where_nothing_is_sold_short_no_quote_counts_and_none_need_be_given() -> None:
+    unread = quoted((3, "A", 0.3, 0.0)).drop("fee_annual", "shares_available")
+    told = borrow_quotes(unread, ["A", "B"], DAYS[3], SET, short_sales=False)
+    assert told.rate_annual.tolist() == [SET.borrow_rate_annual] * 2
+    assert told.available.tolist() == [np.inf] * 2
