@@ -20,7 +20,7 @@ from feature_store.partition import StoredPartition
 # cheap: with 500 rows x 100 columns a session, one session costs what it costs in a file of its own, and one symbol of
 # a month a sixth of what it costs in 21 of these. Smaller ones make writing dear: at this size a month takes half as
 # long as its sessions in files of their own, at a third of it as long. A page holds less than a session.
-PAGE, PAGE_OF_A_ROW = 1536, 3  # bytes at least, and for each row of the largest session
+PAGE, PAGE_OF_A_ROW = 3072, 6  # bytes at least, and for each row of the largest session
 ROW_GROUP, SESSIONS = 2048, 4  # rows, and sessions, at least; fewer make more of a footer to read than they save
 
 
@@ -96,12 +96,18 @@ def _parts_one_by_one(path: Path, partitions: Sequence[StoredPartition]) -> dict
     return found
 
 
-def read_back(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], str]:
-    """What is wrong with partitions that lie in one file, by session and generation; empty where nothing is."""
+def read_back(
+    path: Path, partitions: Sequence[StoredPartition], of_columns: bool = True
+) -> dict[tuple[dt.date, int], str]:
+    """What is wrong with partitions that lie in one file, by session and generation; empty where nothing is.
+
+    Args:
+        of_columns: compare the hash of each column too, which says nothing of the rows that the whole's does not.
+    """
     wrong: str | None = None
     try:
         footers = read_footer(path)
-        hashes = _hashes(path, footers)
+        hashes = _hashes(path, footers, of_columns)
     except FileNotFoundError:
         wrong = f"{path} cannot be read: it is not there"
     except CorruptPartitionError as error:
@@ -114,7 +120,7 @@ def read_back(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[d
     return {name: f"{path}: {name[0]} {fault}" for name, fault in checked.items() if fault}
 
 
-def _hashes(path: Path, footers: Sequence[StoredPartition]) -> list[ContentHash | None]:
+def _hashes(path: Path, footers: Sequence[StoredPartition], of_columns: bool) -> list[ContentHash | None]:
     """Of each partition in the file, in the order of its rows; None where they cannot be read."""
     bounds = np.cumsum([0, *(p.rows for p in footers)]).tolist()
     try:
@@ -124,10 +130,10 @@ def _hashes(path: Path, footers: Sequence[StoredPartition]) -> list[ContentHash 
         if not parts:
             raise
         read = (parts.get((p.session, p.generation)) for p in footers)
-        return [None if rows is None else content_hashes(rows, [0, rows.height])[0] for rows in read]
+        return [None if rows is None else content_hashes(rows, [0, rows.height], of_columns)[0] for rows in read]
     if bounds[-1] != frame.height:
         raise CorruptPartitionError(f"{path} has {frame.height} rows, its footer says {bounds[-1]}")
-    return list(content_hashes(frame, bounds))
+    return list(content_hashes(frame, bounds, of_columns))
 
 
 def _fault(partition: StoredPartition, footer: StoredPartition | None, found: ContentHash | None) -> str | None:
@@ -139,6 +145,10 @@ def _fault(partition: StoredPartition, footer: StoredPartition | None, found: Co
         return "cannot be read"
     if found.content != partition.content_hash:
         return "holds another content than was stored"
-    if partition.column_names and (found.names, found.columns) != (partition.column_names, partition.column_hashes):
+    if (
+        found.names
+        and partition.column_names
+        and (found.names, found.columns) != (partition.column_names, partition.column_hashes)
+    ):
         return "holds other columns than was stored"
     return None

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ from feature_store.partition import DIGEST
 DIGEST_BYTES = 16
 NULL = "\0null"  # ends the name of a mask; no column's does
 
-Values = NDArray[np.generic] | list[str]
+Values = memoryview | list[str]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class ContentHash:
     """
     Attributes:
         content: of all columns by name and type, and of the number of rows.
-        names, columns: of each column alone, DIGEST bytes each in the order of the names.
+        names, columns: of each column alone, DIGEST bytes each in the order of the names; nothing where not asked for.
     """
 
     content: str
@@ -41,22 +42,31 @@ def content_hash(frame: pl.DataFrame, sort_key: Sequence[str] = ()) -> str:
     return content_hashes(frame, [0, frame.height])[0].content
 
 
-def content_hashes(frame: pl.DataFrame, bounds: Sequence[int]) -> list[ContentHash]:
+def content_hashes(frame: pl.DataFrame, bounds: Sequence[int], of_columns: bool = True) -> list[ContentHash]:
     """Of each part of a frame, rows [bounds[i], bounds[i + 1]), as `content_hash` gives it for that part alone.
 
     Many parts are hashed at once because a call of Polars costs more than the work on a small part.
+
+    Args:
+        of_columns: give a hash of each column too, which costs as much again.
     """
     schema = frame.schema  # a property that is built anew at each access
     names = tuple(sorted(schema))
     values, masks = _canonical(frame, schema, names)
     heads = [f"|{name}:{schema[name]}|".encode() for name in names]
-    columns = [(head, values[name], masks.get(name)) for head, name in zip(heads, names, strict=True)]
-    return [_of_part(names, columns, a, b) for a, b in itertools.pairwise(bounds)]
+    columns = [_Column(head, values[name], masks.get(name)) for head, name in zip(heads, names, strict=True)]
+    if of_columns:
+        return [_of_part(names, columns, a, b) for a, b in itertools.pairwise(bounds)]
+    return [ContentHash(_whole(columns, a, b), (), b"") for a, b in itertools.pairwise(bounds)]
 
 
-def _of_part(
-    names: tuple[str, ...], columns: Sequence[tuple[bytes, Values, NDArray[np.bool_] | None]], first: int, end: int
-) -> ContentHash:
+class _Column(NamedTuple):
+    head: bytes
+    values: Values
+    mask: bytes | None  # one byte a row, 1 where it is null
+
+
+def _of_part(names: tuple[str, ...], columns: Sequence[_Column], first: int, end: int) -> ContentHash:
     height = f"{end - first}".encode()
     whole = hashlib.blake2b(height, digest_size=DIGEST_BYTES)
     each = []
@@ -70,22 +80,31 @@ def _of_part(
     return ContentHash(whole.hexdigest(), names, b"".join(each))
 
 
-def _parts(values: Values, mask: NDArray[np.bool_] | None, first: int, end: int) -> list[bytes | memoryview]:
+def _whole(columns: Sequence[_Column], first: int, end: int) -> str:
+    whole = hashlib.blake2b(f"{end - first}".encode(), digest_size=DIGEST_BYTES)
+    for head, values, mask in columns:
+        whole.update(head)
+        for data in _parts(values, mask, first, end):
+            whole.update(data)
+    return whole.hexdigest()
+
+
+def _parts(values: Values, mask: bytes | None, first: int, end: int) -> list[bytes | memoryview]:
     found: list[bytes | memoryview] = []
-    if mask is not None and mask[first:end].any():
-        found.append(mask[first:end].tobytes())
+    if mask is not None and 1 in (nulls := mask[first:end]):
+        found.append(nulls)
     if isinstance(values, list):
         texts = values[first:end]
         # lengths too, because a text may hold the separator
         found += [np.fromiter(map(len, texts), np.int64, len(texts)).tobytes(), "\0".join(texts).encode()]
     else:
-        found.append(values[first:end].data)
+        found.append(values[first:end])
     return found
 
 
 def _canonical(
     frame: pl.DataFrame, schema: Mapping[str, pl.DataType], names: Sequence[str]
-) -> tuple[dict[str, Values], dict[str, NDArray[np.bool_]]]:
+) -> tuple[dict[str, Values], dict[str, bytes]]:
     """Values of each column with null slots zeroed, −0.0 and NaN canonical; and where the nulls are, if anywhere."""
     nulls = dict(zip(schema, frame.null_count().row(0), strict=True)) if frame.width else {}
     # one query for all that need one
@@ -95,9 +114,10 @@ def _canonical(
     masks = [pl.col(name).is_null().alias(f"{name}{NULL}") for name in masked]
     found = {column.name: column for column in frame.select(*columns, *masks).get_columns()} if changed else {}
     plain = {name: found[name] if name in found else frame.get_column(name) for name in names}
-    values: dict[str, Values] = dict(_canonical_floats(plain))
+    # slices of memory: those of an array cost ten times as much
+    values: dict[str, Values] = {name: column.data for name, column in _canonical_floats(plain).items()}
     values |= {name: _plain_values(column) for name, column in plain.items() if name not in values}
-    return values, {name: found[f"{name}{NULL}"].to_numpy() for name in masked}
+    return values, {name: found[f"{name}{NULL}"].to_numpy().tobytes() for name in masked}
 
 
 def _canonical_floats(plain: Mapping[str, pl.Series]) -> dict[str, NDArray[np.floating]]:
@@ -149,4 +169,4 @@ def _plain_values(column: pl.Series) -> Values:
     if column.dtype == pl.Date:
         values = values.astype(np.int32)  # days since 1970, as Polars holds them
     # a view of plain numbers: the buffer of dates cannot be handed out as it is
-    return values.view(np.int64) if values.dtype.kind in "mM" else values
+    return (values.view(np.int64) if values.dtype.kind in "mM" else values).data

@@ -200,7 +200,9 @@ class Store:
         """Read generations of one dataset back: what is wrong, by session and generation; empty where nothing is."""
         found: dict[tuple[dt.date, int], str] = {}
         with ThreadPoolExecutor(THREADS) as pool:  # reading and hashing hold no lock of Python
-            for faults in pool.map(lambda file: read_back(*file), self._by_file(partitions).items()):
+            for faults in pool.map(
+                lambda file: read_back(file[0], file[1], of_columns=False), self._by_file(partitions).items()
+            ):
                 found |= faults
         moved = self._moved([p for p in partitions if (p.session, p.generation) in found])
         still = {name: fault for name, fault in found.items() if name not in {(p.session, p.generation) for p in moved}}

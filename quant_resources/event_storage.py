@@ -88,7 +88,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store all of the events or, on an error, none."""
-        rows = [self._event_to_row(entry) for entry in told_in_run(events)]
+        rows = rows_of(self, told_in_run(events))
         mirrored = told_in_index([entry for entry in events if is_any(entry, MIRRORED)])
         with ExitStack() as transactions:
             # Transactions end in reverse, so the index, opened first, is committed last. SQLite locks a database at
@@ -104,7 +104,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         in_order = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
         )
-        numbered = list(zip(index.execute(in_order, rows_of(self, events)).scalars(), events, strict=True))
+        rows = rows_of(self, [without_partitions(entry) for entry in events])
+        numbered = list(zip(index.execute(in_order, rows).scalars(), events, strict=True))
         of_assets = [(i, entry) for i, entry in numbered if is_any(entry, ASSET_EVENTS)]
         self._store_asset_event_tags(index, [entry for _, entry in of_assets], [i for i, _ in of_assets])
         for event_id, entry in last_of_each_kind(of_assets):
@@ -224,29 +225,55 @@ def told_in_index(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
 
 
 def rows_of(storage: SqlEventLogStorage, events: Sequence[EventLogEntry]) -> list[Row]:
-    """As `_event_to_row` gives them; what is planned of an asset is written out once, for all of its partitions."""
+    """As `_event_to_row` gives them; of sessions of an asset that are told alike, the first is written out for all."""
     rows: list[Row] = []
-    for planned, group in groupby(events, key=_planned_alike):
+    for alike, group in groupby(events, key=_alike):
         several = list(group)
-        rows.append(storage._event_to_row(without_partitions(several[0])))
-        stands = f'"partition": {json.dumps(rows[-1]["partition"])}'
-        if planned and rows[-1]["event"].count(stands) == 1:
-            before, after = rows[-1]["event"].split(stands)
-            keys = [entry.get_dagster_event().partition for entry in several[1:]]
-            texts = [f'{before}"partition": {json.dumps(key)}{after}' for key in keys]
-            rows += [{**rows[-1], "event": text, "partition": key} for key, text in zip(keys, texts, strict=True)]
-        else:
-            rows += [storage._event_to_row(without_partitions(entry)) for entry in several[1:]]
+        row = storage._event_to_row(several[0])
+        parts = _around(row["event"], several[0]) if alike and len(several) > 1 else None
+        if parts is None:
+            rows += [row, *(storage._event_to_row(entry) for entry in several[1:])]
+            continue
+        before, between, after = parts
+        for entry in several:
+            partition = entry.get_dagster_event().partition
+            text = f"{before}{_partition_text(partition)}{between}{_timestamp_text(entry.timestamp)}{after}"
+            moment = storage._event_insert_timestamp(entry)  # type: ignore[no-untyped-call]
+            rows.append({**row, "event": text, "timestamp": moment, "partition": partition})
     return rows
 
 
-def _planned_alike(entry: EventLogEntry) -> EventLogEntry | None:
-    """Of a planned event of one partition, all but the partition: events that follow one another and share it are
-    written alike. None of any other."""
-    if not is_any(entry, PLANNED) or entry.get_dagster_event().partition is None:
+def _alike(entry: EventLogEntry) -> EventLogEntry | None:
+    """All that an event says of a session but which one it is, and when; None of any other event."""
+    if not is_any(entry, PLANNED | MATERIALIZED) or entry.get_dagster_event().partition is None:
         return None
-    planned = entry.get_dagster_event().asset_materialization_planned_data
-    return _with_data(entry, planned._replace(partition=None))
+    if is_any(entry, PLANNED):
+        planned = entry.get_dagster_event().asset_materialization_planned_data
+        return _with_data(entry, planned._replace(partition=None))._replace(timestamp=0.0)
+    data = entry.get_dagster_event().step_materialization_data
+    stored = data.materialization
+    if stored.metadata or stored.tags:
+        return None
+    return _with_data(entry, data._replace(materialization=AssetMaterialization(stored.asset_key)))._replace(
+        timestamp=0.0
+    )
+
+
+def _around(text: str, entry: EventLogEntry) -> tuple[str, str, str] | None:
+    """What stands before, between and after partition and moment; None where they do not stand there once."""
+    first, second = _partition_text(entry.get_dagster_event().partition), _timestamp_text(entry.timestamp)
+    if text.count(first) != 1 or text.count(second) != 1:
+        return None
+    before, rest = text.split(first)
+    return (before, *rest.split(second)) if second in rest else None  # type: ignore[return-value]
+
+
+def _partition_text(partition: str | None) -> str:
+    return f'"partition": {json.dumps(partition)}'
+
+
+def _timestamp_text(moment: float) -> str:
+    return f'"timestamp": {json.dumps(moment)}'
 
 
 def _each_partition(entry: EventLogEntry) -> list[EventLogEntry]:

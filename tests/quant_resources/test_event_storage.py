@@ -36,6 +36,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
 from quant_resources.event_storage import EVENTS_PER_BATCH, BatchedSqliteEventLogStorage, told_in_run
+from quant_resources.event_storage import rows_of as written
 
 # `backfill_policy` is in beta, and a range in one run needs it.
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`:dagster.BetaWarning")
@@ -400,6 +401,18 @@ def test_batches_leave_the_databases_that_the_stock_storage_leaves_event_by_even
                     runs.store_event(event)
         ours.dispose()
         assert rows_of(ours_folder) == rows_of(stock_folder) | in_runs(rows_of(runs_folder))
+
+
+@settings(deadline=None, max_examples=25)
+@given(partitions=st.lists(st.text(min_size=1), min_size=1, max_size=5), steps=st.lists(st.floats(0, 1), min_size=5))
+@example(partitions=['"partition": null', '"timestamp": 0.0', "2018-01-02"], steps=[0.0, 0.0, 0.5, 1.0, 1.0])
+def test_sessions_that_are_told_alike_are_written_as_one_by_one(partitions: list[str], steps: list[float]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        storage = BatchedSqliteEventLogStorage(folder)
+        events = [materialized(BARS, key, second=at) for key, at in zip(partitions, steps, strict=False)]
+        told = [*told_in_run([*events, events[-1]]), *(materialized(SCORES, key) for key in partitions)]
+        assert written(storage, told) == [storage._event_to_row(entry) for entry in told]
+        storage.dispose()
 
 
 @pytest.mark.parametrize("stop_at", [None, "2018-06-20"])
