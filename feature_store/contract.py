@@ -5,21 +5,27 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandera.polars as pa
 import polars as pl
 from numpy.typing import NDArray
 
 from feature_store.dataset import KNOWN_AT, Column, Dataset
 from feature_store.errors import ContractError
 
+if TYPE_CHECKING:
+    import pandera.polars as pa
+
 NUMBER = "\0number"  # of the session in its group; no column's name
 
 
 @lru_cache
-def pandera_schema(dataset: Dataset) -> pa.DataFrameSchema:
+def pandera_schema(dataset: Dataset) -> "pa.DataFrameSchema":
     """The dataset's columns as a pandera schema: types, nulls, bounds, allowed words."""
+    # half a second that only a broken contract is worth
+    import pandera.polars as pa  # noqa: PLC0415
+
     columns = {
         "event_date": pa.Column(pl.Date, nullable=False),
         **{c.name: pa.Column(c.dtype, _checks(c), nullable=c.nullable) for c in dataset.columns},
@@ -28,7 +34,9 @@ def pandera_schema(dataset: Dataset) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, strict=True, name=dataset.name)
 
 
-def _checks(column: Column) -> list[pa.Check]:
+def _checks(column: Column) -> "list[pa.Check]":
+    import pandera.polars as pa  # noqa: PLC0415 -- as in `pandera_schema`
+
     checks = []
     if column.above is not None:
         checks.append(pa.Check.gt(column.above))
@@ -110,9 +118,11 @@ def _refuse_bad_values(dataset: Dataset, whole: pl.DataFrame) -> None:
     for name in [text.removesuffix(":finite") for text in wrong if text.endswith(":finite")]:
         row = whole.filter(~pl.col(name).is_finite()).head(1).to_dicts()[0]
         raise ContractError(f"{dataset.name}: {name} is not finite in {row}; missing is null")
+    from pandera.errors import SchemaErrors  # noqa: PLC0415 -- as in `pandera_schema`
+
     try:
         pandera_schema(dataset).validate(whole, lazy=True)
-    except pa.errors.SchemaErrors as error:
+    except SchemaErrors as error:
         cases = error.failure_cases.select("column", "check", "failure_case").head(5).to_dicts()
         raise ContractError(f"{dataset.name}: {cases}") from error
     raise ContractError(f"{dataset.name}: {wrong}")
