@@ -48,21 +48,24 @@ def is_session(day: dt.date) -> bool:
 
 def index_of(session: dt.date) -> int:
     """Position of a session in `all_sessions`; a day without trading is refused."""
-    days = all_sessions()
-    i = bisect_left(days, session)
-    if i == len(days) or days[i] != session:
-        raise ValueError(
-            f"{session} is not a trading session of {EXCHANGE}; the next one is {days[min(i, len(days) - 1)]}"
-        )
+    if (i := _positions().get(session)) is None:
+        days = all_sessions()
+        following = days[min(bisect_left(days, session), len(days) - 1)]
+        raise ValueError(f"{session} is not a trading session of {EXCHANGE}; the next one is {following}")
     return i
+
+
+@lru_cache(maxsize=1)
+def _positions() -> dict[dt.date, int]:
+    return {day: i for i, day in enumerate(all_sessions())}
 
 
 def shift(session: dt.date, by: int) -> dt.date:
     """The session `by` sessions later (earlier when negative)."""
-    i = index_of(session) + by
-    if not 0 <= i < len(all_sessions()):
+    i, days = index_of(session) + by, all_sessions()
+    if not 0 <= i < len(days):
         raise ValueError(f"{session} shifted by {by} sessions leaves the calendar ({FIRST} to {LAST})")
-    return all_sessions()[i]
+    return days[i]
 
 
 def between(first: dt.date, last: dt.date) -> list[dt.date]:
@@ -78,6 +81,7 @@ def at_or_before(day: dt.date) -> dt.date:
     return all_sessions()[i]
 
 
+@lru_cache(maxsize=4096)
 def at_or_after(day: dt.date) -> dt.date:
     return all_sessions()[bisect_left(all_sessions(), day)]
 

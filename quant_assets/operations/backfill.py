@@ -112,7 +112,11 @@ def _due(
     Of sources that are asked for, what the vendor says counts too: all of their sessions are due, unless the vendor was
     asked for them before and has nothing else since.
     """
-    known = sessions_shown([asset.name for asset in wanted])
+    import dagster as dg  # noqa: PLC0415 -- as in `run_range`
+
+    with dg.DagsterInstance.get() as instance:
+        known = sessions_shown(instance, [asset.name for asset in wanted])
+        otherwise = shown_otherwise(instance, runner, wanted)
     planned = plan(runner, [(asset, targets) for asset in wanted])
     begins: dict[str, dt.date] = {}
     for asset in wanted:
@@ -122,7 +126,7 @@ def _due(
         own = targets[0] if again else planned.of(asset.name).first
         if found := [*changing, *unknown[:1], *([own] if own else [])]:
             begins[asset.name] = min(found)
-    return begins | {name: targets[-1] for name in shown_otherwise(runner, wanted) if name not in begins}
+    return begins | {name: targets[-1] for name in otherwise if name not in begins}
 
 
 def run_range(home: Home, names: Sequence[str], first: dt.date, last: dt.date, say: Callable[[str], None]) -> bool:

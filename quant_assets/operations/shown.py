@@ -5,21 +5,24 @@ A run that was killed has stored more than it has said, and `asof certify` judge
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD
 from quant_assets.engine.runner import Runner
 
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
-def sessions_shown(names: Sequence[str]) -> dict[str, set[str]]:
+
+def sessions_shown(instance: "DagsterInstance", names: Sequence[str]) -> dict[str, set[str]]:
     """Sessions that Dagster shows as materialized, by dataset."""
     import dagster as dg  # noqa: PLC0415 -- as in `run_range`
 
-    with dg.DagsterInstance.get() as instance:
-        return {name: instance.get_materialized_partitions(dg.AssetKey(name.split("/"))) for name in names}
+    return {name: instance.get_materialized_partitions(dg.AssetKey(name.split("/"))) for name in names}
 
 
-def checks_shown(assets: Sequence[SessionAsset]) -> dict[tuple[str, str], bool]:
+def checks_shown(instance: "DagsterInstance", assets: Sequence[SessionAsset]) -> dict[tuple[str, str], bool]:
     """Whether the check passes, as Dagster shows it, by dataset and check; without those that it has no verdict of."""
     import dagster as dg  # noqa: PLC0415 -- as in `run_range`
     from dagster._core.storage.asset_check_execution_record import (  # noqa: PLC0415
@@ -27,15 +30,14 @@ def checks_shown(assets: Sequence[SessionAsset]) -> dict[tuple[str, str], bool]:
     )
 
     keys = [dg.AssetCheckKey(dg.AssetKey(a.name.split("/")), check) for a in assets for check in _checks(a)]
-    with dg.DagsterInstance.get() as instance:
-        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     ended = {key: found.status for key, found in latest.items() if found.status in (Status.SUCCEEDED, Status.FAILED)}
     return {(key.asset_key.to_user_string(), key.name): status is Status.SUCCEEDED for key, status in ended.items()}
 
 
-def shown_otherwise(runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
+def shown_otherwise(instance: "DagsterInstance", runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
     """Datasets one of whose checks Dagster shows otherwise than the stored verdicts say, or not at all."""
-    shown = checks_shown(assets)
+    shown = checks_shown(instance, assets)
     return [a.name for a in assets if any(shown.get((a.name, c)) != (not _failures(runner, a, c)) for c in _checks(a))]
 
 
