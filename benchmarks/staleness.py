@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 SETTINGS = OVERRIDES | {
     "features.alpha158": "true",
     "features.min_observations_share": "0.1",
-    "features.stationary": "{momentum_21: {method: difference}}",
+    "features.stationary": "{reversal_21: {method: difference, sessions: 10}}",
     "vendor.n_symbols": "24",
     "vendor.start": "2014-10-01",
 }
