@@ -21,7 +21,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-INSTANCE = Path(__file__).parents[1] / "dagster.yaml"
+INSTANCE = Path(__file__).parents[1] / "quant_resources" / "dagster" / "dagster.yaml"
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 WEEKDAYS = dg.TimeWindowPartitionsDefinition(start="2007-01-01", fmt="%Y-%m-%d", cron_schedule="0 0 * * 1-5")
 

@@ -20,6 +20,7 @@ from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.store import Store
 
 REPOSITORY = Path(__file__).parent.parent
+DAGSTER_YAML = Path(__file__).parent / "dagster" / "dagster.yaml"  # what a new Dagster home begins with
 
 
 def usual_workers() -> int:
@@ -105,7 +106,7 @@ class Home:
         self.dagster_home.mkdir(parents=True, exist_ok=True)
         target = self.dagster_home / "dagster.yaml"
         if not target.exists():
-            shutil.copyfile(REPOSITORY / "dagster.yaml", target)
+            shutil.copyfile(DAGSTER_YAML, target)
 
     @property
     def _file(self) -> Path:

@@ -181,6 +181,15 @@ def test_everything_that_is_needed_is_pinned_however_indirectly() -> None:
     assert {name for name, _ in seen} - pins().keys() == set()
 
 
+def test_a_wheel_brings_every_file_of_its_packages() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    files = [path.relative_to(ROOT) for path in own_files() if path.suffix != ".py"]
+    of_packages = [path for path in files if path.parts[0] in PACKAGES]
+    assert Path("quant_resources/dagster/dagster.yaml") in of_packages
+    left_out = [path for path in of_packages if not any(map(Path(*path.parts[1:]).match, told.get(path.parts[0], [])))]
+    assert left_out == []
+
+
 def test_no_tracked_file_names_a_registry_or_a_place_on_this_machine() -> None:
     # put together from pieces, so that this file does not hold them
     hosts = ["pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js", "deb.debian" + ".org"]

@@ -37,11 +37,11 @@ from sqlalchemy.exc import IntegrityError
 
 from quant_resources.event_storage import EVENTS_PER_BATCH, BatchedSqliteEventLogStorage, told_in_run
 from quant_resources.event_storage import rows_of as written
+from quant_resources.home import DAGSTER_YAML
 
 # `backfill_policy` is in beta, and a range in one run needs it.
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`:dagster.BetaWarning")
 
-REPOSITORY = Path(__file__).parents[2]
 STOCK_YAML = "telemetry:\n  enabled: false\n"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SESSIONS = dg.TimeWindowPartitionsDefinition(
@@ -160,7 +160,7 @@ def instance_with(dagster_yaml: str) -> Iterator[dg.DagsterInstance]:
 
 
 def ours_yaml() -> str:
-    return (REPOSITORY / "dagster.yaml").read_text()
+    return DAGSTER_YAML.read_text()
 
 
 CLOCK_COLUMNS = {"create_timestamp", "migration_completed", "asset_details", "wipe_timestamp"}
@@ -513,7 +513,7 @@ def test_a_batch_that_fails_in_its_middle_stores_nothing(storage: BatchedSqliteE
 
 
 def test_a_home_that_is_not_named_is_refused_by_dagster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    shutil.copy(REPOSITORY / "dagster.yaml", tmp_path)
+    shutil.copy(DAGSTER_YAML, tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     with pytest.raises(dg.DagsterInvalidConfigError, match="DAGSTER_HOME"):
         dg.DagsterInstance.from_config(str(tmp_path))
