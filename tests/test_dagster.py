@@ -116,6 +116,19 @@ def test_every_asset_carries_both_checks_and_what_its_subject_demands(loaded: dg
     assert "fills_after_decision" in found["execution/book"]
 
 
+def test_a_check_says_when_it_passes_and_an_asset_where_its_code_is(loaded: dg.Definitions) -> None:
+    graph = loaded.resolve_asset_graph()
+    (step,) = (d for d in loaded.assets or [] if isinstance(d, dg.AssetsDefinition))
+    demands = {(spec.asset_key.to_user_string(), spec.name): spec.description for spec in step.check_specs}
+    assert len(demands) == len(graph.asset_check_keys)
+    assert {text.split()[0] for text in demands.values()} == {"Passes"}
+    assert demands["execution/book", "fills_after_decision"].startswith("Passes when every fill follows its decision")
+    (book,) = (spec for spec in step.specs if spec.key == key_of("execution/book"))
+    (place,) = book.metadata["dagster/code_references"].code_references
+    assert place.file_path.endswith("execution/book.py")
+    assert Path(place.file_path).read_text().splitlines()[place.line_number - 1].startswith("def step(")
+
+
 def test_a_range_is_one_run_and_one_process(loaded: dg.Definitions) -> None:
     graph = loaded.resolve_asset_graph()
     assert {graph.get(key_of(name)).backfill_policy for name in DATASETS} == {dg.BackfillPolicy.single_run()}

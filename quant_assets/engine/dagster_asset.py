@@ -1,6 +1,7 @@
 """Session assets as plain Dagster assets: partitions, dependencies, checks in the asset's own step."""
 
 import datetime as dt
+import inspect
 import json
 import uuid
 import warnings
@@ -32,6 +33,10 @@ from quant_resources.platform import Platform
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 OWNERS = ["team:quant"]
+DEMANDS = {
+    CONTRACT: "Passes when every session that was stored reads back from disk as it was announced.",
+    NO_LOOKAHEAD: "Passes when sessions come out the same, computed alone and with all that was learned later spoilt.",
+}
 SPREAD_FROM = 20  # sessions of a run, from which starting worker processes pays
 
 
@@ -57,7 +62,7 @@ def _decorated(name: str, load: Callable[[], Sequence[SessionAsset]], profile: P
     @dg.multi_asset(
         name=name,
         specs=[_spec(asset, profile) for asset in assets],
-        check_specs=[dg.AssetCheckSpec(check, asset=_key(asset)) for asset in assets for check in _checks(asset)],
+        check_specs=[_check_spec(asset, check) for asset in assets for check in _checks(asset)],
         partitions_def=session_partitions(profile.history.start, profile.history.end),
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,
@@ -92,8 +97,26 @@ def _spec(asset: SessionAsset, profile: Profile) -> dg.AssetSpec:
                 f"`asof sql` or the resource `catalogue`:\n```sql\n{ready_query(asset.dataset)}\n```"
             ),
             "reads": "\n".join(f"{name}: {length} sessions" for name, length in windows.items()),
+            **({} if isinstance(asset, Source) else {"dagster/code_references": _where(asset.function)}),
         },
     )
+
+
+def _where(function: Callable[..., object]) -> dg.CodeReferencesMetadataValue:
+    """The file and line that the UI opens."""
+    code = inspect.unwrap(function).__code__
+    place = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno)
+    return dg.CodeReferencesMetadataValue(code_references=[place])
+
+
+def _check_spec(asset: SessionAsset, check: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(check, asset=_key(asset), description=DEMANDS.get(check) or _demand(asset.checks[check]))
+
+
+def _demand(check: Callable[..., str | None]) -> str:
+    """Of a check's docstring, which begins with "None when all is well; else what is wrong", when it passes."""
+    first, _, _ = (inspect.getdoc(check) or "").partition("\n")
+    return first.partition("; else")[0].replace("None when", "Passes when")
 
 
 def _key(asset: SessionAsset) -> dg.AssetKey:
