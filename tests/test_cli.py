@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
@@ -58,6 +59,11 @@ def main_account(store: Store) -> pl.DataFrame:
 
 
 # -- known values ------------------------------------------------------------------------------------------------------
+
+
+def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
+    assert asof(tmp_path, "--version").out == f"asof {version('asof')}\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_backfill_on_a_fresh_home_stores_every_session_of_every_dataset(stored_home: Path) -> None:

@@ -27,10 +27,27 @@ from quant_resources.vendors.errors import VendorError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="Point-in-time equity research and trading.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"asof {version('asof')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version, and end")
+    ] = False,
+) -> None:
+    """Point-in-time equity research and trading."""
+
+
 out = Console(width=None if sys.stdout.isatty() else 160)
 
 Day = Annotated[str, typer.Argument()]
