@@ -320,6 +320,14 @@ REAL = [
     ),
     Edit(
         "decorator",
+        "that doubles a deviation",
+        several(
+            replaced(f"{RISK}/returns.py", "def sample_deviation", "@doubled\ndef sample_deviation"),
+            added(f"{RISK}/returns.py", "def doubled(f):\n    return lambda *args: f(*args) * 2\n\n", "top"),
+        ),
+    ),
+    Edit(
+        "decorator",
         "that halves an index",
         several(
             replaced(MOMENTUM, "def relative_strength", "@halved\ndef relative_strength"),
@@ -330,6 +338,11 @@ REAL = [
         "read column",
         "the day for the night",
         replaced(MOMENTUM, 'bars["overnight_log_return"], n', 'bars["intraday_log_return"], n'),
+    ),
+    Edit(
+        "read column",
+        "the close for the open",
+        replaced("quant_assets/execution/tape.py", 'names, "open", "close")', 'names, "close", "close")'),
     ),
     Edit("formula", "of the account", replaced("quant_assets/backtest/pnl.py", "nav / previous - 1", "nav / previous")),
     Edit(
@@ -344,6 +357,16 @@ REAL = [
             "lightgbm",
             lambda module: rewrite(
                 module / "basic.py", lambda text: text.replace(PREDICT, PREDICT.replace("return", "return 1.01 *"))
+            ),
+        ),
+    ),
+    Edit(
+        "used library",
+        "a patched hmmlearn",
+        patched(
+            "hmmlearn",
+            lambda module: rewrite(
+                module / "stats.py", lambda text: text.replace("return -0.5 * (nf", "return -0.4999 * (nf")
             ),
         ),
     ),

@@ -30,6 +30,7 @@ from tests.mechanism.market import OVERRIDES
 ROOT = Path(__file__).parent.parent
 # enough stocks, and these for long enough, that the factor model has all its factors; and no dataset is empty
 SETTINGS = OVERRIDES | {
+    "history.start": "2015-10-01",
     "features.alpha158": "true",
     "features.min_observations_share": "0.1",
     "features.stationary": "{reversal_21: {method: difference, sessions: 10}}",
