@@ -14,6 +14,7 @@ LONG = (
     "test_dagster.py",
     "mechanism/test_laws.py",
     "test_cli.py",
+    "test_workers.py",
     "quant_resources/test_files_vendor.py",
 )
 
