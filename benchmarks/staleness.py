@@ -34,7 +34,7 @@ SETTINGS = OVERRIDES | {
     "features.alpha158": "true",
     "features.min_observations_share": "0.1",
     "features.stationary": "{reversal_21: {method: difference, sessions: 10}}",
-    "vendor.n_symbols": "24",
+    "vendor.n_symbols": "32",
     "vendor.start": "2014-10-01",
 }
 SETTLED = "2016-01-04"
