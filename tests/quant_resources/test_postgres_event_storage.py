@@ -31,7 +31,6 @@ from tests.quant_resources.test_event_storage import (
     CHECKS,
     CLOCK_COLUMNS,
     DATA_VERSION,
-    REPOSITORY,
     SCORES,
     Draw,
     batches,
@@ -51,6 +50,7 @@ from quant_resources.postgres_event_storage import BatchedPostgresEventLogStorag
 # `backfill_policy` is in beta, and a range in one run needs it.
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`:dagster.BetaWarning")
 
+REPOSITORY = Path(__file__).parents[2]
 DEPLOYED = (REPOSITORY / "deploy" / "dagster.yaml").read_text()
 BATCHED = "module: quant_resources.postgres_event_storage\n  class: BatchedPostgresEventLogStorage"
 STOCK = "module: dagster_postgres\n  class: PostgresEventLogStorage"

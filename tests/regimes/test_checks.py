@@ -5,6 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from feature_store.dataset import Dataset
+from feature_store.schemas.market import BARS
 from feature_store.schemas.regimes import TREND_STATES
 from quant_assets.engine.asset import CrossSection
 from quant_assets.engine.lookahead_checks import Judge, Verdict
@@ -31,18 +33,17 @@ def test_probabilities_that_sum_to_one_pass():
 def test_a_check_is_given_the_rows_and_what_it_names_and_nothing_else_is_read():
     read: list[object] = []
 
-    def stored(dataset: object, *_: object, **__: object) -> pl.DataFrame:
-        read.append(dataset)
-        return rows(0.1, 0.2, 0.8)
-
     def with_bars(own: pl.DataFrame, bars: pl.DataFrame, clock: str) -> str | None:
-        return None if clock == "clock" and own.equals(bars) else "given something else"
+        named = set(bars.columns) == set(BARS.schema) and own.equals(rows(0.1, 0.2, 0.8))
+        return None if clock == "clock" and named else "given something else"
 
-    def versions(dataset: object, *_: object) -> pl.DataFrame:
-        return stored(dataset).with_columns(session=pl.lit(DAY))
+    def versions(dataset: Dataset, *_: object) -> pl.DataFrame:
+        read.append(dataset)
+        found = dataset.empty() if dataset == BARS else rows(0.1, 0.2, 0.8)
+        return found.with_columns(session=pl.lit(DAY))
 
     calculation = SimpleNamespace(clock="clock")
-    store = SimpleNamespace(read=stored, versions=versions)
+    store = SimpleNamespace(versions=versions)
     runner: Any = SimpleNamespace(store=store, calculation=calculation, profile=None)
     partition: Any = SimpleNamespace(session=DAY)
     sums = CrossSection(TREND_STATES, rows, {}, checks={"sums": probabilities_sum_to_one})
@@ -52,7 +53,7 @@ def test_a_check_is_given_the_rows_and_what_it_names_and_nothing_else_is_read():
     assert read == [TREND_STATES]
     bars = CrossSection(TREND_STATES, rows, {}, checks={"bars": with_bars})
     assert Judge(runner).subject(bars, [partition]) == [Verdict(DAY, "bars", True)]
-    assert read[1:] == [TREND_STATES, "market/bars"]
+    assert read[1:] == [TREND_STATES, BARS]
 
 
 # refusals
