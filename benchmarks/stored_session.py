@@ -44,7 +44,8 @@ def trees(folder: Path) -> Iterator[dict[str, Path]]:
 def measured(tree: Path, *task: object) -> Any:
     """What the measuring code says of the tree, in a process of its own."""
     environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, str(MEASURING), json.dumps(task, default=str)]
+    # -P: beside the script lies a module called platform
+    command = [sys.executable, "-P", str(MEASURING), json.dumps(task, default=str)]
     run = subprocess.run(command, env=environment, cwd=tree, capture_output=True, text=True, check=False)
     if run.returncode:
         raise RuntimeError(f"measuring {tree} failed:\n{run.stderr[-4000:]}")
