@@ -320,7 +320,7 @@ REAL = [
     ),
     Edit(
         "decorator",
-        "that doubles a deviation",
+        "that doubles a standard deviation",
         several(
             replaced(f"{RISK}/returns.py", "def sample_deviation", "@doubled\ndef sample_deviation"),
             added(f"{RISK}/returns.py", "def doubled(f):\n    return lambda *args: f(*args) * 2\n\n", "top"),

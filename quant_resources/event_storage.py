@@ -252,7 +252,7 @@ def _alike(entry: EventLogEntry) -> EventLogEntry | None:
         return _with_data(entry, planned._replace(partition=None))._replace(timestamp=0.0)
     data = entry.get_dagster_event().step_materialization_data
     stored = data.materialization
-    if stored.metadata or stored.tags:
+    if stored.metadata or stored.tags or stored.description:
         return None
     return _with_data(entry, data._replace(materialization=AssetMaterialization(stored.asset_key)))._replace(
         timestamp=0.0

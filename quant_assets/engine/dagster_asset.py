@@ -35,7 +35,7 @@ Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 OWNERS = ["team:quant"]
 DEMANDS = {
     CONTRACT: "Passes when every session that was stored reads back from disk as it was announced.",
-    NO_LOOKAHEAD: "Passes when sessions come out the same, computed alone and with all that was learned later spoilt.",
+    NO_LOOKAHEAD: "Passes when sessions come out the same, computed alone and with all later data scrambled.",
 }
 SPREAD_FROM = 20  # sessions of a run, from which starting worker processes pays
 
@@ -139,7 +139,7 @@ def _windows(asset: SessionAsset, profile: Profile) -> dict[str, int]:
 def _run(
     context: dg.AssetExecutionContext, runner: Runner, assets: Sequence[SessionAsset], spread: Spread | None
 ) -> Iterator[Result]:
-    """Results of the selected assets, each after those it reads; what fails is told at the end.
+    """Results of the selected assets, each after those it reads; failures are reported at the end.
 
     Raises:
         dagster.Failure: with what was wrong, by asset.
@@ -149,15 +149,15 @@ def _run(
     schedule = Schedule(run_together(selected))
     say = partial(_say, context)
     faults: dict[str, Fault] = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     try:
         runs = in_turn(schedule, runner, targets, say) if spread is None else spread.runs(schedule, targets, say)
         for group, run in runs:
             for asset in group:
-                told.add(asset.name)
+                reported.add(asset.name)
                 if asset.name not in run.faults:
                     yield _materialized(context, runner, asset, run)
-                else:  # what was stored before a failure is stored: Dagster is told exactly those sessions
+                else:  # what was stored before a failure is stored: exactly those sessions are reported to Dagster
                     known = {o.session.isoformat(): _metadata(o) for o in run.outcomes[asset.name]}
                     log_stored(context, asset, {**_stored_by_run(context, runner, asset), **known})
             for fault in dict.fromkeys(run.faults.values()):
@@ -166,7 +166,7 @@ def _run(
             faults |= run.faults
     except BaseException:  # interrupted
         for asset in selected:
-            if asset.name not in told:
+            if asset.name not in reported:
                 log_stored(context, asset, _stored_by_run(context, runner, asset))
         raise
     for asset in assets:

@@ -112,17 +112,24 @@ class Spread:
         """Each group of the schedule and what became of it, as they end."""
         with ThreadPoolExecutor(self._pool.count) as leading, threadpool_limits(1):
             flight = _Flight(schedule, self._pool.count, partial(self._begun, targets, leading))
-            while True:
-                try:
-                    ended = flight.ended.get(timeout=1)
-                except queue.Empty:
-                    ended = None
-                for level, text in self._pool.said():
-                    say(level, text)
-                if ended:
-                    yield ended
-                elif flight.is_over:
-                    return
+            try:
+                yield from self._ended(flight, say)
+            except BaseException:  # interrupted: groups that are led from here must not be waited for
+                self._pool.stop()
+                raise
+
+    def _ended(self, flight: "_Flight", say: Say) -> Iterator[tuple[Group, GroupRun]]:
+        while True:
+            try:
+                ended = flight.ended.get(timeout=1)
+            except queue.Empty:
+                ended = None
+            for level, text in self._pool.said():
+                say(level, text)
+            if ended:
+                yield ended
+            elif flight.is_over:
+                return
 
     def _begun(self, targets: Sequence[dt.date], leading: ThreadPoolExecutor, group: Group) -> "Future[GroupRun]":
         independent = isinstance(group[0], ModelFit) and not group[0].chained

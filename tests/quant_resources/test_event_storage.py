@@ -410,8 +410,13 @@ def test_sessions_that_are_told_alike_are_written_as_one_by_one(partitions: list
     with tempfile.TemporaryDirectory() as folder:
         storage = BatchedSqliteEventLogStorage(folder)
         events = [materialized(BARS, key, second=at) for key, at in zip(partitions, steps, strict=False)]
-        told = [*told_in_run([*events, events[-1]]), *(materialized(SCORES, key) for key in partitions)]
-        assert written(storage, told) == [storage._event_to_row(entry) for entry in told]
+        notes = [dg.AssetMaterialization(SCORES, key, partition=key) for key in partitions]  # each its own description
+        told = [
+            *told_in_run([*events, events[-1]]),
+            *(materialized(SCORES, key) for key in partitions),
+            *(entry(Kind.ASSET_MATERIALIZATION, StepMaterializationData(note)) for note in notes),
+        ]
+        assert written(storage, told) == [storage._event_to_row(each) for each in told]
         storage.dispose()
 
 
