@@ -6,6 +6,8 @@ Then stores of years in two shapes: files, one symbol over ten years, one sessio
 into a temporary folder; both trees run the same code, `benchmarks/_stored_session_of_a_tree.py`. Medians of rounds.
 
     python -m benchmarks.stored_session --sessions 1000 --rounds 3 --json
+
+It ends with 1 if a ratio is over its bound.
 """
 
 import argparse
@@ -116,7 +118,7 @@ def tell(figures: dict[str, Any]) -> None:
         print(f"MISSED: {miss}")
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=1000, help="of the range run")
     parser.add_argument("--rounds", type=int, default=3)
@@ -141,7 +143,8 @@ def main() -> None:
         print(json.dumps(figures))
     else:
         tell(figures)
+    return 1 if figures["misses"] else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,9 +17,10 @@ from feature_store.layout import FOOTER, PACK, SESSION, UNREADABLE, read_footer
 from feature_store.partition import StoredPartition
 
 # Of packs. Pages without a row that is asked for are neither decompressed nor decoded, so small ones make reading
-# cheap; small ones make writing dear. At half this size, months of 160 and 414 columns took 1.4 times as long to write,
-# and one session or one symbol of them as long to read, within the noise. A page holds about a session of a column.
-PAGE, PAGE_OF_A_ROW = 3072, 6  # bytes at least, and for each row of the largest session
+# cheap: with 500 rows x 100 columns a session, one session costs what it costs in a file of its own, and one symbol of
+# a month a sixth of what it costs in 21 of these. Smaller ones make writing dear: at this size a month takes half as
+# long as its sessions in files of their own, at a third of it as long. A page holds less than a session.
+PAGE, PAGE_OF_A_ROW = 1536, 3  # bytes at least, and for each row of the largest session
 ROW_GROUP, SESSIONS = 2048, 4  # rows, and sessions, at least; fewer make more of a footer to read than they save
 
 
