@@ -197,12 +197,14 @@ def _column(path: str) -> Callable[[Path], None]:
 
 FEATURES, RISK, ALPHA = "quant_assets/features", "quant_assets/risk", "quant_assets/alpha"
 MOMENTUM, VOLUME = f"{FEATURES}/momentum.py", f"{FEATURES}/volume.py"
-LENDING = "quant_resources/vendors/simulated_lending.py"
+LENDING = "quant_resources/vendors/simulated/lending.py"
 RISK_SCHEMAS = "feature_store/schemas/risk.py"
 FOR_TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from quant_assets.risk import specific"
 STAMP = "_microseconds(expected[t].latest_known_at or end_of_day(t))"
 PREDICT = "        return predictor.predict("
-CONSTANT = "from quant_assets.alpha.training import design\n\n\ndef constant(x):\n    return 0.0 * design(x, ())\n"
+CONSTANT = (
+    "from quant_assets.alpha.training.samples import design\n\n\ndef constant(x):\n    return 0.0 * design(x, ())\n"
+)
 METHOD = "    def nobody_calls_this(self) -> int:\n        return 3\n\n"
 UNRELATED = "def nobody_calls_this(x: float) -> float:\n    return 3.0 * x"
 
@@ -225,7 +227,7 @@ HARMLESS = [
     Edit("docstring", "none in the reader", without_docstrings("feature_store/readers.py")),
     Edit("docstring", "another in momentum", replaced(MOMENTUM, '"""Returns over', '"""Profits over')),
     Edit("comment", "in a function", commented(f"{RISK}/covariance.py")),
-    Edit("comment", "in another", commented("quant_assets/execution/account.py")),
+    Edit("comment", "in another", commented("quant_assets/execution/book/account.py")),
     Edit("layout", "of labels", laid_out_anew(f"{FEATURES}/labels.py")),
     Edit("layout", "of the runner", laid_out_anew("quant_assets/engine/runner.py")),
     Edit("annotation", "none in the kernels", without_annotations(f"{FEATURES}/rolling.py")),
@@ -244,7 +246,7 @@ HARMLESS = [
         added("feature_store/schemas/features.py", "NOBODY_READS_THIS = 3"),
     ),
     Edit("unused import", "of Python's own", added(VOLUME, "import decimal", "top")),
-    Edit("unused import", "of ours", added(VOLUME, "import quant_assets.features.ranges as unused", "top")),
+    Edit("unused import", "of ours", added(VOLUME, "import quant_assets.features.stock.ranges as unused", "top")),
     Edit("unused import", "of a library", added(f"{RISK}/specific.py", "import duckdb", "top")),
     Edit("unused import", "for types", added(f"{RISK}/covariance.py", FOR_TYPES, "top")),
     Edit(
@@ -281,14 +283,20 @@ HARMLESS = [
             f / "configs/settings.py", lambda text: re.sub(r'description="[^"]*"', 'description="a number"', text)
         ),
     ),
-    Edit("move", "a module of kernels", moved("quant_assets.features.ranges", "quant_assets.features.bar_ranges")),
+    Edit(
+        "move", "a module of kernels", moved("quant_assets.features.stock.ranges", "quant_assets.features.bar_ranges")
+    ),
     Edit("move", "a module of the risk model", moved("quant_assets.risk.returns", "quant_assets.risk.windows")),
-    Edit("move", "the hidden Markov models", moved("quant_assets.regimes.hmm", "quant_assets.regimes.hidden_markov")),
-    Edit("move", "into a new package", moved("quant_assets.features.rolling", "quant_assets.numerics.rolling")),
+    Edit(
+        "move",
+        "the hidden Markov models",
+        moved("quant_assets.regimes.detectors.hmm", "quant_assets.regimes.hidden_markov"),
+    ),
+    Edit("move", "into a new package", moved("quant_assets.numerics.rolling", "quant_assets.windows.rolling")),
     Edit(
         "move",
         "a part of the vendor",
-        moved("quant_resources.vendors.simulated_macro", "quant_resources.vendors.rates"),
+        moved("quant_resources.vendors.simulated.macro", "quant_resources.vendors.rates"),
     ),
     Edit("move", "the hash of contents", moved("feature_store.hashing", "feature_store.content")),
     Edit("move", "a kind of calculation", moved("quant_assets.engine.lineage", "quant_assets.engine.ancestry")),
@@ -342,13 +350,13 @@ REAL = [
     Edit(
         "read column",
         "the close for the open",
-        replaced("quant_assets/execution/tape.py", 'names, "open", "close")', 'names, "close", "close")'),
+        replaced("quant_assets/execution/market_snapshot.py", 'names, "open", "close")', 'names, "close", "close")'),
     ),
     Edit("formula", "of the account", replaced("quant_assets/backtest/pnl.py", "nav / previous - 1", "nav / previous")),
     Edit(
         "formula",
         "of a market's figure",
-        replaced("quant_assets/features/market.py", "seen.std(ddof=1)", "seen.std(ddof=0)"),
+        replaced("quant_assets/features/aggregate/market.py", "seen.std(ddof=1)", "seen.std(ddof=0)"),
     ),
     Edit(
         "used library",

@@ -23,7 +23,7 @@ from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner, StoredVersions
 from quant_assets.engine.walking import walked
 from quant_assets.graph import all_assets
-from quant_resources.vendors.protocol import make_vendor
+from quant_resources.vendors.registry import make_vendor
 
 
 def open_runner(folder, overrides):

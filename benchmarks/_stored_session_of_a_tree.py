@@ -140,8 +140,8 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     )
 
     from quant_resources.home import Choice, Home
-    from quant_resources.platform import Platform
 
+    resource = name_of("quant_resources.dagster.platform:Platform", "quant_resources.platform:Platform")
     cross_section = name_of(
         "quant_assets.engine.asset:CrossSection",
         "quant_assets.engine.asset:per_session",
@@ -175,7 +175,7 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     definition = (
         to_dagster("bench", lambda: [asset], home.profile) if holds_several else to_dagster(asset, home.profile)
     )
-    resources = {"platform": Platform(home=str(folder), workers=1)}
+    resources = {"platform": resource(home=str(folder), workers=1)}
 
     def run(targets: list[dt.date]) -> None:
         tags = {ASSET_PARTITION_RANGE_START_TAG: str(targets[0]), ASSET_PARTITION_RANGE_END_TAG: str(targets[-1])}

@@ -22,7 +22,7 @@ import polars as pl
 from benchmarks._figures import scratch, tell
 from feature_store import sessions
 from feature_store.schemas.alpha158 import BAR, FACTORS
-from quant_assets.features.alpha158 import LOOKBACK_SESSIONS, factors
+from quant_assets.features.alpha158.factors import LOOKBACK_SESSIONS, factors
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap")
 # one factor for each of Qlib's operators: Ref, Mean, Std, Slope, Rsquare, Resi, Max, Min, Quantile, Rank, IdxMax, ...

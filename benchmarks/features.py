@@ -23,7 +23,7 @@ from feature_store.store import Store
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
 from quant_assets.features.assets import ASSETS
-from quant_resources.vendors.protocol import make_vendor
+from quant_resources.vendors.registry import make_vendor
 
 GROUP = 64
 LOOKBACK = 272

@@ -26,9 +26,9 @@ from feature_store.decision_time import DecisionClock
 from quant_assets.graph import all_assets
 from quant_assets.operations.impact import impact
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.protocol import make_vendor
-from tests.arrivals import Amended, Arrivals, differing, differing_orders, rebuild
-from tests.mechanism.market import END, OVERRIDES, START, make_runner
+from quant_resources.vendors.registry import make_vendor
+from tests.engine.market import END, OVERRIDES, START, make_runner
+from tests.support.arrivals import Amended, Arrivals, differing, differing_orders, rebuild
 
 
 @dataclass(frozen=True)

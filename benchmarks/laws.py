@@ -27,7 +27,7 @@ from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
 from quant_assets.operations.status import diff_rows
-from quant_resources.vendors.protocol import make_vendor
+from quant_resources.vendors.registry import make_vendor
 
 
 def make_runner(folder, profile, pool=None):

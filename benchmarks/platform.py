@@ -20,7 +20,7 @@ from benchmarks._figures import scratch
 from feature_store import numeric_platform
 from feature_store.store import Store
 from quant_assets.operations.status import diff_rows
-from tests import tiny
+from tests.support import tiny
 
 PLAIN = "machine as it is"
 ENVIRONMENTS = {

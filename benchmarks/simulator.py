@@ -7,8 +7,8 @@ import time
 
 from benchmarks._figures import tell
 from configs.load import load
-from quant_resources.vendors.simulated import PAYLOADS, Tape
-from quant_resources.vendors.simulated_market import simulate
+from quant_resources.vendors.simulated.market import simulate
+from quant_resources.vendors.simulated.vendor import PAYLOADS, Tape
 
 SYMBOLS, START, END = 3000, dt.date(2009, 1, 2), dt.date(2018, 12, 31)
 

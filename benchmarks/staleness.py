@@ -25,7 +25,7 @@ from pathlib import Path
 
 from benchmarks._figures import scratch
 from benchmarks._staleness_edits import HARMLESS, PACKAGES, REAL, Edit
-from tests.mechanism.market import OVERRIDES
+from tests.engine.market import OVERRIDES
 
 ROOT = Path(__file__).parent.parent
 # enough stocks, and these for long enough, that the factor model has all its factors; and no dataset is empty

@@ -11,8 +11,8 @@ from quant_assets.automation.sensors import drop_sensor
 from quant_assets.engine.dagster_asset import to_dagster
 from quant_assets.graph import all_assets
 from quant_resources.dagster.duckdb import Catalogue
+from quant_resources.dagster.platform import Platform
 from quant_resources.home import Home, usual_workers
-from quant_resources.platform import Platform
 
 ALL_ASSETS = "all_assets"
 STEP = "sessions"

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 
 # Files take minutes or seconds, and a worker takes a whole one: the long ones first, or the last is waited for.
 LONG = (
-    "test_impact.py",
-    "test_dagster.py",
-    "mechanism/test_laws.py",
-    "test_cli.py",
-    "test_workers.py",
-    "quant_resources/test_files_vendor.py",
+    "operations/test_impact.py",
+    "engine/test_dagster.py",
+    "engine/test_laws.py",
+    "cli/test_app.py",
+    "engine/test_workers.py",
+    "quant_resources/vendors/files/test_vendor.py",
 )
 
 

@@ -6,8 +6,8 @@ from feature_store.schemas.features import LABELS, STOCK_SCORES
 from feature_store.schemas.risk import EXPOSURES
 from quant_assets.alpha.blackout import LOOKBACK_SESSIONS
 from quant_assets.alpha.combination import combined
-from quant_assets.alpha.models import model_fits, predictions
-from quant_assets.alpha.training import score_names
+from quant_assets.alpha.models.fits import model_fits, predictions
+from quant_assets.alpha.training.samples import score_names
 from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
 
 PARAMETERS = ("fit_session", "coefficient", "text")

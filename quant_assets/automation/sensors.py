@@ -15,10 +15,10 @@ from feature_store.errors import StoreError
 from feature_store.hashing import digest_of
 from feature_store.schemas.market import BARS
 from quant_resources.home import Home
-from quant_resources.vendors import tables
-from quant_resources.vendors.drop import Sizes, files_of, tables_of
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.protocol import make_vendor
+from quant_resources.vendors.files.drop import Sizes, files_of, tables_of
+from quant_resources.vendors.ingest import tables
+from quant_resources.vendors.registry import make_vendor
 
 DONE = ".done"  # of the marker's name
 

@@ -22,7 +22,7 @@ from feature_store.numeric_platform import restart_if_narrowed
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_resources.home import Choice, Home, usual_workers
-from quant_resources.trials import TrialLedgerError
+from quant_resources.ledgers.trials import TrialLedgerError
 from quant_resources.vendors.errors import VendorError
 
 app = typer.Typer(
@@ -149,8 +149,8 @@ def fetch(
     set_: Settings = None,
 ) -> None:
     """Ask the vendors for what is missing, into the raw store only; 1 when it is not complete."""
-    from quant_resources.vendors.fetching import fetch_raw
-    from quant_resources.vendors.raw_payloads import RawStore
+    from quant_resources.vendors.ingest.raw_payloads import RawStore
+    from quant_resources.vendors.registry import fetch_raw
 
     home = Home.of_environment()
     choice = _choice(home, profile, data, set_)

@@ -27,8 +27,8 @@ from quant_assets.engine.partitions import session_partitions
 from quant_assets.engine.runner import Outcome, Runner
 from quant_assets.engine.schedule import Schedule
 from quant_assets.engine.workers import Spread, Work, in_turn, workers
+from quant_resources.dagster.platform import Platform
 from quant_resources.home import Home, git_commit
-from quant_resources.platform import Platform
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 

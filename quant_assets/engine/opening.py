@@ -8,7 +8,7 @@ from feature_store.store import Store
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
 from quant_resources.home import Home
-from quant_resources.vendors.protocol import make_vendor
+from quant_resources.vendors.registry import make_vendor
 
 
 def open_runner(

@@ -10,9 +10,9 @@ from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERS
 from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION, VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK
 from quant_assets.engine.asset import CrossSection, Recursive, SessionAsset, same, trailing
-from quant_assets.execution.book import equal_weight_step, shuffled_step, step
+from quant_assets.execution.book.replay import equal_weight_step, shuffled_step, step
 from quant_assets.execution.checks import fills_come_after_decisions
-from quant_assets.execution.orders import orders
+from quant_assets.execution.trading.orders import orders
 from quant_assets.portfolio.checks import limits_hold
 
 

@@ -31,13 +31,17 @@ from feature_store.schemas.market import (
     UNIVERSE,
 )
 from quant_assets.engine.asset import CrossSection, SessionAsset, TimeSeries, Window, same, trailing
-from quant_assets.features import alpha158, companies, cross_asset, market, stationarity, stock
-from quant_assets.features.index_features import LOOKBACK_SESSIONS
-from quant_assets.features.industries import industry_features, industry_returns
+from quant_assets.features import stationarity
+from quant_assets.features.aggregate import cross_asset, market
+from quant_assets.features.aggregate.index_features import LOOKBACK_SESSIONS
+from quant_assets.features.aggregate.industries import industry_features, industry_returns
+from quant_assets.features.aggregate.macro import macro_sessions
+from quant_assets.features.alpha158 import factors as alpha158
+from quant_assets.features.company import features as companies
+from quant_assets.features.company.snapshots import YEAR_SESSIONS, company_snapshots
 from quant_assets.features.labels import forward_returns, labels, lookback_sessions
-from quant_assets.features.macro import macro_sessions
 from quant_assets.features.scores import compared, read_of, score_distributions, stock_scores
-from quant_assets.features.snapshots import YEAR_SESSIONS, company_snapshots
+from quant_assets.features.stock import features as stock
 
 OF_INDUSTRIES = (
     "proxy",

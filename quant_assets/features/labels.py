@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from configs.settings import Features
 from feature_store.schemas.features import ENDED, LABELS
-from quant_assets.features.panel import Array, Panel, Positions, panel
 from quant_assets.features.scores import with_industry
+from quant_assets.numerics.panel import Array, Panel, Positions, panel
 
 MIN_PEERS = 2  # one member is its own mean: its relative return would be 0 by construction
 LEFT_AT_LEAST = 0.01  # of a price: the log of nothing is no number

@@ -17,7 +17,7 @@ from feature_store.schemas.features import (
     STOCK_FEATURES,
     STOCK_SCORES,
 )
-from quant_assets.features.panel import Array, Positions
+from quant_assets.numerics.panel import Array, Positions
 
 UNKNOWN = "Unknown"
 FLOORS = (*STOCK_FEATURES.values, *COMPANY_FEATURES.values)

@@ -9,8 +9,8 @@ from numba import njit
 from configs.settings import Features, Stationary
 from feature_store.schemas.features import STATIONARY_FEATURES
 from feature_store.schemas.stock_features import FEATURES
-from quant_assets.features.panel import Array, panel
-from quant_assets.features.rolling import least_of, window_deviation, window_mean, window_rank
+from quant_assets.numerics.panel import Array, panel
+from quant_assets.numerics.rolling import least_of, window_deviation, window_mean, window_rank
 
 NO_SPREAD = 1e-12  # of the mean: equal values leave a spread of a few ulps, whose scores would be noise
 

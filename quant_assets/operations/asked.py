@@ -15,8 +15,8 @@ from configs.settings import FilesVendor, HttpVendor
 from feature_store import sessions
 from feature_store.hashing import digest_of
 from quant_resources.home import Home
-from quant_resources.vendors.drop import files_of
-from quant_resources.vendors.raw_payloads import RawStore
+from quant_resources.vendors.files.drop import files_of
+from quant_resources.vendors.ingest.raw_payloads import RawStore
 
 
 @dataclass(frozen=True)

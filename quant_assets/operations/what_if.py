@@ -8,8 +8,8 @@ import polars as pl
 from feature_store.dataset import KNOWN_AT, Dataset
 from feature_store.schemas.catalogue import DATASETS, EVENTS, SOURCES
 from feature_store.store import Store
-from quant_resources.vendors.canonical import raw_schema
-from quant_resources.vendors.rules import rules_of
+from quant_resources.vendors.ingest.canonical import raw_schema
+from quant_resources.vendors.ingest.rules import rules_of
 
 REMOVED = "removed"
 

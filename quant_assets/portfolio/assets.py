@@ -4,8 +4,8 @@ from feature_store.schemas.execution import BOOK
 from feature_store.schemas.portfolio import TARGET_WEIGHTS, VIEWS
 from feature_store.schemas.regimes import STATES
 from quant_assets.engine.asset import CrossSection, SessionAsset, same
+from quant_assets.portfolio.program import target_weights
 from quant_assets.portfolio.views import views
-from quant_assets.portfolio.weights import target_weights
 
 ASSETS: list[SessionAsset] = [
     CrossSection(

@@ -4,9 +4,9 @@ from feature_store.schemas.features import INDUSTRY_FEATURES, MARKET_FEATURES
 from feature_store.schemas.regimes import HMM_FITS, MARKET_REGIME, STATES, TREND_STATES, VOLATILITY_STATES
 from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
 from quant_assets.regimes.checks import probabilities_sum_to_one
+from quant_assets.regimes.detectors.thresholds import market_regime
 from quant_assets.regimes.fusion import smoothing_sessions, states
 from quant_assets.regimes.industry_states import SIGNAL_COLUMNS, hmm_fits, trend_states, volatility_states
-from quant_assets.regimes.market_regime import market_regime
 
 SIGNALS = trailing(INDUSTRY_FEATURES, lambda p: p.regimes.lookback_sessions, SIGNAL_COLUMNS)
 CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}

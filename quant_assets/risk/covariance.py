@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from configs.settings import Risk
 from feature_store.schemas.risk import FACTOR_COVARIANCE, MARKET, STYLES
-from quant_assets.features.panel import Array
+from quant_assets.numerics.panel import Array
 from quant_assets.risk.exposures import exposure_matrix
 from quant_assets.risk.returns import observations, window_values
 

@@ -8,7 +8,7 @@ from dagster_duckdb import DuckDBResource
 
 from feature_store.catalog import serve
 from feature_store.schemas.catalogue import DATASETS
-from quant_resources.platform import Platform
+from quant_resources.dagster.platform import Platform
 
 
 class Catalogue(DuckDBResource):

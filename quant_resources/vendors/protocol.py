@@ -1,16 +1,12 @@
 """The door that every vendor of data keeps: fetch apart from parse."""
 
 import datetime as dt
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
-from configs.settings import FilesVendor, HttpVendor, Profile
 from feature_store.dataset import Dataset
-from quant_resources.vendors.raw_payloads import RawStore
 
 
 class Vendor(Protocol):
@@ -32,24 +28,3 @@ class Vendor(Protocol):
 
     def left_out(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> dict[str, int]:
         """Rows of the payload that `parse` leaves out by a declared rule, counted by its name."""
-
-
-def make_vendor(profile: Profile, home: Path | None = None) -> Vendor:
-    """The vendor that the profile names.
-
-    Args:
-        home: folder whose `raw` keeps what arrives; ASOF_HOME unless given.
-    """
-    # Each vendor is loaded where it is asked for: they bring HTTP clients and compiled simulations.
-    raw = RawStore((home or Path(os.environ.get("ASOF_HOME", ".asof"))).absolute() / "raw")
-    if isinstance(profile.vendor, FilesVendor):
-        from quant_resources.vendors.files import FileDrop  # noqa: PLC0415
-
-        return FileDrop(profile, raw)
-    if isinstance(profile.vendor, HttpVendor):
-        from quant_resources.vendors.http.market import RemoteMarket  # noqa: PLC0415
-
-        return RemoteMarket(profile, raw)
-    from quant_resources.vendors.simulated import SimulatedMarket  # noqa: PLC0415
-
-    return SimulatedMarket(profile)

@@ -7,7 +7,7 @@ import polars as pl
 
 from configs.settings import Alpha, Features
 from feature_store.schemas.features import LABELS, STOCK_SCORES
-from quant_assets.alpha.training import score_names
+from quant_assets.alpha.training.samples import score_names
 from tests.oracles.panels import sessions, stored
 
 ALPHA = Alpha(

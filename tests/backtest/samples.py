@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from feature_store import sessions
-from quant_assets.backtest import figures
+from quant_assets.reporting import plots as figures
 
 INDUSTRIES = ["Energy", "Financials", "Health Care", "Industrials", "Technology", "Utilities"]
 

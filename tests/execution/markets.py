@@ -16,8 +16,8 @@ from feature_store.schemas.companies import BORROW
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
 from feature_store.schemas.portfolio import MARKET_ROW, VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, MARKET, SPECIFIC_RISK, STYLES
-from quant_assets.execution.book import equal_weight_step, shuffled_step, step
-from quant_assets.execution.inputs import MarketInputs, ProgramInputs
+from quant_assets.execution.book.inputs import MarketInputs, ProgramInputs
+from quant_assets.execution.book.replay import equal_weight_step, shuffled_step, step
 
 DAYS = sessions.between(dt.date(2016, 1, 4), dt.date(2016, 12, 30))
 STEPS = {"main": step, "equal_weight": equal_weight_step, "shuffled": shuffled_step}

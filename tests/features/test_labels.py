@@ -12,7 +12,6 @@ from feature_store import sessions as calendar
 from feature_store.schemas.features import FORWARD_RETURNS, LABELS
 from quant_assets.features import labels as module
 from quant_assets.features.labels import labels
-from tests.lookahead import assert_causal
 from tests.oracles import features as oracle
 from tests.oracles.panels import (
     actions,
@@ -24,6 +23,7 @@ from tests.oracles.panels import (
     stored,
     universe,
 )
+from tests.support.lookahead import assert_causal
 
 DAYS = sessions(6)
 NAN = float("nan")

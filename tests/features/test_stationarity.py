@@ -14,8 +14,7 @@ from sklearn.decomposition import PCA
 from configs.settings import Features, Stationary
 from feature_store.schemas.features import STATIONARY_FEATURES, STOCK_FEATURES
 from quant_assets.features.stationarity import neutralized, reach, read_of, stationary, stationary_features
-from tests.lookahead import assert_causal
-from tests.mechanism.market import (
+from tests.engine.market import (
     SESSIONS,
     contents,
     failures,
@@ -27,6 +26,7 @@ from tests.mechanism.market import (
     run_and_judge,
 )
 from tests.oracles.panels import assert_stored_as, sessions, stored
+from tests.support.lookahead import assert_causal
 
 METHODS = {
     "amihud_21": Stationary(method="difference", sessions=3),

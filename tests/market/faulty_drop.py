@@ -16,7 +16,7 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.quality import DATA_QUALITY
 from quant_assets.engine.computation import Calculation
 from quant_assets.market.assets import ASSETS
-from quant_resources.vendors.files import FileDrop
+from quant_resources.vendors.files.vendor import FileDrop
 
 DAYS = calendar.between(dt.date(2017, 1, 3), dt.date(2017, 3, 31))
 SYMBOLS = [f"S{i:02d}" for i in range(40)]

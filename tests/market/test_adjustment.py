@@ -11,10 +11,10 @@ from configs.settings import Market
 from feature_store import sessions as calendar
 from feature_store.schemas.market import ADJUSTED_BARS, ADJUSTED_BENCHMARKS
 from quant_assets.market.adjustment import adjusted_bars
-from tests.lookahead import assert_causal
 from tests.oracles.bundle import SHARED, bars_of, bundle_actions, needs
 from tests.oracles.market import holder
 from tests.oracles.panels import actions, assert_stored_as, bars, random_market, sessions
+from tests.support.lookahead import assert_causal
 
 MARKET = Market(max_gap_sessions=3)
 KEEP = Market(max_gap_sessions=3, suspected_actions="keep")

@@ -17,10 +17,10 @@ from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO
 from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
 from quant_assets.market.checks import bars_arrived, within_tolerance
 from quant_assets.market.data_quality import FINDINGS, figures, limits
-from quant_resources.vendors import quality
-from quant_resources.vendors.canonical import candidates
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.files import FileDrop
+from quant_resources.vendors.files.vendor import FileDrop
+from quant_resources.vendors.ingest import quality
+from quant_resources.vendors.ingest.canonical import candidates
 from tests.market.faulty_drop import CLOCK, DAY, DAYS, LOST, SYMBOLS, Faults, faulty, findings, told, written
 
 BUNDLE = Path(__file__).parents[3] / "shared" / "data"

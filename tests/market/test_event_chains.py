@@ -16,8 +16,8 @@ from feature_store.schemas.companies import BORROW
 from feature_store.schemas.execution import BOOK, CASH
 from feature_store.schemas.market import CORPORATE_ACTIONS, MACRO, UNIVERSE
 from feature_store.schemas.risk import COST_PARAMETERS
-from quant_assets.execution.book import equal_weight_step
-from quant_assets.execution.inputs import MarketInputs
+from quant_assets.execution.book.inputs import MarketInputs
+from quant_assets.execution.book.replay import equal_weight_step
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.market.suspects import suspected_actions
 from tests.execution.markets import frame

@@ -13,7 +13,7 @@ from statsmodels.regression.linear_model import WLS
 from configs.settings import Alpha, Features
 from feature_store import sessions as calendar
 from feature_store.schemas.risk import STYLES
-from quant_assets.alpha.training import score_names
+from quant_assets.alpha.training.samples import score_names
 
 FEATURES = score_names(Features())
 

@@ -1,4 +1,4 @@
-"""When rows of payloads were known, one row at a time. Slow and obvious twin of quant_resources.vendors.arrivals."""
+"""When rows of payloads were known, one row at a time. Slow, obvious reference of `ingest.arrivals`."""
 
 import datetime as dt
 from collections.abc import Sequence

@@ -10,8 +10,8 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.schemas.features import INDUSTRY_RETURNS
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, UNIVERSE
-from quant_assets.features.panel import window
 from quant_assets.market.adjustment import adjusted_bars
+from quant_assets.numerics.panel import window
 
 FIRST = dt.date(2015, 1, 2)
 

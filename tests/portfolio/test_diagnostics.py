@@ -11,8 +11,8 @@ from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION
 from quant_assets.portfolio.checks import limits_hold
 from quant_assets.portfolio.diagnostics import limits, metrics
 from quant_assets.portfolio.optimizer import solve
-from quant_assets.portfolio.weights import describe, programme
-from tests.portfolio.test_weights import NAMES, OUTLOOK
+from quant_assets.portfolio.program import describe, programme
+from tests.portfolio.test_program import NAMES, OUTLOOK
 
 DAY = dt.date(2016, 1, 4)
 CLOCK = DecisionClock()

@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 from configs.settings import Regimes
 from feature_store.schemas.regimes import HMM_FITS, TREND_STATES, VOLATILITY_STATES
 from quant_assets.regimes.checks import probabilities_sum_to_one
-from quant_assets.regimes.hmm import filter_states, fit, log_density
+from quant_assets.regimes.detectors.hmm import filter_states, fit, log_density
 from quant_assets.regimes.industry_states import hmm_fits, trend_states, volatility_states
 from tests.oracles.hmm import simulated, sticky
 from tests.oracles.panels import assert_stored_as, sessions, stored

@@ -19,13 +19,14 @@ from feature_store.readers import last_of_each
 from feature_store.schemas.catalogue import DATASETS, EVENTS
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
 from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
-from quant_assets.backtest.page import Part, page
 from quant_assets.market.data_quality import figures, limits, sessions_needed
+from quant_assets.reporting.html import Part, page
 from quant_resources.home import Home
-from quant_resources.vendors import quality
-from quant_resources.vendors.canonical import candidates
-from quant_resources.vendors.protocol import Vendor, make_vendor
-from quant_resources.vendors.quality import Outcome
+from quant_resources.vendors.ingest import quality
+from quant_resources.vendors.ingest.canonical import candidates
+from quant_resources.vendors.ingest.quality import Outcome
+from quant_resources.vendors.protocol import Vendor
+from quant_resources.vendors.registry import make_vendor
 
 SHOWN = 50  # rows of a listing
 NOT_INSTALLED = "Great Expectations is not installed, so nothing was judged again: pip install 'asof[quality]'."

@@ -18,16 +18,16 @@ from rich.table import Table
 from feature_store.hashing import digest_of
 from feature_store.schemas.features import LABELS, STOCK_FEATURES
 from feature_store.store import Store
-from quant_assets.alpha.feature_study import information
-from quant_assets.backtest.page import Part, page
+from quant_assets.alpha.evidence.feature_study import information
 from quant_assets.features.catalogue import DECLARED, OF_STOCKS
-from quant_assets.features.panel import Array
+from quant_assets.numerics.panel import Array
 from quant_assets.reporting.evaluation import ReportError, Span
 from quant_assets.reporting.features.sheets import Small, by_month, link, listing, sheet, text, wide
 from quant_assets.reporting.features.study import LOW_COVERAGE, Studied, choose_sessions
+from quant_assets.reporting.html import Part, page
 from quant_assets.reporting.performance.page import LEDGER
 from quant_resources.home import Home
-from quant_resources.trials import Trial, record
+from quant_resources.ledgers.trials import Trial, record
 
 SURELY = 3.0  # t of a null flag that tells something of labels
 

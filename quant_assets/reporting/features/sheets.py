@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
-from quant_assets.alpha.feature_study import FIGURES, FeatureStudy, decay, grouped
-from quant_assets.backtest import tables
-from quant_assets.backtest.figures import BLUE, GREY, ORANGE, PALETTE, styled
-from quant_assets.backtest.page import Markup, Part
-from quant_assets.features.panel import Array
+from quant_assets.alpha.evidence.feature_study import FIGURES, FeatureStudy, decay, grouped
+from quant_assets.numerics.panel import Array
+from quant_assets.reporting import tables
+from quant_assets.reporting.html import Markup, Part
+from quant_assets.reporting.plots import BLUE, GREY, ORANGE, PALETTE, styled
 
 WIDTH, HEIGHT = 150, 26  # of a small plot, pixels
 DRAWN_EVERY = 5  # sessions between points of a plot: a screen has no room for more

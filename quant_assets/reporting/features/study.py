@@ -13,7 +13,7 @@ from feature_store.schemas.features import LABELS, STOCK_FEATURES
 from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
 from feature_store.schemas.regimes import MARKET_REGIME
 from feature_store.store import Store
-from quant_assets.alpha.feature_study import CrossSection, FeatureStudy
+from quant_assets.alpha.evidence.feature_study import CrossSection, FeatureStudy
 from quant_assets.features.catalogue import DECLARED, OF_STOCKS, catalogue
 from quant_assets.features.scores import with_industry
 from quant_assets.reporting.evaluation import ReportError, Span, refuse_hold_out

@@ -21,12 +21,12 @@ from feature_store.schemas.portfolio import DIAGNOSTICS, MARKET_ROW, VIEWS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, MARKET, SPECIFIC_RISK, STYLES
 from feature_store.store import Store
-from quant_assets.alpha.models import INTERCEPT, RIDGE
-from quant_assets.backtest.tables import BINDING
+from quant_assets.alpha.models.fits import INTERCEPT, RIDGE
 from quant_assets.engine.identity import settings_of
-from quant_assets.execution.costs import BASIS_POINT, CostParameters, trade_cost_usd
-from quant_assets.execution.forecast import UNKNOWN
+from quant_assets.execution.book.forecast import UNKNOWN
+from quant_assets.execution.trading.costs import BASIS_POINT, CostParameters, trade_cost_usd
 from quant_assets.graph import all_assets
+from quant_assets.reporting.tables import BINDING
 from quant_resources.home import Home
 
 ORDER_ID = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")

@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from feature_store.schemas.risk import STYLES
-from quant_assets.backtest.page import MISSING
-from quant_assets.backtest.tables import BP, RATIO, SHARE, text
+from quant_assets.reporting.html import MISSING
+from quant_assets.reporting.tables import BP, RATIO, SHARE, text
 
 Row = Mapping[str, Any]
 WIDEST = 96  # characters of an input row

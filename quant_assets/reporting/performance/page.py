@@ -17,14 +17,14 @@ from feature_store.schemas.backtest import PNL
 from feature_store.schemas.catalogue import SOURCES
 from feature_store.schemas.market import MEMBERS, UNIVERSE
 from feature_store.schemas.portfolio import DIAGNOSTICS
-from quant_assets.backtest import tables
 from quant_assets.backtest.deflated_sharpe import deflated_sharpe_ratio, variance_of_trials
-from quant_assets.backtest.page import page
+from quant_assets.reporting import tables
 from quant_assets.reporting.evaluation import Evaluation, ReportError, choose_span, shared_span
+from quant_assets.reporting.html import page
 from quant_assets.reporting.performance.sections import comparison, sections
 from quant_assets.reporting.performance.survivorship import Survivorship, section, survivorship
 from quant_resources.home import Home
-from quant_resources.trials import RecordedTrial, Trial, record, trials
+from quant_resources.ledgers.trials import RecordedTrial, Trial, record, trials
 
 LEDGER = "trials.sqlite"
 

@@ -12,10 +12,12 @@ from feature_store.schemas.backtest import ATTRIBUTION
 from feature_store.schemas.features import INDUSTRY_RETURNS, MARKET_FEATURES
 from feature_store.schemas.portfolio import DIAGNOSTICS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
-from quant_assets.backtest import figures, metrics, tables
-from quant_assets.backtest.page import Part
-from quant_assets.execution.forecast import UNKNOWN
+from quant_assets.backtest import metrics
+from quant_assets.execution.book.forecast import UNKNOWN
+from quant_assets.reporting import plots as figures
+from quant_assets.reporting import tables
 from quant_assets.reporting.evaluation import Evaluation
+from quant_assets.reporting.html import Part
 
 DRAWN_INDUSTRIES = 4  # the largest by members; their regimes are drawn beside the market's
 DRAWN_EVERY = 5  # sessions between columns of the map of active weights: a screen has no room for more

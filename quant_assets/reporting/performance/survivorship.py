@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 
 from feature_store.schemas.market import ADJUSTED_BARS, UNIVERSE
-from quant_assets.backtest import figures, metrics, tables
+from quant_assets.backtest import metrics
 from quant_assets.backtest.metrics import Array
-from quant_assets.backtest.page import Part
+from quant_assets.reporting import plots as figures
+from quant_assets.reporting import tables
 from quant_assets.reporting.evaluation import Evaluation
+from quant_assets.reporting.html import Part
 
 DATED, TODAYS = "dated universe", "names of the last session (hindsight)"
 

@@ -15,8 +15,8 @@ import urllib3
 
 from configs.settings import Transport
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.http.clock import Clock, TokenBucket
 from quant_resources.vendors.http.keys import Key, guard_logs
+from quant_resources.vendors.ingest.clock import Clock, TokenBucket
 
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 # A request is written down without these, whoever put them there.

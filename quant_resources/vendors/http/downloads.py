@@ -7,8 +7,8 @@ from typing import Any
 
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.http.client import Answer, HttpClient, RefusedError, canonical_of
-from quant_resources.vendors.http.clock import Clock
-from quant_resources.vendors.raw_payloads import Load, Page, RawStore
+from quant_resources.vendors.ingest.clock import Clock
+from quant_resources.vendors.ingest.raw_payloads import Load, Page, RawStore
 
 SAY_EVERY = 30.0  # seconds between two lines of progress
 # A cursor may be short-lived: pages older than this are asked for again from the first on.

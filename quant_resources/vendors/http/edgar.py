@@ -18,7 +18,7 @@ import polars as pl
 from feature_store.decision_time import end_of_day
 from quant_resources.vendors.http.client import canonical
 from quant_resources.vendors.http.downloads import Resource, no_page_follows
-from quant_resources.vendors.raw_payloads import ALL_DAYS
+from quant_resources.vendors.ingest.raw_payloads import ALL_DAYS
 
 VENDOR = "edgar"
 # Of each item the tags that mean it, first the one that is preferred where a filing has several of them.

@@ -19,7 +19,7 @@ import polars as pl
 from feature_store.decision_time import end_of_day
 from quant_resources.vendors.http.client import canonical
 from quant_resources.vendors.http.downloads import Resource
-from quant_resources.vendors.raw_payloads import Load
+from quant_resources.vendors.ingest.raw_payloads import Load
 
 VENDOR = "fred"
 EARLIEST = dt.date(1776, 7, 4)  # of the real-time periods that FRED knows

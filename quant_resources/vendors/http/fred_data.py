@@ -7,12 +7,12 @@ import polars as pl
 from configs.settings import FredSource
 from feature_store.dataset import Grade
 from feature_store.decision_time import DecisionClock
-from quant_resources.vendors import moments
-from quant_resources.vendors.arrivals import tell
 from quant_resources.vendors.http import fred
 from quant_resources.vendors.http.downloads import Downloads
-from quant_resources.vendors.http.reading import loads_of, rows_of
-from quant_resources.vendors.raw_payloads import Load, RawStore
+from quant_resources.vendors.ingest import moments
+from quant_resources.vendors.ingest.arrivals import tell
+from quant_resources.vendors.ingest.raw_payloads import Load, RawStore
+from quant_resources.vendors.ingest.reading import loads_of, rows_of
 
 KEY = ["event_date", "series"]
 

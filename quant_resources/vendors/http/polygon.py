@@ -17,9 +17,9 @@ import polars as pl
 from configs.settings import PolygonSource
 from feature_store import sessions as calendar
 from feature_store.decision_time import end_of_day
-from quant_resources.vendors import moments
 from quant_resources.vendors.http.client import canonical
 from quant_resources.vendors.http.downloads import Resource, next_url_follows
+from quant_resources.vendors.ingest import moments
 
 VENDOR = "polygon"
 NEW_YORK = "America/New_York"

@@ -11,13 +11,13 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade
 from feature_store.decision_time import DecisionClock
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS
-from quant_resources.vendors import moments
-from quant_resources.vendors.arrivals import tell
 from quant_resources.vendors.http import polygon
 from quant_resources.vendors.http.downloads import Downloads, Resource, uncovered
 from quant_resources.vendors.http.identity import LOOKUPS, changes, named_by, securities, to_look_up
-from quant_resources.vendors.http.reading import loads_of, rows_of
-from quant_resources.vendors.raw_payloads import RawStore
+from quant_resources.vendors.ingest import moments
+from quant_resources.vendors.ingest.arrivals import tell
+from quant_resources.vendors.ingest.raw_payloads import RawStore
+from quant_resources.vendors.ingest.reading import loads_of, rows_of
 
 RULED = pl.lit(int(Grade.RULED), pl.Int8)
 BAR_SERIES = ("polygon/grouped/", "polygon/bars/")

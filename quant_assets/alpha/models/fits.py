@@ -1,0 +1,153 @@
+"""Models by horizon: fits on matured labels, their worth out of fold, and what they say of a session."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from configs.settings import Alpha, Features
+from feature_store.schemas.alpha import MODEL_FITS, PREDICTIONS
+from quant_assets.alpha.models import lightgbm as trees
+from quant_assets.alpha.models import ridge
+from quant_assets.alpha.training.samples import Sample, calibration, design, samples, score_names
+from quant_assets.numerics.panel import Array
+
+RIDGE, LIGHTGBM = "ridge", "lightgbm"
+INTERCEPT, TREES, CALIBRATION, RESIDUAL_VARIANCE = "intercept", "trees", "calibration", "residual_variance"
+
+Term = tuple[str, float | None, str | None, int]  # term, coefficient, text, rows
+
+
+def model_fits(
+    scores: pl.DataFrame, labels: pl.DataFrame, session: dt.date, settings: Alpha, features: Features, seed: int
+) -> pl.DataFrame:
+    """Every model of every horizon in force from the refit `session` on, and what its scores were worth out of fold.
+
+    All models learn label_log from the labelled rows of the window: the ridge with null scores as 0, the mean of their
+    cross-section, and an intercept that is not penalized; the trees from every `tree_row_stride`-th session.
+
+    The calibration belongs to the scores of a twin that has not seen what it is judged on: fitted on the first sessions
+    of the window (`training.split` purges those whose labels reach into the rest) and judged on all rows of the rest,
+    the latest `calibration_share` of the sessions. The models in force are those of the whole window.
+
+    Args:
+        scores: rows of STOCK_SCORES.
+        labels: rows of LABELS known at the session, so matured; the others are absent, and refused if not.
+        session: the refit; event_dates of the last `lookback_sessions` up to it are used.
+        settings: models, window, penalty, trees, and the calibration's share and cap.
+        features: `horizons`, `scored`.
+        seed: of the trees.
+
+    Returns:
+        Rows of MODEL_FITS per model and horizon: the coefficients and `intercept`, or `trees`; `calibration` and
+        `residual_variance`, whose `n_rows` are the held-out ones. With fewer than `min_rows` training rows a model is
+        null and so is its calibration; with fewer before the held-out part, only the calibration is.
+
+    Raises:
+        ValueError: a label that matures after the session.
+    """
+    rows = [
+        (session, model, sample.horizon, term, session, coefficient, text, n_rows, sample.last_label())
+        for sample in samples(scores, labels, session, settings, features)
+        for model in settings.models
+        for term, coefficient, text, n_rows in (
+            _ridge(sample, settings) if model == RIDGE else _lightgbm(sample, settings, seed)
+        )
+    ]
+    return pl.DataFrame(rows, schema=_stored(MODEL_FITS.schema), orient="row")
+
+
+def _ridge(sample: Sample, settings: Alpha) -> Iterator[Term]:
+    sums = ridge.moments(sample)
+    found, early = (ridge.coefficients(sums, part, settings) for part in (sample.labelled, sample.first))
+    values = [None] * (len(sample.names) + 1) if found is None else found.tolist()
+    n_rows = int(sums.rows.sum())
+    yield from ((term, value, None, n_rows) for term, value in zip((*sample.names, INTERCEPT), values, strict=True))
+    held_out = sample.rows(sample.held_out)
+    usable = found is not None and early is not None
+    score = ridge.linear(sample.features[held_out], early) if usable else None
+    yield from _worth(score, sample.simple[held_out], settings)
+
+
+def _lightgbm(sample: Sample, settings: Alpha, seed: int) -> Iterator[Term]:
+    every, first = (
+        trees.training_rows(sample, part, settings.tree_row_stride) for part in (sample.labelled, sample.first)
+    )
+    enough = len(every) >= settings.min_rows
+    found = trees.grow(sample.features[every], sample.log[every], sample.names, settings, seed) if enough else None
+    yield TREES, None, None if found is None else trees.text_of(found), len(every)
+    held_out = sample.rows(sample.held_out)
+    score = None
+    if enough and len(first) >= settings.min_rows:
+        early = trees.grow(sample.features[first], sample.log[first], sample.names, settings, seed)
+        score = trees.predict(early, sample.features[held_out])
+    yield from _worth(score, sample.simple[held_out], settings)
+
+
+def _worth(out_of_fold: Array | None, simple: Array, settings: Alpha) -> Iterator[Term]:
+    """The calibration's terms; null without scores."""
+    worth = (None, None) if out_of_fold is None else calibration(out_of_fold, simple, settings.calibration_cap)
+    for term, value in zip((CALIBRATION, RESIDUAL_VARIANCE), worth, strict=True):
+        yield term, value, None, len(simple)
+
+
+def predictions(scores: pl.DataFrame, fits: pl.DataFrame, session: dt.date, features: Features) -> pl.DataFrame:
+    """Scores of the session under every model in force, and what they are worth.
+
+    Args:
+        scores: rows of STOCK_SCORES.
+        fits: rows of MODEL_FITS in force on the session; without any, nothing is predicted.
+        session: the partition.
+        features: `scored`.
+
+    Returns:
+        Rows of PREDICTIONS, one a stock, model and horizon, sorted by them. A null score enters as it did in the fit; a
+        stock without any score is not predicted (null), nor is any stock while a model is null (for alpha and variance:
+        its calibration). The variance is one number for all stocks of a model and horizon.
+    """
+    today = scores.filter(event_date=session).sort("symbol")
+    names = score_names(features)
+    x = design(today, names)
+    in_force = fits.filter(event_date=session).partition_by("model", "horizon_sessions", as_dict=True)
+    columns = list(_stored(PREDICTIONS.schema))
+    found = [
+        _predicted(today, x, names, terms)
+        .with_columns(model=pl.lit(model, pl.String), horizon_sessions=pl.lit(horizon, pl.Int32))
+        .select(columns)
+        for (model, horizon), terms in in_force.items()
+    ]
+    nothing = PREDICTIONS.empty().select(columns)
+    return pl.concat([nothing, *found]).sort("symbol", "model", "horizon_sessions")
+
+
+def _predicted(today: pl.DataFrame, x: Array, names: tuple[str, ...], terms: pl.DataFrame) -> pl.DataFrame:
+    """event_date, symbol and what one model says of one horizon."""
+    coefficient = dict(zip(terms["term"], terms["coefficient"], strict=True))
+    score = np.where(np.isnan(x).all(axis=1), np.nan, _scores(terms, coefficient, x, names))
+    slope, square = (_nan(coefficient.get(term)) for term in (CALIBRATION, RESIDUAL_VARIANCE))
+    # labels that never differ leave no error, and no variance that anything could be weighed by
+    variance = np.where(np.isnan(score), np.nan, square if square > 0 else np.nan)
+    values = {"score": score, "alpha": slope * score, "variance": variance}
+    return today.select("event_date", "symbol").with_columns(
+        *(pl.Series(name, value, nan_to_null=True) for name, value in values.items()),
+        fit_session=pl.lit(terms["fit_session"].max(), pl.Date),
+    )
+
+
+def _nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _scores(terms: pl.DataFrame, coefficient: dict[str, float | None], x: Array, names: tuple[str, ...]) -> Array:
+    """(n,) of one model and horizon; NaN where it is null."""
+    missing = np.full(len(x), np.nan)
+    if TREES in coefficient:
+        (text,) = terms.filter(term=TREES)["text"]
+        return missing if text is None or not len(x) else trees.predict(trees.booster_of(text), x)
+    values = [coefficient.get(term) for term in (*names, INTERCEPT)]
+    return missing if None in values else ridge.linear(x, np.array(values, dtype=np.float64))
+
+
+def _stored(schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
+    return {name: dtype for name, dtype in schema.items() if name != "known_at"}

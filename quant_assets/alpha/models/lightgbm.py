@@ -1,0 +1,77 @@
+"""Boosted trees of relative returns from scores, by LightGBM. A null score stays missing: each split places it."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.settings import Alpha
+from feature_store import sessions as calendar
+from quant_assets.alpha.training.samples import Chosen, Sample
+from quant_assets.numerics.panel import Array
+
+if TYPE_CHECKING:
+    import lightgbm
+
+BINS = 63  # scores are winsorized deviations: finer steps cost time and say nothing
+END = "\nend of trees\n"  # what follows in the text counts splits and repeats parameters, seed and threads among them
+
+
+def training_rows(sample: Sample, chosen: Chosen, stride: int) -> NDArray[np.int64]:
+    """Labelled rows of every `stride`-th of the chosen sessions.
+
+    Which they are is a property of the session itself, its number in the exchange's calendar, so that the choice does
+    not move with the window's beginning.
+    """
+    numbers = np.array([calendar.index_of(day) for day in sample.sessions], dtype=np.int64)
+    return sample.rows(chosen & (numbers % stride == 0))
+
+
+def grow(features: Array, label: Array, names: tuple[str, ...], settings: Alpha, seed: int) -> "lightgbm.Booster":
+    """Least-squares boosting: one thread, rows in the order given, all features, and no early stopping.
+
+    Args:
+        features: (n, P), NaN where missing.
+        label: (n,) without NaN.
+        names: P.
+        settings: tree_count, tree_leaves, tree_learning_rate, tree_min_rows.
+        seed: of LightGBM's own draws; with all rows and features in every tree there are none.
+    """
+    parameters = {
+        "objective": "regression",
+        "num_leaves": settings.tree_leaves,
+        "learning_rate": settings.tree_learning_rate,
+        "min_data_in_leaf": settings.tree_min_rows,
+        "max_bin": BINS,
+        "bin_construct_sample_cnt": len(features),
+        "feature_pre_filter": False,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "seed": seed % 2**31,  # LightGBM's is a signed number of 32 bits
+        "verbosity": -1,
+    }
+    import lightgbm  # noqa: PLC0415 -- brings scikit-learn: two seconds that only training and prediction are worth
+
+    data = lightgbm.Dataset(features, label, feature_name=list(names), params=parameters)
+    return lightgbm.train(parameters, data, settings.tree_count)
+
+
+def text_of(booster: "lightgbm.Booster") -> str:
+    """The trees in LightGBM's own format."""
+    trees, end, _ = booster.model_to_string().partition(END)
+    return str(trees + end)
+
+
+@lru_cache(maxsize=16)
+def booster_of(text: str) -> "lightgbm.Booster":
+    """The trees of a text. Neighbouring sessions have the same one, and parsing costs more than predicting."""
+    import lightgbm  # noqa: PLC0415 -- as in `grow`
+
+    return lightgbm.Booster(model_str=text)
+
+
+def predict(booster: "lightgbm.Booster", features: Array) -> Array:
+    """(n,) predicted label."""
+    return np.asarray(booster.predict(features, num_threads=1), dtype=np.float64)

@@ -1,0 +1,80 @@
+"""A linear model of relative returns from scores. A null score enters as 0, the mean of its cross-section."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from configs.settings import Alpha
+from quant_assets.alpha.training.samples import Chosen, Sample
+from quant_assets.numerics.panel import Array
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over rows, one block a session: all that a linear fit on any set of sessions needs.
+
+    Attributes:
+        gram: (S, P, P) sums of x x', where x holds the features and a last 1.
+        log: (S, P) sums of x times label_log.
+        rows: (S,) numbers of labelled rows.
+    """
+
+    gram: Array
+    log: Array
+    rows: NDArray[np.int64]
+
+
+def moments(sample: Sample) -> Moments:
+    """Sums over the labelled rows of each session."""
+    return Moments(*_blocks(sample.features, sample.log, sample.edges))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _blocks(features: Array, label: Array, edges: NDArray[np.int64]) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Sums in row order, session by session: a matrix product would depend on its library's threads and blocking."""
+    n_sessions, p = len(edges) - 1, features.shape[1] + 1
+    gram, log = np.zeros((n_sessions, p, p)), np.zeros((n_sessions, p))
+    rows = np.zeros(n_sessions, dtype=np.int64)
+    x = np.ones(p)
+    for s in range(n_sessions):
+        for row in range(edges[s], edges[s + 1]):
+            if np.isnan(label[row]):
+                continue
+            rows[s] += 1
+            for i in range(p - 1):
+                x[i] = 0.0 if np.isnan(features[row, i]) else features[row, i]
+            for i in range(p):
+                log[s, i] += x[i] * label[row]
+                for j in range(p):
+                    gram[s, i, j] += x[i] * x[j]
+    return gram, log, rows
+
+
+def coefficients(sums: Moments, chosen: Chosen, settings: Alpha) -> Array | None:
+    """(P,) ridge coefficients of the chosen sessions, intercept last; None with fewer than `min_rows` rows."""
+    if sums.rows[chosen].sum() < settings.min_rows:
+        return None
+    return ridge(sums.gram[chosen].sum(axis=0), sums.log[chosen].sum(axis=0), settings.ridge_penalty)
+
+
+def ridge(gram: Array, moment: Array, penalty: float) -> Array:
+    """(P,) minimizer of |y - Xb|^2 + penalty * |b without its last|^2, from X'X and X'y; the last is the intercept.
+
+    A tiny share of the largest diagonal is added throughout, so that a feature that is 0 in every row gets 0.
+    """
+    diagonal = np.full(len(gram), penalty)
+    diagonal[-1] = 0.0
+    return np.linalg.solve(gram + np.diag(diagonal + 1e-12 * gram.diagonal().max()), moment).astype(np.float64)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def linear(features: Array, b: Array) -> Array:
+    """(n,) intercept plus the sum of coefficient times score, added in the features' order."""
+    total = np.full(len(features), b[-1])
+    for row in range(len(features)):
+        for i in range(features.shape[1]):
+            if not np.isnan(features[row, i]):
+                total[row] += b[i] * features[row, i]
+    return total

@@ -1,0 +1,356 @@
+"""Technical indicators, seeded as TA-Lib seeds them, on each session's own window; and those that weigh by volume.
+
+A kernel takes the bars of one symbol, oldest first, and gives its value at the last of them (`technical` gives series).
+
+Prices are total return levels built backward from the session, whose close is 1, so that a split or a dividend is no
+move and what is said of a price is a share of the session's close. Volumes are in the session's shares. A recursion
+begins where its window does, long enough ago that the beginning is forgotten: ten half-lives.
+
+Compiled functions call those of their own file only: Numba's cache would not notice a change in another.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from quant_assets.features.stock.paths import Chain, over_rows
+from quant_assets.numerics.panel import Array, Positions
+
+TIE = 1e-12  # of a price: moves on whole cents are equal but for the rounding of chained prices
+HALF_LIVES = 10  # of a recursion, after which what came before weighs less than a thousandth
+
+
+def warm_up(weight: float) -> int:
+    """Bars in which a recursion that moves by `weight` towards each new value goes through ten half-lives."""
+    return math.ceil(HALF_LIVES * math.log(0.5) / math.log1p(-weight))
+
+
+# Sessions of each window: that of the last change or bar, and what a recursion needs to forget where it began.
+WILDER = {n: n + 1 + warm_up(1.0 / n) for n in (7, 14, 28)}
+EXPONENTIAL = {n: n + warm_up(2.0 / (n + 1)) for n in (10, 20, 50)}
+MACD = 26 + warm_up(2.0 / 27) + 8 + warm_up(2.0 / 10)
+ADX = 1 + 2 * (14 + warm_up(1.0 / 14))
+
+INDICATORS = {
+    "rsi_wilder_7": WILDER[7],
+    "rsi_wilder_14": WILDER[14],
+    "rsi_wilder_28": WILDER[28],
+    "ema_gap_10": EXPONENTIAL[10],
+    "ema_gap_20": EXPONENTIAL[20],
+    "ema_gap_50": EXPONENTIAL[50],
+    "macd_line": MACD,
+    "macd_signal": MACD,
+    "macd_histogram": MACD,
+    "adx_14": ADX,
+    "directional_14": WILDER[14],
+    "atr_14": WILDER[14],
+    "aroon_25": 26,
+    "cci_20": 20,
+    "stochastic_k_14": 16,
+    "stochastic_d_14": 18,
+    "williams_r_14": 14,
+    "bollinger_position_20": 20,
+    "bollinger_width_20": 20,
+    "mfi_14": 15,
+    "money_flow_21": 21,
+    "obv_slope_21": 21,
+    "obv_slope_63": 63,
+}
+"""Sessions of the window of each, in the order in which `_values` gives them."""
+
+
+class Window(NamedTuple):
+    """The bars of one symbol in the last W sessions, oldest first, at the end of arrays of length W.
+
+    Attributes:
+        high, low, close, typical: total return levels, per close of the session.
+        row: number of the session.
+        shares: of the session, traded; NaN where not known, and so flow and signed.
+        flow: dollars at the typical price.
+        signed: shares with the sign of the return.
+        begin: (W + 1,) [n] is the position of the first bar of the last n sessions.
+    """
+
+    high: Array
+    low: Array
+    close: Array
+    typical: Array
+    row: Array
+    shares: Array
+    flow: Array
+    signed: Array
+    begin: Positions
+
+
+def indicators(chain: Chain, first: int, least: Callable[[int], int], deviations: float) -> dict[str, Array]:
+    """(T - first, N) each; NaN with fewer than `least(window)` bars."""
+    windows = np.array(list(INDICATORS.values()), dtype=np.int64)
+    needed = np.array([least(n) for n in windows], dtype=np.int64)
+    return over_rows(_indicators, tuple(INDICATORS), chain, first, windows, needed, deviations)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _indicators(
+    chain: Chain, first: int, n_features: int, windows: Positions, least: Positions, deviations: float
+) -> Array:
+    n_symbols, n_sessions = chain.present.shape
+    out = np.full((n_features, n_sessions - first, n_symbols), np.nan)
+    longest = windows.max()
+    of, first_bar = np.empty((8, longest)), np.empty(longest + 1, dtype=np.int64)
+    bars = Window(of[0], of[1], of[2], of[3], of[4], of[5], of[6], of[7], first_bar)
+    for i in range(n_symbols):
+        for t in range(first, n_sessions):
+            if chain.present[i, t]:
+                _walk(chain, i, t, bars)
+                begin = bars.begin[windows]
+                for f, value in enumerate(_values(bars, begin, least, deviations)):
+                    if longest - begin[f] >= least[f]:
+                        out[f, t - first, i] = value
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _walk(chain: Chain, i: int, t: int, bars: Window) -> None:
+    """Fill `bars` with those of symbol i up to row t, back to where its history begins."""
+    window = len(bars.close)
+    k, level, multiple, reached = window, 1.0, 1.0, True
+    bars.begin[0] = window
+    for back in range(window):
+        s = t - back
+        reached = reached and s >= 0
+        if reached and chain.present[i, s]:
+            k -= 1
+            bars.close[k], bars.row[k] = level, s
+            bars.high[k], bars.low[k] = level * chain.high[i, s], level * chain.low[i, s]
+            bars.typical[k] = (bars.high[k] + bars.low[k] + level) / 3.0
+            bars.shares[k] = chain.shares[i, s] * multiple
+            # in dollars as they were paid: a split does not change them
+            bars.flow[k] = chain.shares[i, s] * chain.close[i, s] * (chain.high[i, s] + chain.low[i, s] + 1.0) / 3.0
+            bars.signed[k] = bars.shares[k] * np.sign(chain.returns[i, s])
+            level *= chain.shrink[i, s]
+            multiple *= chain.split[i, s]
+            reached = chain.onward[i, s]
+        bars.begin[back + 1] = k
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _values(bars: Window, begin: Positions, least: Positions, deviations: float) -> tuple[float, ...]:
+    """In the order of INDICATORS."""
+    high, low, close, typical = bars.high, bars.low, bars.close, bars.typical
+    wilder = begin[1]
+    line, signal = macd_at(close[begin[6] :], 12, 26, 9)
+    plus, minus, _ = adx_at(high[wilder:], low[wilder:], close[wilder:], 14)
+    _, _, index = adx_at(high[begin[9] :], low[begin[9] :], close[begin[9] :], 14)
+    mean, deviation = mean_and_deviation(close[begin[17] :])
+    half = deviations * deviation
+    return (
+        rsi_at(close[begin[0] :], 7),
+        rsi_at(close[wilder:], 14),
+        rsi_at(close[begin[2] :], 28),
+        -np.log(ema_at(close[begin[3] :], 10)),
+        -np.log(ema_at(close[begin[4] :], 20)),
+        -np.log(ema_at(close[begin[5] :], 50)),
+        line,
+        signal,
+        line - signal,
+        index,
+        plus - minus,
+        atr_at(high[wilder:], low[wilder:], close[wilder:], 14),
+        aroon_at(high[begin[12] :], low[begin[12] :], bars.row[begin[12] :], 25),
+        cci_at(typical[begin[13] :]),
+        stochastic_at(high[begin[14] :], low[begin[14] :], close[begin[14] :], 14, 3),
+        stochastic_mean_at(high[begin[15] :], low[begin[15] :], close[begin[15] :], 14, 3),
+        place(high[begin[16] :], low[begin[16] :], 1.0) - 100.0,
+        (1.0 - mean) / half if deviation > 1e-12 * mean else np.nan,
+        2.0 * half / mean,
+        mfi_at(typical[begin[19] :], bars.flow[begin[19] :], least[19] - 1),
+        money_flow(bars, begin[20], least[20]),
+        obv_slope(bars, begin[21], least[21]),
+        obv_slope(bars, begin[22], least[22]),
+    )
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def money_flow(bars: Window, begin: int, least: int) -> float:
+    """Chaikin's: the place of the close in its range, -1 to 1, by the shares traded; 0 where high and low are one."""
+    weighed, shares, seen = 0.0, 0.0, 0
+    for k in range(begin, len(bars.close)):
+        if not np.isnan(bars.shares[k]):
+            seen += 1
+            shares += bars.shares[k]
+            if bars.high[k] > bars.low[k]:
+                place = (2.0 * bars.close[k] - bars.high[k] - bars.low[k]) / (bars.high[k] - bars.low[k])
+                weighed += place * bars.shares[k]
+    return min(1.0, max(-1.0, weighed / shares)) if seen >= least and shares > 0 else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def obv_slope(bars: Window, begin: int, least: int) -> float:
+    """Slope of on-balance volume over the mean of the shares traded; its level depends on where it begins."""
+    end, n, shares, row_mean = len(bars.close), 0, 0.0, 0.0
+    for k in range(begin, end):
+        if not np.isnan(bars.shares[k]):
+            n += 1
+            shares += bars.shares[k]
+            row_mean += bars.row[k] - bars.row[-1]
+    if n < max(2, least) or not shares > 0:
+        return np.nan
+    level, xy, xx = 0.0, 0.0, 0.0
+    for k in range(begin, end):
+        if not np.isnan(bars.shares[k]):
+            gap = bars.row[k] - bars.row[-1] - row_mean / n
+            level += bars.signed[k]
+            xy += gap * level  # the gaps add up to 0: the level's own mean does not matter
+            xx += gap * gap
+    return float(xy / xx / (shares / n))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def rsi_at(close: Array, n: int) -> float:
+    gain, loss, weight = 0.0, 0.0, 1.0 / n  # a product is several times as fast as a division
+    for k in range(1, len(close)):
+        change = close[k] - close[k - 1]
+        fade = weight if k > n else 0.0
+        gain += weight * max(change, 0.0) - fade * gain
+        loss += weight * max(-change, 0.0) - fade * loss
+    return 100.0 * gain / (gain + loss) if len(close) > n and gain + loss > 0 else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def ema_at(x: Array, n: int) -> float:
+    average, seed, weight = 0.0, 1.0 / n, 2.0 / (n + 1)
+    for k in range(len(x)):
+        average += seed * x[k] if k < n else weight * (x[k] - average)
+    return average if len(x) >= n else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def true_range(high: Array, low: Array, close: Array, k: int) -> float:
+    return float(max(high[k], close[k - 1]) - min(low[k], close[k - 1]))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def atr_at(high: Array, low: Array, close: Array, n: int) -> float:
+    average, weight = 0.0, 1.0 / n
+    for k in range(1, len(close)):
+        average += weight * (true_range(high, low, close, k) - (average if k > n else 0.0))
+    return average if len(close) > n else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def macd_at(close: Array, fast: int, slow: int, signal: int) -> tuple[float, float]:
+    """Line and signal."""
+    quick, steady, average, line, seen = 0.0, 0.0, 0.0, np.nan, 0
+    for k in range(len(close)):
+        if k < slow:
+            steady += close[k] / slow
+            quick += close[k] / fast if k >= slow - fast else 0.0
+        else:
+            steady += 2.0 / (slow + 1) * (close[k] - steady)
+            quick += 2.0 / (fast + 1) * (close[k] - quick)
+        if k >= slow - 1:
+            line = quick - steady
+            average += line / signal if seen < signal else 2.0 / (signal + 1) * (line - average)
+            seen += 1
+    return line, average if seen >= signal else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def mean_and_deviation(x: Array) -> tuple[float, float]:
+    """Mean and population deviation."""
+    mean, squares = 0.0, 0.0
+    for k in range(len(x)):
+        mean += x[k]
+    mean /= len(x)
+    for k in range(len(x)):
+        squares += (x[k] - mean) ** 2
+    return mean, math.sqrt(squares / len(x))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def adx_at(high: Array, low: Array, close: Array, n: int) -> tuple[float, float, float]:
+    """+DI, -DI and ADX. Sums of the first n - 1 moves seed the averages, as TA-Lib has it."""
+    plus, minus, ranges, index, weight = 0.0, 0.0, 0.0, 0.0, 1.0 / n
+    for k in range(1, len(close)):
+        up, down = high[k] - high[k - 1], low[k - 1] - low[k]
+        fade = weight if k >= n else 0.0
+        tie = TIE * high[k]
+        plus += (up if up > down + tie and up > 0 else 0.0) - plus * fade
+        minus += (down if down > up + tie and down > 0 else 0.0) - minus * fade
+        ranges += true_range(high, low, close, k) - ranges * fade
+        if k >= n and plus + minus > 0:
+            strength = 100.0 * abs(plus - minus) / (plus + minus)
+            index += weight * (strength - (index if k >= 2 * n else 0.0))
+    known = len(close) > n and ranges > 0
+    return (
+        100.0 * plus / ranges if known else np.nan,
+        100.0 * minus / ranges if known else np.nan,
+        index if len(close) >= 2 * n else np.nan,
+    )
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def mfi_at(typical: Array, flow: Array, least: int) -> float:
+    """Of the changes between the bars; a flow that is not known does not count, and NaN with fewer than `least`."""
+    up, down, seen = 0.0, 0.0, 0
+    for k in range(1, len(typical)):
+        if not np.isnan(flow[k]):
+            seen += 1
+            tie = TIE * typical[k]
+            up += flow[k] if typical[k] > typical[k - 1] + tie else 0.0
+            down += flow[k] if typical[k] < typical[k - 1] - tie else 0.0
+    return 100.0 * (up / (up + down)) if seen >= least and up + down > 0 else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def cci_at(typical: Array) -> float:
+    mean, gaps = 0.0, 0.0
+    for k in range(len(typical)):
+        mean += typical[k]
+    mean /= len(typical)
+    for k in range(len(typical)):
+        gaps += abs(typical[k] - mean)
+    gaps /= len(typical)
+    return (typical[-1] - mean) / (0.015 * gaps) if gaps > 1e-12 * mean else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def place(high: Array, low: Array, close: float) -> float:
+    """Of a close between the lowest low, 0, and the highest high, 100; NaN where they are one."""
+    top, bottom = high[0], low[0]
+    for k in range(1, len(high)):
+        top, bottom = max(top, high[k]), min(bottom, low[k])
+    # the close is chained, as they are, and may leave its own bar by an ulp
+    return min(100.0, max(0.0, 100.0 * (close - bottom) / (top - bottom))) if top > bottom else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def stochastic_at(high: Array, low: Array, close: Array, n: int, smooth: int) -> float:
+    """Slow %K: the mean of the last places, each in the range of its own n bars, as far as there are so many."""
+    total = 0.0
+    for end in range(len(close) - smooth + 1, len(close) + 1):
+        begin = max(0, end - n)
+        total += place(high[begin:end], low[begin:end], close[end - 1]) if end > 0 else np.nan
+    return total / smooth
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def stochastic_mean_at(high: Array, low: Array, close: Array, n: int, smooth: int) -> float:
+    """%D: the mean of the last %K."""
+    total = 0.0
+    for end in range(len(close) - smooth + 1, len(close) + 1):
+        total += stochastic_at(high[:end], low[:end], close[:end], n, smooth) if end > 0 else np.nan
+    return total / smooth
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def aroon_at(high: Array, low: Array, row: Array, n: int) -> float:
+    """Sessions from the lowest low to the highest high, of 100 per n; the later of equal ones."""
+    top, bottom = len(high) - 1, len(low) - 1
+    for k in range(len(high) - 2, -1, -1):
+        top = k if high[k] > high[top] * (1.0 + TIE) else top
+        bottom = k if low[k] < low[bottom] * (1.0 - TIE) else bottom
+    return float(100.0 * (row[top] - row[bottom]) / n)

@@ -1,0 +1,78 @@
+"""All kinds of vendors: which one a profile names, and fetching alone, into the raw store, before the decision."""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.settings import FilesVendor, HttpVendor, Profile
+from feature_store.schemas.catalogue import DATASETS, EVENTS
+from quant_resources.vendors.errors import VendorError
+from quant_resources.vendors.ingest.raw_payloads import RawStore
+from quant_resources.vendors.protocol import Vendor
+
+if TYPE_CHECKING:
+    from quant_resources.vendors.http.vendor import RemoteMarket
+
+
+def make_vendor(profile: Profile, home: Path | None = None) -> Vendor:
+    """The vendor that the profile names.
+
+    Args:
+        home: folder whose `raw` keeps what arrives; ASOF_HOME unless given.
+    """
+    # Each vendor is loaded where it is asked for: they bring HTTP clients and compiled simulations.
+    raw = RawStore((home or Path(os.environ.get("ASOF_HOME", ".asof"))).absolute() / "raw")
+    if isinstance(profile.vendor, FilesVendor):
+        from quant_resources.vendors.files.vendor import FileDrop  # noqa: PLC0415
+
+        return FileDrop(profile, raw)
+    if isinstance(profile.vendor, HttpVendor):
+        from quant_resources.vendors.http.vendor import RemoteMarket  # noqa: PLC0415
+
+        return RemoteMarket(profile, raw)
+    from quant_resources.vendors.simulated.vendor import SimulatedMarket  # noqa: PLC0415
+
+    return SimulatedMarket(profile)
+
+
+def fetch_raw(profile: Profile, raw: RawStore, sessions: Sequence[dt.date], say: Callable[[str], None]) -> bool:
+    """Fetch what the raw store lacks to tell of the sessions; True when it lacks nothing more.
+
+    One dataset that cannot be completed does not keep the others from it.
+
+    Raises:
+        VendorError: the profile's vendor keeps no raw payloads.
+    """
+    if isinstance(profile.vendor, HttpVendor):
+        from quant_resources.vendors.http.vendor import RemoteMarket  # noqa: PLC0415
+
+        return _fetched(RemoteMarket(profile, raw, say=say), sessions, say)
+    if isinstance(profile.vendor, FilesVendor) and profile.vendor.live:
+        from quant_resources.vendors.files.vendor import FileDrop  # noqa: PLC0415
+
+        drop = FileDrop(profile, raw)
+        new = [name for name in EVENTS if drop.read_drop(DATASETS[name])]
+        say(f"read the drop: new in {', '.join(new)}" if new else "read the drop: nothing new")
+        return True
+    raise VendorError(
+        f"profile {profile.name} has nothing to fetch: its vendor is {profile.vendor.kind}"
+        f"{', and vendor.live is not set' if isinstance(profile.vendor, FilesVendor) else ''}"
+    )
+
+
+def _fetched(market: "RemoteMarket", sessions: Sequence[dt.date], say: Callable[[str], None]) -> bool:
+    from quant_resources.vendors.http.vendor import SERVED  # noqa: PLC0415
+
+    complete, downloads = True, market.downloads
+    for dataset in SERVED:
+        fetched, there = downloads.fetched, downloads.there
+        try:
+            market.complete(dataset, sessions)
+            ends = "complete"
+        except VendorError as error:
+            complete, ends = False, f"not complete: {error}"
+        say(f"{dataset.name}: {downloads.fetched - fetched} fetched, {downloads.there - there} there: {ends}")
+    say(f"{'complete' if complete else 'not complete'}: {downloads.sent} requests")
+    return complete

@@ -1,0 +1,262 @@
+"""The simulated market's path, session by session: returns, prices, splits, dividends, spin-offs, deals. Pure."""
+
+import numpy as np
+from scipy.special import ndtri
+
+from configs.settings import SimulatedVendor
+from quant_resources.vendors.simulated import streams
+from quant_resources.vendors.simulated.factors import FURTHEST, SKIP, Companies, Factors, shares, strength
+from quant_resources.vendors.simulated.lifecycles import (
+    PAYS_SPECIAL,
+    SPECIAL_SESSION,
+    Lives,
+)
+from quant_resources.vendors.simulated.paths import Action, Paths
+from quant_resources.vendors.simulated.quarters import BEFORE, Quarters
+from quant_resources.vendors.simulated.regimes import Regimes
+from quant_resources.vendors.simulated.streams import YEAR, Array, Flags
+
+FIRST_PRICES = (20, 110)  # USD
+MEDIAN_USD, CAPITAL_DISPERSION = 1e10, 1.0  # capitalisation at the listing; deviation of its log, cut at two
+BOOK_TO_PRICE, BOOK_DISPERSION = 0.45, 0.5  # deviation of the log
+BOOK_LAG, BOOK_SPEED, BOOK_NOISE = 6, 0.15, 0.01  # quarters; share of the log gap closed a quarter; log
+ISSUANCE = (-0.001, 0.004)  # mean and deviation of the log change of shares a quarter
+PAYERS, DIVIDEND_QUARTERLY, QUARTER = 0.6, 0.005, 63  # share of companies; of the price; sessions
+SPECIAL_OF_PRICE = 0.05
+SPLIT_ABOVE, SPLIT_RATIO = 120.0, 2.0
+REVERSE_BELOW, REVERSE_RATIO = 4.0, 0.2
+NOTICE = 5  # sessions from the declaration of a split or dividend to its ex-date
+DEAL_SPREAD, DEAL_NOISE = 0.02, 0.1  # log, at the announcement; of the own noise of the session
+
+
+def first_capitalisation(lives: Lives) -> Array:
+    """(M,) USD at the listing."""
+    capital: Array = MEDIAN_USD * np.exp(CAPITAL_DISPERSION * np.clip(ndtri(lives.trait["capitalisation"]), -2, 2))
+    return capital
+
+
+class Walk:
+    """Steps through the sessions; each rests on the one before."""
+
+    def __init__(
+        self,
+        settings: SimulatedVendor,
+        seed: int,
+        regimes: Regimes,
+        factors: Factors,
+        companies: Companies,
+        lives: Lives,
+        quarters: Quarters,
+        noise: Array,
+        signals: list[Array],
+    ) -> None:
+        _, T, M = noise.shape
+        Q = len(quarters.ends)
+        self.factors, self.companies, self.lives, self.quarters = factors, companies, lives, quarters
+        self.noise, self.shares_of_day = noise, shares(settings)
+        self.news = quarters.news(T, settings.earnings_move) + _fates(lives, T, M)
+        self.momentum_strength = settings.momentum_ic / np.sqrt(SKIP)
+        self.expected = np.zeros((T, M))
+        for planted, signal in zip(settings.alphas, signals, strict=True):
+            self.expected += strength(planted.ic, planted.half_life) * companies.volatility * signal
+        self.scale = np.concatenate([[0.0], np.cumsum(regimes.other**2)])
+        self.sector = companies.sector.copy()
+        self.special = _specials(settings, seed, lives, T)
+        self.issued = np.exp(ISSUANCE[0] + ISSUANCE[1] * streams.normal(seed, lives.places, "issued", Q))
+        self.book_noise = BOOK_NOISE * streams.normal(seed, lives.places, "book", Q)
+        self.first_price = FIRST_PRICES[0] + (FIRST_PRICES[1] - FIRST_PRICES[0]) * lives.trait["price"]
+        self.book_level = np.log(BOOK_TO_PRICE) + BOOK_DISPERSION * np.clip(ndtri(lives.trait["book"]), -2, 2)
+        pays = lives.trait["pays"] < PAYERS
+        self.dividend_day = np.where(pays, (lives.trait["dividend_day"] * QUARTER).astype(int), -1)
+        self.open, self.close, self.total = (np.empty((T, M)) for _ in range(3))
+        self.shares, self.size, self.value = (np.empty((T, M)) for _ in range(3))
+        self.split, self.paid, self.signal = np.ones((T, M)), np.zeros((T, M)), np.zeros((T, M))
+        self.own = np.zeros((T + 1, M))
+        self.price = self.first_price.copy()
+        self.outstanding = first_capitalisation(lives) / self.price
+        self.capital = np.tile(np.log(first_capitalisation(lives)), (Q, 1))  # at the end of each quarter
+        self.book = np.full((Q, M), np.nan)
+        self.book[: BEFORE + 1] = self.capital[0] + self.book_level
+        self.actions: list[Action] = []
+        self.exits: dict[tuple[int, int], float] = {}
+        self.cash, self.ratio = np.zeros(M), np.zeros(M)  # terms of deals
+
+    def run(self) -> Paths:
+        T = len(self.close)
+        for t in range(T):
+            self._begin(t)
+            self._trade(t, self._moves(t))
+            self._deals(t)
+            self._score(t)
+            self._declare(t)
+            self._agree(t)
+        self._settle_books()
+        return Paths(
+            **{name: getattr(self, name) for name in Paths.__dataclass_fields__ if name != "alpha"}, alpha=self.expected
+        )
+
+    def _begin(self, t: int) -> None:
+        """New quarters, listings, spin-offs and sectors."""
+        q = int(self.quarters.current[t])
+        if t and q != self.quarters.current[t - 1]:
+            self.capital[q - 1 :] = np.log(self.price * self.outstanding)
+            self.book[q] = self._next_book(q)
+            self.outstanding = self.outstanding * self.issued[q]
+        listed = np.flatnonzero(self.lives.listed == t) if t else np.empty(0, int)
+        for i in listed:
+            if self.lives.parent[i] >= 0:
+                self._spin_off(t, int(i))
+            else:
+                self.price[i] = self.first_price[i]
+            self.capital[:, i] = np.log(self.price[i] * self.outstanding[i])
+            self.book[: q + 1, i] = self.capital[q, i] + self.book_level[i]
+        moved = self.lives.reclassified == t
+        self.sector[moved] = self.companies.new_sector[moved]
+
+    def _next_book(self, q: int) -> Array:
+        """The book value nears the price of quarters ago."""
+        gap = self.capital[q - BOOK_LAG] + self.book_level - self.book[q - 1]
+        following: Array = self.book[q - 1] + BOOK_SPEED * gap + self.book_noise[q]
+        return following
+
+    def _settle_books(self) -> None:
+        """Of the quarters ahead, as far as they rest on quarters that have ended."""
+        last = int(self.quarters.current[-1])
+        for q in range(last + 1, min(last + BOOK_LAG, len(self.book))):
+            self.book[q] = self._next_book(q)
+
+    def _spin_off(self, t: int, child: int) -> None:
+        """The child takes its part of the parent's worth at the last close, at the ratio declared before."""
+        parent = int(self.lives.parent[child])
+        declared = next(a for a in reversed(self.actions) if a.kind == "spin_off" and a.other == child)
+        worth = round(self.lives.spun_share[parent] * self.price[parent] / self.split[t, parent], 4)
+        self.price[child] = worth / declared.value
+        self.outstanding[child] = declared.value * self.outstanding[parent] * self.split[t, parent]
+        self.paid[t, parent] += worth
+        self.actions.append(Action(t, parent, "spin_off", declared.value, t, worth, child))
+        # terms of a deal in the parent's shares are adjusted for what its holders get
+        sellers = np.flatnonzero((self.lives.acquirer == parent) & (self.ratio > 0))
+        self.ratio[sellers] /= 1 - self.lives.spun_share[parent]
+        for i in sellers[(t <= self.lives.gone[sellers]) & (self.lives.gone[sellers] < t + NOTICE)]:
+            self._complete(t, int(i))
+
+    def _moves(self, t: int) -> Array:
+        """(2, M) log moves overnight and intraday."""
+        f, c = self.factors, self.companies
+        move: Array = f.market[:, t, None] * c.beta[t] + f.sectors[:, t][:, self.sector] * c.load + self.noise[:, t]
+        own = self.noise[0, t] + self.noise[1, t]
+        if t:
+            for k, exposure in enumerate((self.size[t - 1], self.value[t - 1], self.signal[t - 1], c.volatility_score)):
+                move += f.styles[:, t, k, None] * exposure
+            move += self.shares_of_day * self.expected[t - 1]
+            own += self.expected[t - 1]
+        move[0] += self.news[t]
+        self.own[t + 1] = self.own[t] + own
+        return move
+
+    def _trade(self, t: int, move: Array) -> None:
+        """Prices after splits and what is paid; the payment itself does not move."""
+        held, grown = self.price / self.split[t], np.exp(move)
+        self.open[t] = held * grown[0] - self.paid[t]
+        self.close[t] = held * (grown[0] * grown[1]) - self.paid[t]
+        self.total[t] = move[0] + move[1]
+        self.outstanding = self.outstanding * self.split[t]
+        self.ratio *= np.where(self.lives.acquirer >= 0, self.split[t, self.lives.acquirer], 1.0)
+
+    def _deals(self, t: int) -> None:
+        """Those being bought trade at the worth of their terms, less what the wait costs."""
+        fate = self.lives
+        live = np.flatnonzero((fate.announced < t) & (t <= fate.gone))
+        left = (fate.gone[live] - 1 - t) / (fate.gone[live] - 1 - fate.announced[live])
+        for price, part in ((self.open, 0), (self.close, 1)):
+            worth = self.cash[live] + self.ratio[live] * price[t, fate.acquirer[live]]
+            last = t == fate.gone[live]
+            apart = DEAL_NOISE * self.noise[part, t, live] - DEAL_SPREAD * left
+            price[t, live] = np.where(last, worth, worth * np.exp(apart))
+        self.total[t, live] = np.log(self.close[t, live] / self.price[live])
+        for i in live[t == fate.gone[live]]:
+            self.exits[t, int(i)] = float(self.close[t, i] / self.price[i] - 1)
+        for i in np.flatnonzero((fate.gone == t) & (fate.failing_from < t)):
+            self.exits[t, int(i)] = float(fate.delisting_return[i])
+        self.price = self.close[t].copy()
+
+    def _score(self, t: int) -> None:
+        """Exposures and expectations as of the close."""
+        capital = np.log(self.price * self.outstanding)
+        q = int(self.quarters.current[t])
+        self.shares[t] = self.outstanding
+        self.size[t] = np.clip((capital - np.log(MEDIAN_USD)) / CAPITAL_DISPERSION, -FURTHEST, FURTHEST)
+        cheapness = self.book[q - 1] - capital - np.log(BOOK_TO_PRICE)
+        self.value[t] = np.clip(cheapness / BOOK_DISPERSION, -FURTHEST, FURTHEST)
+        if t + 1 >= YEAR:
+            past = self.own[t + 1 - SKIP] - self.own[t + 1 - YEAR]
+            deviation = self.companies.volatility * np.sqrt(self.scale[t + 1 - SKIP] - self.scale[t + 1 - YEAR])
+            self.signal[t] = np.clip(past / deviation, -FURTHEST, FURTHEST)
+            # by the calm volatility: the alpha does not know tomorrow's regime
+            self.expected[t] += self.momentum_strength * self.companies.volatility * self.signal[t]
+
+    def _declare(self, t: int) -> None:
+        """What goes ex NOTICE sessions on: splits that the price calls for, dividends, spin-offs."""
+        ex, fate = t + NOTICE, self.lives
+        if ex >= len(self.close):
+            return
+        traded = (fate.listed <= t) & (ex < fate.gone) & (ex <= fate.announced)
+        pending = (self.split[t + 1 : ex] != 1).any(axis=0)
+        wanted = np.where(self.price > SPLIT_ABOVE, SPLIT_RATIO, REVERSE_RATIO)
+        splits = traded & ~pending & ((self.price > SPLIT_ABOVE) | (self.price < REVERSE_BELOW))
+        self.split[ex, splits] = wanted[splits]
+        self._list("split", t, splits, self.split[ex])
+        per_new = self.price / self.split[t + 1 : ex + 1].prod(axis=0)
+        spins = np.flatnonzero((fate.listed == ex) & (fate.parent >= 0))
+        calm = traded & ~np.isin(np.arange(len(traded)), fate.parent[spins])
+        due = calm & ((ex + self.dividend_day) % QUARTER == QUARTER - 1) & (self.dividend_day >= 0)
+        for kind, paying, part in (
+            ("cash_dividend", due, DIVIDEND_QUARTERLY),
+            ("special_dividend", calm & self.special[t], SPECIAL_OF_PRICE),
+        ):
+            amount = np.where(paying, np.maximum(np.round(part * per_new, 2), 0.01), 0.0)
+            self.paid[ex] += amount
+            self._list(kind, t, paying, amount)
+        for child in spins:
+            parent = int(fate.parent[child])
+            value = round(fate.spun_share[parent] * per_new[parent] / self.first_price[child], 4)
+            self.actions.append(Action(ex, parent, "spin_off", value, t, None, int(child)))
+
+    def _list(self, kind: str, t: int, who: Flags, value: Array) -> None:
+        self.actions += [Action(t + NOTICE, int(i), kind, float(value[i]), t) for i in np.flatnonzero(who)]
+
+    def _agree(self, t: int) -> None:
+        """Terms of the deals announced after the close."""
+        fate = self.lives
+        for i in np.flatnonzero(fate.announced == t):
+            worth = self.price[i] * np.exp(fate.premium[i] + DEAL_SPREAD)
+            self.cash[i] = round((1 - fate.in_stock[i]) * worth, 2)
+            if fate.in_stock[i] > 0:
+                self.ratio[i] = round(fate.in_stock[i] * worth / self.price[fate.acquirer[i]], 4)
+        ends = (fate.gone == t + NOTICE) & (fate.announced <= t)
+        for i in np.flatnonzero(ends & (t + NOTICE < len(self.close))):
+            self._complete(t, int(i))
+
+    def _complete(self, t: int, i: int) -> None:
+        """The merger's ex-date is told, with its terms in shares as they will be then."""
+        buyer, ex = int(self.lives.acquirer[i]), int(self.lives.gone[i])
+        ratio = self.ratio[i] * self.split[t + 1 : ex + 1, buyer].prod() if self.ratio[i] else 0.0
+        other = buyer if buyer >= 0 else None
+        self.actions.append(Action(ex, i, "merger", float(ratio), t, float(self.cash[i]), other))
+
+
+def _fates(lives: Lives, T: int, M: int) -> Array:
+    """(T, M) log returns overnight on the way down to a failure."""
+    news = np.zeros((T, M))
+    for i in np.flatnonzero(lives.failing_from < T):
+        news[lives.failing_from[i] : min(lives.gone[i], T), i] = lives.failing_step[i]
+    return news
+
+
+def _specials(settings: SimulatedVendor, seed: int, lives: Lives, T: int) -> Flags:
+    """(T, M) whether a special dividend is declared on the session."""
+    rate = settings.happenings.special_dividends / YEAR
+    special: Flags = streams.uniform(seed, lives.places, "special", T) < rate
+    if T > SPECIAL_SESSION and special.shape[1] > PAYS_SPECIAL:
+        special[SPECIAL_SESSION - NOTICE, PAYS_SPECIAL] = True
+    return special
