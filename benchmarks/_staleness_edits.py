@@ -37,6 +37,19 @@ def replaced(path: str, old: str, new: str) -> Callable[[Path], None]:
     return lambda folder: rewrite(folder / path, lambda text: text.replace(old, new))
 
 
+def in_each(folder: str, change: Callable[[str], str]) -> Callable[[Path], None]:
+    """The same change of every module in which it finds something, of which there must be one."""
+
+    def apply(copy: Path) -> None:
+        modules = [file for file in sorted((copy / folder).rglob("*.py")) if change(text := file.read_text()) != text]
+        if not modules:
+            raise ValueError(f"the edit of {folder} finds nothing to change; bring it up to date with the code")
+        for file in modules:
+            rewrite(file, change)
+
+    return apply
+
+
 def added(path: str, text: str, at: str = "end") -> Callable[[Path], None]:
     """Text at the end, or at the top behind the module's docstring and `__future__`."""
 
@@ -279,9 +292,7 @@ HARMLESS = [
     Edit(
         "words",
         "of a setting",
-        lambda f: rewrite(
-            f / "configs/settings.py", lambda text: re.sub(r'description="[^"]*"', 'description="a number"', text)
-        ),
+        in_each("configs/settings", lambda text: re.sub(r'description="[^"]*"', 'description="a number"', text)),
     ),
     Edit(
         "move", "a module of kernels", moved("quant_assets.features.stock.ranges", "quant_assets.features.bar_ranges")

@@ -254,7 +254,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("quant_assets/execution/trading/fills.py", "import quant_assets.execution.checks", "checks"),
         ("feature_store/index.py", "import configs.settings", "packages"),
         ("quant_resources/home.py", "import quant_assets.engine.asset", "packages"),
-        ("configs/settings.py", "import dagster", "memory"),
+        ("configs/settings/market.py", "import dagster", "memory"),
         ("quant_assets/engine/dagster_asset.py", "import quant_resources.vendors.simulated.truth", "truth"),
         ("quant_assets/numerics/panel.py", "import quant_assets.engine.asset", "mechanism"),
         ("quant_resources/vendors/files/vendor.py", "import quant_resources.vendors.simulated.names", "vendors"),

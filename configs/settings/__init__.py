@@ -1,0 +1,62 @@
+"""Numbers that people choose: frozen, typed, bounded; one module a section, all of them importable from here."""
+
+from configs.settings.alpha import Alpha, EarningsBlackout
+from configs.settings.backtest import Backtest
+from configs.settings.base import Settings
+from configs.settings.execution import Execution
+from configs.settings.features import (
+    COMPOSITE,
+    INDUSTRY_PROXIES,
+    SCORED_BY_DEFAULT,
+    Features,
+    MarketProxies,
+    Stationary,
+)
+from configs.settings.history import History
+from configs.settings.macro import Macro
+from configs.settings.market import Market
+from configs.settings.portfolio import Portfolio
+from configs.settings.profile import Profile, Vendor
+from configs.settings.quality import Quality
+from configs.settings.regimes import Regimes
+from configs.settings.risk import Risk
+from configs.settings.vendors.files import Drop, FilesVendor, Item, KnownAt, Table
+from configs.settings.vendors.http import EdgarSource, FredSource, HttpVendor, PolygonSource, Transport
+from configs.settings.vendors.simulated import Faults, Happenings, PlantedAlpha, SimulatedVendor
+
+__all__ = [
+    "COMPOSITE",
+    "INDUSTRY_PROXIES",
+    "SCORED_BY_DEFAULT",
+    "Alpha",
+    "Backtest",
+    "Drop",
+    "EarningsBlackout",
+    "EdgarSource",
+    "Execution",
+    "Faults",
+    "Features",
+    "FilesVendor",
+    "FredSource",
+    "Happenings",
+    "History",
+    "HttpVendor",
+    "Item",
+    "KnownAt",
+    "Macro",
+    "Market",
+    "MarketProxies",
+    "PlantedAlpha",
+    "PolygonSource",
+    "Portfolio",
+    "Profile",
+    "Quality",
+    "Regimes",
+    "Risk",
+    "Settings",
+    "SimulatedVendor",
+    "Stationary",
+    "Table",
+    "Transport",
+    "Vendor",
+]
