@@ -107,6 +107,11 @@ class Dataset:
         return {"event_date": pl.Date(), **keys, **ordered, "known_at": KNOWN_AT}
 
     @cached_property
+    def computed_schema(self) -> dict[str, pl.DataType]:
+        """`schema` without `known_at`, which is stamped when rows are stored: what a pure function returns."""
+        return {name: dtype for name, dtype in self.schema.items() if name != "known_at"}
+
+    @cached_property
     def sort_key(self) -> list[str]:
         """The order in which rows are stored and handed out."""
         return ["event_date", *self.key, "known_at"]

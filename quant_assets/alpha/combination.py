@@ -47,7 +47,7 @@ def combined(
         alpha=pl.when(pl.col("in_blackout").fill_null(value=False)).then(None).otherwise("alpha")
     )
     dated = silenced.with_columns(event_date=pl.lit(session, pl.Date))
-    return dated.select(name for name in COMBINED.schema if name != "known_at")
+    return dated.select(*COMBINED.computed_schema)
 
 
 def merge(predictions: pl.DataFrame, horizon: int) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from feature_store.schemas.execution import CASH
 from feature_store.schemas.risk import MARKET, STYLES
 
 Array = NDArray[np.float64]
-SCHEMA = {name: dtype for name, dtype in ATTRIBUTION.schema.items() if name != "known_at"}
+SCHEMA = ATTRIBUTION.computed_schema
 INDUSTRY = "industry:"  # followed by its name, as in FACTOR_RETURNS
 
 

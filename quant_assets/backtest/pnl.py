@@ -7,7 +7,7 @@ import polars as pl
 from feature_store.schemas.backtest import PNL
 from feature_store.schemas.execution import CASH
 
-SCHEMA = {name: dtype for name, dtype in PNL.schema.items() if name != "known_at"}
+SCHEMA = PNL.computed_schema
 SUMMED = ("pnl_usd", "cost_usd", "dividend_usd", "borrow_usd", "interest_usd")
 
 

@@ -162,7 +162,7 @@ class Calculation:
             frames = {name: view.at(t) for name, view in views.items()}
             found = self.call(asset, frames, session=t, state=state)
             # Through the stored form, so that continuing equals restarting from disk.
-            state = found[0].select([name for name in of_state.schema if name != "known_at"]).sort(
+            state = found[0].select(list(of_state.computed_schema)).sort(
                 of_state.sort_key[:-1]
             )  # fmt: skip
             yield t, (state, *found[1:])

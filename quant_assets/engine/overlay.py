@@ -109,7 +109,7 @@ class Overlay:
 
     def state(self, dataset: Dataset, session: dt.date) -> pl.DataFrame | None:
         self.require(dataset, [session])
-        columns = [name for name in dataset.schema if name != "known_at"]
+        columns = list(dataset.computed_schema)
         return self.versions(dataset, session, session, columns).drop("session")
 
     def stored_rows(self, dataset: Dataset, days: Sequence[dt.date]) -> pl.DataFrame:

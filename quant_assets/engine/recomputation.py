@@ -114,7 +114,7 @@ class Recomputation:
             return calculation.compute(asset, todo, self.overlay)
         data = OfEntities(self.overlay, entity, entities)
         others = pl.col(entity).is_in(list(entities)).not_()
-        columns = [name for name in asset.dataset.schema if name != "known_at"]
+        columns = list(asset.dataset.computed_schema)
         before = self._stored(asset, set(todo))
         return {
             t: pl.concat([before[t].filter(others), rows.select(columns)])

@@ -68,7 +68,7 @@ class StoredVersions:
 
     def state(self, dataset: Dataset, session: dt.date) -> pl.DataFrame | None:
         self._store.require(dataset, [session])
-        columns = [name for name in dataset.schema if name != "known_at"]
+        columns = list(dataset.computed_schema)
         return self.versions(dataset, session, session, columns).drop("session")
 
 
@@ -216,7 +216,7 @@ class Runner:
         same = [p for p in begun if p.fingerprint == expected[todo[0]].fingerprint]
         if not same:
             return {}
-        columns = [name for name in asset.dataset.schema if name != "known_at"]
+        columns = list(asset.dataset.computed_schema)
         rows = data.versions(asset.dataset, same[-1].session, same[-1].session, columns).drop("session")
         return {t: rows.with_columns(event_date=pl.lit(t, pl.Date)) for t in todo if refits[t] == refits[todo[0]]}
 

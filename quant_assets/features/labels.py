@@ -228,7 +228,7 @@ def labels(
     return (
         relative.with_columns(direction=pl.col("label_log").sign().cast(pl.Int8), quantile=_quantile(settings))
         .filter(learned=session)
-        .select(name for name in LABELS.schema if name != "known_at")
+        .select(*LABELS.computed_schema)
         .sort("event_date", "symbol", "horizon_sessions")
     )
 

@@ -21,8 +21,8 @@ from quant_assets.numerics.panel import Array, Positions
 
 UNKNOWN = "Unknown"
 FLOORS = (*STOCK_FEATURES.values, *COMPANY_FEATURES.values)
-DISTRIBUTIONS = {name: dtype for name, dtype in SCORE_DISTRIBUTIONS.schema.items() if name != "known_at"}
-SCORES = {name: dtype for name, dtype in STOCK_SCORES.schema.items() if name != "known_at"}
+DISTRIBUTIONS = SCORE_DISTRIBUTIONS.computed_schema
+SCORES = STOCK_SCORES.computed_schema
 
 
 def scored(settings: Features) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def stationary_features(
         Rows of STATIONARY_FEATURES, one for each of `features` from `first` on; none where no feature is named. Null
         where the feature is, and with fewer than `min_observations_share` of its window.
     """
-    columns = {name: dtype for name, dtype in STATIONARY_FEATURES.schema.items() if name != "known_at"}
+    columns = STATIONARY_FEATURES.computed_schema
     if not settings.stationary:
         return pl.DataFrame(schema=columns)
     where, wanted = panel(features, sessions), features["event_date"] >= first

@@ -19,7 +19,7 @@ REPORTED = ("revenue", "net_income", "assets", "equity")
 ITEMS = (*INSTANTS, *FLOWS)
 TOLD_FLOWS = ("revenue", "operating_income", "net_income", "operating_cash_flow", "capital_expenditure")
 TOLD_INSTANTS = ("assets", "current_assets", "cash", "liabilities", "current_liabilities", "debt", "equity")
-SCHEMA = {name: dtype for name, dtype in COMPANY_FIGURES.schema.items() if name != "known_at"}
+SCHEMA = COMPANY_FIGURES.computed_schema
 
 # Days from an earlier end of a period to a later one: fiscal quarters have 12 to 17 weeks, fiscal years 52 or 53.
 QUARTER, YEAR = (77, 126), (357, 378)

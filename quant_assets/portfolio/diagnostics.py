@@ -28,5 +28,5 @@ def metrics(description: Description | None, session: dt.date) -> pl.DataFrame:
 
 
 def _rows(dataset: Dataset, rows: list[dict[str, Any]], session: dt.date) -> pl.DataFrame:
-    schema = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
+    schema = dataset.computed_schema
     return pl.DataFrame([{"event_date": session} | row for row in rows], schema=schema, orient="row").sort(dataset.key)

@@ -42,7 +42,7 @@ def views(states: pl.DataFrame, session: dt.date, settings: Portfolio) -> pl.Dat
     said = pl.DataFrame(of_industries, nan_to_null=True).filter(pl.any_horizontal(pl.col("tilt", "band").is_not_null()))
     of_book = pl.DataFrame({"industry": [MARKET_ROW], "volatility_target_annual": target})
     rows = pl.concat([said, of_book], how="diagonal").sort("industry")
-    return rows.with_columns(event_date=pl.lit(session)).select(name for name in VIEWS.schema if name != "known_at")
+    return rows.with_columns(event_date=pl.lit(session)).select(*VIEWS.computed_schema)
 
 
 def _shrunk(p_crisis: Array, multiple: float) -> Array:

@@ -80,7 +80,7 @@ def hmm_fits(features: pl.DataFrame, session: dt.date, settings: Regimes, seed: 
             if len(signals) >= settings.min_observations and moves(signals):
                 rng = np.random.default_rng([seed, *f"{model.name}/{industry}".encode()])
                 rows += _fit_rows(model.name, industry, signals, session, settings, rng)
-    return pl.DataFrame(rows, schema=HMM_FITS.empty().drop("known_at").schema)
+    return pl.DataFrame(rows, schema=HMM_FITS.computed_schema)
 
 
 def _series(seen: pl.DataFrame, model: Model) -> dict[str, Array]:

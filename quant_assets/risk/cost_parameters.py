@@ -37,5 +37,5 @@ def cost_parameters(bars: pl.DataFrame, universe: pl.DataFrame, session: dt.date
             pl.Series("volatility_daily", deviation), half_spread_bp=pl.lit(settings.spread_floor_bp / 2)
         )
         .filter(pl.Series(known))
-        .select(name for name in COST_PARAMETERS.schema if name != "known_at")
+        .select(*COST_PARAMETERS.computed_schema)
     )

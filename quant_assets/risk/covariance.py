@@ -54,7 +54,7 @@ def _rows(session: dt.date, factors: list[str], covariance: Array) -> pl.DataFra
             "other": factors * n,
             "covariance_annual": covariance.ravel(),
         },
-        schema={name: dtype for name, dtype in FACTOR_COVARIANCE.schema.items() if name != "known_at"},
+        schema=FACTOR_COVARIANCE.computed_schema,
     )
 
 

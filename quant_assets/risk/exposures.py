@@ -59,7 +59,7 @@ def exposures(
         *(pl.Series(name, standardized(styles[name], weight, settings.exposure_limit)) for name in STYLES),
         pl.Series("weight", weight),
     )
-    return frame.select(name for name in EXPOSURES.schema if name != "known_at")
+    return frame.select(*EXPOSURES.computed_schema)
 
 
 def _values(column: pl.Series) -> Array:

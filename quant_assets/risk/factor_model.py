@@ -144,7 +144,7 @@ def _of_factors(found: Regression, session: dt.date) -> pl.DataFrame:
             "simple_return": found.factor_returns,
             "n_stocks": np.count_nonzero(found.exposures, axis=0),
         },
-        schema={name: dtype for name, dtype in FACTOR_RETURNS.schema.items() if name != "known_at"},
+        schema=FACTOR_RETURNS.computed_schema,
     ).sort("factor")
 
 
@@ -156,7 +156,7 @@ def _specific(found: Regression, session: dt.date) -> pl.DataFrame:
             "simple_return": found.returns,
             "specific_return": found.returns - found.exposures @ found.factor_returns,
         },
-        schema={name: dtype for name, dtype in SPECIFIC_RETURNS.schema.items() if name != "known_at"},
+        schema=SPECIFIC_RETURNS.computed_schema,
     )
 
 

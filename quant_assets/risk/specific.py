@@ -51,7 +51,7 @@ def specific_risk(residuals: pl.DataFrame, exposures: pl.DataFrame, session: dt.
             pl.Series("n_observations", count, pl.Int32),
         )
         .drop_nulls("volatility_annual")
-        .select(name for name in SPECIFIC_RISK.schema if name != "known_at")
+        .select(*SPECIFIC_RISK.computed_schema)
     )
 
 

@@ -16,7 +16,7 @@ DAYS = sessions.between(dt.date(2016, 1, 4), dt.date(2016, 12, 30))
 
 def frame(dataset: Dataset, rows: list[dict], day: dt.date | None = None) -> pl.DataFrame:
     """Rows of a dataset as a function receives them; what is not said is null."""
-    schema = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
+    schema = dataset.computed_schema
     dated = [{"event_date": day} | row for row in rows]
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in dated], schema=schema, orient="row")
 

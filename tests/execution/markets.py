@@ -31,7 +31,7 @@ def record(kind: type, told: dict):
 
 def frame(dataset: Dataset, rows: list[dict]) -> pl.DataFrame:
     """Rows of a dataset as a function receives them; what is not said is null."""
-    schema = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
+    schema = dataset.computed_schema
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema, orient="row")
 
 

@@ -23,7 +23,7 @@ def sessions(n: int, first: dt.date = FIRST) -> list[dt.date]:
 
 def stored(dataset: Dataset) -> dict[str, pl.DataType]:
     """The columns that a pure function sees and returns."""
-    return {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
+    return dataset.computed_schema
 
 
 def assert_stored_as(frame: pl.DataFrame, dataset: Dataset, also: tuple[str, ...] = ()) -> None:

@@ -39,14 +39,14 @@ def test_every_limit_is_a_row_in_the_schema_of_the_dataset() -> None:
     found = rows()
     assert found.height == 10
     assert found["limit"].is_sorted()
-    assert dict(found.schema) == {name: dtype for name, dtype in DIAGNOSTICS.schema.items() if name != "known_at"}
+    assert dict(found.schema) == DIAGNOSTICS.computed_schema
     assert found.filter(pl.col("limit") == "cash_floor")["upper"].to_list() == [None]
 
 
 def test_terms_and_controls_are_rows_in_the_schema_of_the_dataset() -> None:
     told = said()
     found = metrics(told, DAY)
-    assert dict(found.schema) == {name: dtype for name, dtype in OPTIMIZATION.schema.items() if name != "known_at"}
+    assert dict(found.schema) == OPTIMIZATION.computed_schema
     by_name = dict(found.select("metric", "value").iter_rows())
     assert list(by_name) == sorted(by_name)
     assert len(by_name) == len(told["terms"]) + len(told["controls"]) + 1

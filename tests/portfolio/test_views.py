@@ -20,7 +20,7 @@ SETTINGS = Portfolio(
     volatility_target_annual=0.1,
     crisis_volatility_multiple=0.6,
 )
-SCHEMA = {name: dtype for name, dtype in STATES.schema.items() if name != "known_at"}
+SCHEMA = STATES.computed_schema
 
 
 def states(*rows: tuple) -> pl.DataFrame:
@@ -56,7 +56,7 @@ def test_without_states_there_is_only_the_target_of_the_settings() -> None:
     found = views(states(), DAY, SETTINGS)
     assert found["industry"].to_list() == ["Market"]
     assert found["volatility_target_annual"].to_list() == pytest.approx([0.1])
-    assert dict(found.schema) == {name: dtype for name, dtype in VIEWS.schema.items() if name != "known_at"}
+    assert dict(found.schema) == VIEWS.computed_schema
 
 
 def test_what_is_unknown_of_an_industry_is_null_and_does_not_move_the_target() -> None:

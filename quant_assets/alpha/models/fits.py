@@ -55,7 +55,7 @@ def model_fits(
             _ridge(sample, settings) if model == RIDGE else _lightgbm(sample, settings, seed)
         )
     ]
-    return pl.DataFrame(rows, schema=_stored(MODEL_FITS.schema), orient="row")
+    return pl.DataFrame(rows, schema=MODEL_FITS.computed_schema, orient="row")
 
 
 def _ridge(sample: Sample, settings: Alpha) -> Iterator[Term]:
@@ -110,7 +110,7 @@ def predictions(scores: pl.DataFrame, fits: pl.DataFrame, session: dt.date, feat
     names = score_names(features)
     x = design(today, names)
     in_force = fits.filter(event_date=session).partition_by("model", "horizon_sessions", as_dict=True)
-    columns = list(_stored(PREDICTIONS.schema))
+    columns = list(PREDICTIONS.computed_schema)
     found = [
         _predicted(today, x, names, terms)
         .with_columns(model=pl.lit(model, pl.String), horizon_sessions=pl.lit(horizon, pl.Int32))
@@ -147,7 +147,3 @@ def _scores(terms: pl.DataFrame, coefficient: dict[str, float | None], x: Array,
         return missing if text is None or not len(x) else trees.predict(trees.booster_of(text), x)
     values = [coefficient.get(term) for term in (*names, INTERCEPT)]
     return missing if None in values else ridge.linear(x, np.array(values, dtype=np.float64))
-
-
-def _stored(schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
-    return {name: dtype for name, dtype in schema.items() if name != "known_at"}

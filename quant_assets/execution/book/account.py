@@ -22,7 +22,7 @@ from quant_assets.execution.market_snapshot import Array, Mask, Tape, aligned
 from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of
 from quant_assets.execution.trading.fills import fills_at_open
 
-SCHEMA = {name: dtype for name, dtype in BOOK.schema.items() if name != "known_at"}
+SCHEMA = BOOK.computed_schema
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from quant_assets.numerics.rolling import least_of, window_mean
 
 CAPITALISATION, DOLLAR_VOLUME = "capitalisation", "dollar_volume"
 MONTH, QUARTER = 21, 63
-SCHEMA = {name: dtype for name, dtype in INDUSTRY_RETURNS.schema.items() if name != "known_at"}
+SCHEMA = INDUSTRY_RETURNS.computed_schema
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from quant_assets.numerics.rolling import Flags, least_of, window_deviation
 
 VOLATILITY_SESSIONS = 21
 CORRELATION_SESSIONS = 63
-SCHEMA = {name: dtype for name, dtype in MARKET_FEATURES.schema.items() if name != "known_at"}
+SCHEMA = MARKET_FEATURES.computed_schema
 
 
 def market_features(

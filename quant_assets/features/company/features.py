@@ -65,7 +65,7 @@ def company_features(
     }
     at = rows.row - begin, rows.column
     named = [pl.Series(feature.name, made[feature.name][at], nan_to_null=True) for feature in COMPANY]
-    return wanted.with_columns(named).select(name for name in COMPANY_FEATURES.schema if name != "known_at")
+    return wanted.with_columns(named).select(*COMPANY_FEATURES.computed_schema)
 
 
 @dataclass(frozen=True)

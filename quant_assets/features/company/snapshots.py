@@ -13,7 +13,7 @@ from feature_store.schemas.company_features import COMPANY_SNAPSHOTS
 SAME_PERIOD_DAYS = 10  # between the end of a fiscal period as filed and as analysts date it, often the month's
 LATE_REPORT_DAYS = 130  # after the end of its period; an estimate that is older was never met by a report
 YEAR_SESSIONS = 273  # a date may be announced, and a period estimated, so long ahead
-SCHEMA = {name: dtype for name, dtype in COMPANY_SNAPSHOTS.schema.items() if name != "known_at"}
+SCHEMA = COMPANY_SNAPSHOTS.computed_schema
 PERIODS = {"quarter": (3, 1), "next_quarter": (3, 2), "year": (12, 1), "next_year": (12, 2)}  # months, place
 
 

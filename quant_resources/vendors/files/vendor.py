@@ -150,7 +150,7 @@ class FileDrop:
     ) -> Iterator[tuple[File, pl.DataFrame]]:
         """Of each file, its typed rows known in (after, until], marked by what leaves them out."""
         optional = tuple(column.name for column in dataset.columns if column.optional)
-        stored = {name: dtype for name, dtype in dataset.schema.items() if name != "known_at"}
+        stored = dataset.computed_schema
         required = {name: dtype for name, dtype in stored.items() if name not in optional}
         files = self._open(dataset, required, ("version", *optional))
         links = self._links(files, until)

@@ -367,7 +367,7 @@ def test_an_empty_universe_orders_nothing() -> None:
     (book,) = market.run(0)
     assert book["symbol"].to_list() == ["USD"]
     assert row(book, "USD")["status"] == "no predictions"
-    assert book.schema == {name: dtype for name, dtype in BOOK.schema.items() if name != "known_at"}
+    assert book.schema == BOOK.computed_schema
 
 
 def test_an_unsolved_programme_sends_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -509,7 +509,7 @@ def test_a_step_never_sees_what_comes_later(seed: int, t: int, name: str) -> Non
 @given(seeds, modes, st.sampled_from(sorted(STEPS)))
 def test_rows_keep_the_contract_of_the_dataset(seed: int, mode: str, name: str) -> None:
     for book in random_market(seed, mode=mode, reorganized=True).run(LAST, book=name):
-        assert book.schema == {name: dtype for name, dtype in BOOK.schema.items() if name != "known_at"}
+        assert book.schema == BOOK.computed_schema
         assert book["symbol"].to_list() == sorted(set(book["symbol"]))
         for column in BOOK.columns:
             values = book[column.name]

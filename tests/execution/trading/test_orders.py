@@ -64,7 +64,7 @@ def test_an_order_says_side_size_reference_and_when_it_was_decided() -> None:
         ("B", "2016-01-04-B", "buy", 7.0, 10.0, 70.0),
     ]
     assert sent["decided_at"].to_list() == [AT, AT]
-    assert dict(sent.schema) == {name: dtype for name, dtype in ORDERS.schema.items() if name != "known_at"}
+    assert dict(sent.schema) == ORDERS.computed_schema
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
@@ -85,4 +85,4 @@ def test_neither_target_nor_holding_is_overshot(target: float, held: int, price:
 def test_a_session_without_orders_has_an_empty_frame_of_the_right_types() -> None:
     sent = orders(pl.DataFrame(schema=BOOK.schema), DAY, AT)
     assert sent.is_empty()
-    assert dict(sent.schema) == {name: dtype for name, dtype in ORDERS.schema.items() if name != "known_at"}
+    assert dict(sent.schema) == ORDERS.computed_schema
