@@ -16,7 +16,7 @@ class Grade(IntEnum):
     OBSERVED = 0  # captured at the time
     DATED = 1  # carries its own date of knowledge
     RULED = 2  # dated by a publication rule
-    HINDSIGHT = 3  # nobody knew it then
+    HINDSIGHT = 3  # not known at the time
 
     @property
     def label(self) -> str:
@@ -84,7 +84,7 @@ class Dataset:
         columns: key and value columns, without `event_date` and `known_at`, which every dataset has.
         restates: rows may speak of other dates than their session's (L in the design).
         version: schema version; part of the path on disk.
-        origin: how a vendor tells it; None where it is computed.
+        origin: how a vendor delivers it; None where it is computed.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Dataset:
 
 
 def key(name: str, description: str, dtype: pl.DataType | None = None) -> Column:
-    """A key column; strings unless told otherwise, never null."""
+    """A key column; strings by default, never null."""
     return Column(name, dtype or pl.String(), "identifier", description, nullable=False)
 
 

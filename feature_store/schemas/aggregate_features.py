@@ -1,6 +1,6 @@
 """Every feature of an industry and of the market, declared once; their datasets and the catalogue follow from it."""
 
-from feature_store.schemas.stock_features import Feature
+from feature_store.schemas.feature import Feature
 
 # `sources` are columns of INDUSTRY_RETURNS, or the dataset that a column is made of.
 RETURNS = ("proxy_log_return",)
@@ -20,8 +20,10 @@ def _of_a_return(sources: tuple[str, ...]) -> tuple[Feature, ...]:
     gaps = [
         Feature(f"ma_gap_{n}", "trend", "log", f"P over its mean of {n} sessions", n, sources) for n in (20, 50, 200)
     ]
-    deviations = [
-        Feature(f"volatility_{n}", "volatility", "log, annual", f"deviation of r, {n} sessions", n, sources, (), 0)
+    volatilities = [
+        Feature(
+            f"volatility_{n}", "volatility", "log, annual", f"standard deviation of r, {n} sessions", n, sources, (), 0
+        )
         for n in (21, 63, 252)
     ]
     return (
@@ -33,20 +35,21 @@ def _of_a_return(sources: tuple[str, ...]) -> tuple[Feature, ...]:
         *gaps,
         Feature("drawdown_252", "trend", "log", "P over its highest of 252 sessions", 252, sources, (), None, 0),
         Feature(
-            "drawdown_z_252", "trend", "deviations", "drawdown_252 against its own last 252 values", 503, sources
+            "drawdown_z_252", "trend", "standard deviations", "drawdown_252 against its own last 252 values", 503,
+            sources
         ),
         Feature("volatility_10", "volatility", "log, annual", "root mean square of r, 10", 10, sources, (), 0),
-        *deviations,
+        *volatilities,
     )  # fmt: skip
 
 
 def _volume_z(sources: tuple[str, ...]) -> Feature:
     formula = "log of the mean dollar volume of members against its own last 63 values"
-    return Feature("volume_z_63", "volume", "deviations", formula, 63, sources)
+    return Feature("volume_z_63", "volume", "standard deviations", formula, 63, sources)
 
 
 def _breadth(n: int, sources: tuple[str, ...]) -> Feature:
-    formula = f"share of members above their mean of {n} sessions"
+    formula = f"fraction of members above their mean of {n} sessions"
     return Feature(f"breadth_{n}", "regime", "ratio", formula, 1, sources, (), 0, 1)
 
 
@@ -83,7 +86,7 @@ MARKET: tuple[Feature, ...] = (
         "volatility_percentile",
         "volatility",
         "ratio",
-        "share of the last 252 values of volatility_21 not above it",
+        "fraction of the last 252 values of volatility_21 not above it",
         272,
         MARKET_RETURNS,
         (),
@@ -97,7 +100,7 @@ MARKET: tuple[Feature, ...] = (
         "mean_correlation_63", "regime", "ratio", "mean pairwise correlation of industries, 63", 63, ("log_return",),
         (), -1, 1,
     ),
-    Feature("dispersion_21", "regime", "log", "deviation across stocks of the return of 21 sessions", 21, (
+    Feature("dispersion_21", "regime", "log", "standard deviation across stocks of the return of 21 sessions", 21, (
         "stock_features",), (), 0),
     *(_breadth(n, ("stock_features",)) for n in (50, 200)),
     _volume_z(VOLUMES),
@@ -106,7 +109,7 @@ MARKET: tuple[Feature, ...] = (
         (), -1, 1,
     ),
     Feature(
-        "credit_ratio_z_252", "regime", "deviations",
+        "credit_ratio_z_252", "regime", "standard deviations",
         "log of P of high yield over P of investment grade against its own last 252 values", 252, FUNDS,
     ),
     Feature("bonds_relative_63", "momentum", "log", "total return of bonds less that of equity, 63", 63, FUNDS),

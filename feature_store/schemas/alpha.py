@@ -1,4 +1,4 @@
-"""Models of future relative returns, and what they say."""
+"""Models of future relative returns and their predictions."""
 
 import polars as pl
 
@@ -18,7 +18,7 @@ MODEL_FITS = Dataset(
         Column("fit_session", pl.Date(), "session", "the refit this comes from", nullable=False),
         number(
             "coefficient",
-            "log label per deviation | simple per log | simple squared",
+            "log label per standard deviation | simple per log | simple squared",
             "null where the fit had too few rows, and for trees",
         ),
         Column("text", pl.String(), "LightGBM's own format", "of the term `trees`; null elsewhere"),
@@ -31,7 +31,7 @@ PREDICTIONS = Dataset(
     name="alpha/predictions",
     key=("symbol", "model", "horizon_sessions"),
     version=2,
-    description="What each model in force says of each tradable stock over each horizon.",
+    description="Prediction of each model in force for each tradable stock and horizon.",
     columns=(
         SYMBOL,
         key("model", "ridge or lightgbm"),
@@ -50,10 +50,10 @@ COMBINED = Dataset(
     description="One expected relative return a stock: models and horizons merged by inverse variance, neutralized.",
     columns=(
         SYMBOL,
-        number("alpha", "simple, over the programme's horizon", "after neutralization against the risk model"),
-        number("raw_alpha", "simple, over the programme's horizon", "before neutralization"),
-        number("variance", "simple squared, over the programme's horizon", "of the merged error", above=0),
+        number("alpha", "simple, over the horizon of the optimization", "after neutralization against the risk model"),
+        number("raw_alpha", "simple, over the horizon of the optimization", "before neutralization"),
+        number("variance", "simple squared, over the horizon of the optimization", "of the merged error", above=0),
         Column("n_predictions", pl.Int32(), "count", "models and horizons merged", nullable=False, at_least=0),
-        Column("in_blackout", pl.Boolean(), "flag", "near an earnings announcement: no alpha; null where not asked"),
+        Column("in_blackout", pl.Boolean(), "flag", "near an earnings announcement: no alpha; null without a blackout"),
     ),
 )

@@ -23,7 +23,7 @@ PNL = Dataset(
         number("turnover", "fraction of NAV", "filled value over the previous NAV", at_least=0, nullable=False),
         Column("n_positions", pl.Int32(), "count", "held at the close", nullable=False, at_least=0),
         Column("n_orders", pl.Int32(), "count", "decided on the session", nullable=False, at_least=0),
-        Column("status", pl.String(), "word", "of the programme", nullable=False),
+        Column("status", pl.String(), "label", "of the optimization problem", nullable=False),
     ),
 )
 

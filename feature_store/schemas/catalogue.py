@@ -1,4 +1,4 @@
-"""Every dataset of the platform by name, and the names of those that a vendor tells."""
+"""Every dataset of the platform by name, and the names of those that come from a vendor."""
 
 from feature_store.dataset import Dataset, Events, States
 from feature_store.schemas import (
@@ -6,6 +6,7 @@ from feature_store.schemas import (
     backtest,
     companies,
     company_features,
+    company_snapshots,
     execution,
     features,
     market,
@@ -22,6 +23,7 @@ DATASETS: dict[str, Dataset] = {
         companies,
         quality,
         features,
+        company_snapshots,
         company_features,
         regimes,
         alpha,

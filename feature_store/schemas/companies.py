@@ -38,12 +38,12 @@ FUNDAMENTALS = Dataset(
     key=("symbol", "item", "months"),
     restates=True,
     origin=Events(must_be_dated=True),
-    description="Reported figures by the end of their period (event_date); an amendment is a later row.",
+    description="Reported items by the end of their period (event_date); an amendment is a later row.",
     columns=(
         SYMBOL,
         Column("item", pl.String(), "kind", "what was reported", nullable=False, one_of=(*INSTANTS, *FLOWS)),
         Column("months", pl.Int8(), "months", "length of the period: 0 at its end, 3, 6, 9, 12", nullable=False),
-        number("value", "USD | shares | USD per share", "null withdraws the figure"),
+        number("value", "USD | shares | USD per share", "null withdraws the item"),
         Column(
             "form",
             pl.String(),
@@ -65,7 +65,9 @@ ESTIMATES = Dataset(
         Column("item", pl.String(), "kind", "what is estimated", nullable=False, one_of=FLOWS),
         Column("months", pl.Int8(), "months", "length of the period: 3 or 12", nullable=False),
         number("mean", "USD | USD per share", "of the analysts; null withdraws the estimate"),
-        number("deviation", "as the mean", "between analysts; null where not known", at_least=0, optional=True),
+        number(
+            "std", "as the mean", "standard deviation between analysts; null where not known", at_least=0, optional=True
+        ),
         Column("analysts", pl.Int32(), "count", "who contribute; null where not known", at_least=0, optional=True),
     ),
 )
@@ -116,15 +118,15 @@ BORROW = Dataset(
 )
 
 _USD = "USD"
-COMPANY_FIGURES = Dataset(
-    name="market/company_figures",
+COMPANY_FINANCIALS = Dataset(
+    name="market/company_financials",
     key=("symbol",),
     version=2,
     description="What is known of each company: twelve months up to the last report, and its balance sheet.",
     columns=(
         SYMBOL,
         Column("period_end", pl.Date(), "date", "of the last reported quarter or year"),
-        Column("age_days", pl.Int32(), "days", "since period_end; beyond the limit the figures are null", at_least=0),
+        Column("age_days", pl.Int32(), "days", "since period_end; beyond the limit the items are null", at_least=0),
         *(
             number(f"{name}_ttm_usd", _USD, f"{name.replace('_', ' ')} of the twelve months up to period_end")
             for name in (

@@ -36,14 +36,14 @@ BOOK_COLUMNS = (
     Column(
         "status",
         pl.String(),
-        "word",
-        "cash row: of the programme (optimal, relaxed, infeasible, unsolved, or what was missing); "
+        "label",
+        "cash row: of the optimization problem (optimal, relaxed, infeasible, unsolved, or what was missing); "
         "others: lapsed, scaled, adjusted (for a split learned after the order), delisted, written_off, merged, "
         "merged_at_last_price (its terms unknown, or the acquirer without a bar), spin_off_unknown (neither shares nor "
         "a published worth: nothing was received), received (shares of an event), cut (by a pre-trade check); null in "
         "the ordinary case",
     ),
-    Column("detail", pl.String(), "text", "steps of the relaxation ladder, what the solver said (cash row)"),
+    Column("detail", pl.String(), "text", "steps of the relaxation ladder, message of the solver (cash row)"),
 )
 
 BOOK = Dataset(
@@ -66,7 +66,7 @@ SHUFFLED_BOOK = Dataset(
     name="execution/shuffled_book",
     key=("symbol",),
     version=2,
-    description="The same programme with alphas shuffled across names: it should earn the benchmark less its costs.",
+    description="The same problem with alphas shuffled across names: it should earn the benchmark less its costs.",
     columns=BOOK_COLUMNS,
 )
 
@@ -79,7 +79,7 @@ ORDERS = Dataset(
     columns=(
         SYMBOL,
         key("order_id", "session and symbol"),
-        Column("side", pl.String(), "word", "buy or sell", nullable=False, one_of=("buy", "sell")),
+        Column("side", pl.String(), "label", "buy or sell", nullable=False, one_of=("buy", "sell")),
         number("shares", "shares as of the next open", "unsigned", above=0, nullable=False),
         number("reference_price_usd", "USD", "last close, in shares as of the next open", above=0, nullable=False),
         number("notional_usd", "USD", "shares times reference price", at_least=0, nullable=False),

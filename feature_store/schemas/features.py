@@ -37,7 +37,7 @@ ALPHA158 = Dataset(
 )
 
 SCORED = tuple(feature.name for feature in (*FEATURES, *COMPANY) if feature.scored)
-"""Features that may be scored; `scored` of configs/features.yaml says which are."""
+"""Features that may be scored; `scored` of configs/features.yaml lists those that are."""
 
 PERCENTILES = {"p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
 
@@ -55,9 +55,17 @@ STOCK_SCORES = Dataset(
     columns=(
         SYMBOL,
         Column("industry", pl.String(), "name", "as published by the session", nullable=False),
-        *(number(f"z_{name}", "deviations", f"{name} within the industry; null unless chosen") for name in SCORED),
-        *(_rank(f"rank_{name}", f"of {name} in the universe; null unless chosen") for name in SCORED),
-        number("composite", "deviations", "weighted mean of z-scores; null where too few are known"),
+        *(
+            number(
+                f"z_{name}", "standard deviations", f"{name} within the industry; null unless listed in features.scored"
+            )
+            for name in SCORED
+        ),
+        *(
+            _rank(f"rank_{name}", f"of {name} in the universe; null unless listed in features.scored")
+            for name in SCORED
+        ),
+        number("composite", "standard deviations", "weighted mean of z-scores; null where too few are known"),
         _rank("composite_percentile", "of the composite among those above the floors, 1 is best"),
         Column("composite_rank", pl.Int32(), "place", "of the composite among those above the floors, 1 is best"),
         Column("above_floors", pl.Boolean(), "flag", "every floored feature is known and not below", nullable=False),
@@ -71,9 +79,9 @@ SCORE_DISTRIBUTIONS = Dataset(
     columns=(
         key("feature", "name of the feature"),
         Column("count", pl.Int32(), "securities", "with a value", nullable=False, at_least=0),
-        number("null_share", "ratio", "of the universe; null where that is empty", at_least=0, at_most=1),
+        number("null_fraction", "ratio", "of the universe; null where that is empty", at_least=0, at_most=1),
         number("mean", "as the feature", "of the values"),
-        number("deviation", "as the feature", "of the sample; null of fewer than two", at_least=0),
+        number("std", "as the feature", "standard deviation of the sample; null of fewer than two", at_least=0),
         *(number(name, "as the feature", f"quantile {at}") for name, at in PERCENTILES.items()),
     ),
 )
@@ -95,8 +103,8 @@ INDUSTRY_RETURNS = Dataset(
         number("member_range_variance", "log squared, per session", "Parkinson on the members' bars, mean", at_least=0),
         number("dollar_volume_usd", "USD", "of all members with a volume", at_least=0),
         Column("n_volumes", pl.Int32(), "count", "members with a volume", nullable=False, at_least=0),
-        number("breadth_50", "ratio", "share of members above their mean of 50 sessions", at_least=0, at_most=1),
-        number("breadth_200", "ratio", "share of members above their mean of 200 sessions", at_least=0, at_most=1),
+        number("breadth_50", "ratio", "fraction of members above their mean of 50 sessions", at_least=0, at_most=1),
+        number("breadth_200", "ratio", "fraction of members above their mean of 200 sessions", at_least=0, at_most=1),
     ),
 )
 
@@ -132,8 +140,12 @@ FORWARD_RETURNS = Dataset(
         SYMBOL,
         HORIZON,
         number("log_return", "log, over the horizon", "total, from the open of t+1; null where no fill was possible"),
-        number("close_log_return", "log, over the horizon", "total, from the close of t, at which nobody could buy"),
-        Column("ended", pl.String(), "word", "how, inside the horizon; null where it did not", one_of=ENDED),
+        number(
+            "close_log_return",
+            "log, over the horizon",
+            "total, from the close of t, at which no order can fill any more",
+        ),
+        Column("ended", pl.String(), "label", "how, inside the horizon; null where it did not", one_of=ENDED),
         Column("learned", pl.Date(), "session", "in which the row was learned", nullable=False),
     ),
 )

@@ -1,4 +1,4 @@
-"""Views of industries, and what the programme of a session said."""
+"""Views of industries, and the optimization problem of a session."""
 
 import polars as pl
 
@@ -26,7 +26,7 @@ TARGET_WEIGHTS = Dataset(
     columns=(
         SYMBOL,
         number("weight", "fraction of NAV", "at the close", nullable=False),
-        number("target_weight", "fraction of NAV", "wanted after the next open; null where no programme was solved"),
+        number("target_weight", "fraction of NAV", "after the next open; null where no problem was solved"),
     ),
 )
 
@@ -43,14 +43,14 @@ OPTIMIZATION = Dataset(
 DIAGNOSTICS = Dataset(
     name="portfolio/diagnostics",
     key=("limit",),
-    description="Every limit of the session's programme, re-evaluated outside the solver.",
+    description="Every limit of the session's optimization problem, re-evaluated outside the solver.",
     columns=(
         key("limit", "turnover, volatility, gross, net, cash_floor, industry:NAME, lower or upper (worst name)"),
         number("value", "as the limit", "at the target weights"),
         number("lower", "as the limit", "null where open"),
         number("upper", "as the limit", "null where open"),
         number("dual", "objective per unit of the limit", "what the objective gains if the limit gives way"),
-        number("violation", "as the limit", "beyond the limit as asked, before any relaxation", at_least=0),
+        number("violation", "as the limit", "beyond the limit as configured, before any relaxation", at_least=0),
         Column("relaxed", pl.Boolean(), "flag", "the ladder widened this limit", nullable=False),
     ),
 )

@@ -18,7 +18,7 @@ QUARANTINE = Dataset(
     name="market/quarantine",
     key=("source", "row", "rule"),
     origin=Rejects(),
-    description="Rows that the door did not let in, with the rule each breaks, in the session that they belong to.",
+    description="Rows that validation at ingest rejected, with the rule each breaks, in the session that they are of.",
     columns=(
         key("source", "dataset that they were meant for, for example market/bars"),
         key("row", "digest of the row as it came"),
@@ -26,7 +26,7 @@ QUARANTINE = Dataset(
         Column("symbol", pl.String(), "identifier", "stable security id, or series; null where the row has none"),
         Column("file", pl.String(), "name", "where it came from"),
         Column("content", pl.String(), "JSON", "the row as it came", nullable=False),
-        Column("reason", pl.String(), "text", "what is wrong, and the mend", nullable=False),
+        Column("reason", pl.String(), "text", "what is wrong, and the fix", nullable=False),
     ),
 )
 
@@ -37,8 +37,8 @@ DATA_QUALITY = Dataset(
     columns=(
         key("symbol", "stable security id"),
         key("rule", "for example jump_without_action, stale_price, missing_bar, volume, vendors_disagree"),
-        Column("value", pl.Float64(), "as the rule says", "the figure that broke it"),
-        Column("limit", pl.Float64(), "as the rule says", "that it broke"),
+        Column("value", pl.Float64(), "as the rule has it", "the measurement that broke it"),
+        Column("limit", pl.Float64(), "as the rule has it", "that it broke"),
         Column("detail", pl.String(), "text", "what was seen"),
     ),
 )

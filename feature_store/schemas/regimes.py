@@ -70,10 +70,10 @@ VOLATILITY_STATES = Dataset(
 MARKET_REGIME = Dataset(
     name="regimes/market_regime",
     key=(),
-    description="The market's regime by thresholds on trailing figures.",
+    description="The market's regime by thresholds on trailing statistics.",
     columns=(
-        Column("trend", pl.String(), "word", "null where its figures are", one_of=TREND_STATES_IN_ORDER),
-        Column("volatility", pl.String(), "word", "null where its figures are", one_of=VOLATILITY_STATES_IN_ORDER),
+        Column("trend", pl.String(), "label", "null where its inputs are", one_of=TREND_STATES_IN_ORDER),
+        Column("volatility", pl.String(), "label", "null where its inputs are", one_of=VOLATILITY_STATES_IN_ORDER),
         Column("systemic", pl.Boolean(), "flag", "industries move together more than the threshold"),
     ),
 )

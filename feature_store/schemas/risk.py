@@ -15,7 +15,7 @@ EXPOSURES = Dataset(
     columns=(
         SYMBOL,
         Column("industry", pl.String(), "name", "as published by the session", nullable=False),
-        *(number(name, "deviations", "standardized, mean zero by weight", nullable=False) for name in STYLES),
+        *(number(name, "standard deviations", "standardized, mean zero by weight", nullable=False) for name in STYLES),
         number("weight", "ratio", "regression weight; sums to one", above=0, at_most=1, nullable=False),
     ),
 )

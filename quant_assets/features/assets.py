@@ -4,12 +4,13 @@ from configs.settings import Profile
 from feature_store.dataset import Dataset
 from feature_store.schemas.companies import (
     BORROW,
-    COMPANY_FIGURES,
+    COMPANY_FINANCIALS,
     EARNINGS_DATES,
     ESTIMATES,
     SHORT_INTEREST,
 )
-from feature_store.schemas.company_features import COMPANY_FEATURES, COMPANY_SNAPSHOTS, FIGURES_READ, REACH
+from feature_store.schemas.company_features import COMPANY_FEATURES, FINANCIALS_READ, REACH
+from feature_store.schemas.company_snapshots import COMPANY_SNAPSHOTS
 from feature_store.schemas.features import (
     ALPHA158,
     FORWARD_RETURNS,
@@ -102,7 +103,7 @@ ASSETS: list[SessionAsset] = [
         COMPANY_SNAPSHOTS,
         company_snapshots,
         {
-            "figures": same(COMPANY_FIGURES, columns=("period_end",)),
+            "financials": same(COMPANY_FINANCIALS, columns=("period_end",)),
             "estimates": trailing(ESTIMATES, YEAR_SESSIONS),
             "earnings_dates": trailing(EARNINGS_DATES, YEAR_SESSIONS),
             # a settlement is published sessions later
@@ -117,7 +118,7 @@ ASSETS: list[SessionAsset] = [
         COMPANY_FEATURES,
         companies.company_features,
         {
-            "figures": same(COMPANY_FIGURES, columns=FIGURES_READ),
+            "financials": same(COMPANY_FINANCIALS, columns=FINANCIALS_READ),
             "snapshots": trailing(COMPANY_SNAPSHOTS, REACH),
             "bars": trailing(ADJUSTED_BARS, REACH, columns=companies.BAR_COLUMNS),
         },
@@ -129,7 +130,7 @@ ASSETS: list[SessionAsset] = [
         COMPARED,
         figures=lambda rows: {
             "features": float(rows.height),
-            "nulls": rows.select("null_share").mean().item() or 0.0,
+            "nulls": rows.select("null_fraction").mean().item() or 0.0,
         },
     ),
     CrossSection(

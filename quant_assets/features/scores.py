@@ -133,9 +133,9 @@ def score_distributions(
     made = {
         "feature": names,
         "count": n,
-        "null_share": 1.0 - n / len(x) if len(x) else np.full(len(names), np.nan),
+        "null_fraction": 1.0 - n / len(x) if len(x) else np.full(len(names), np.nan),
         "mean": mean,
-        "deviation": np.sqrt(squares.sum(axis=0) / np.where(n > 1, n - 1.0, np.nan)),
+        "std": np.sqrt(squares.sum(axis=0) / np.where(n > 1, n - 1.0, np.nan)),
         **{name: _at(ascending, np.maximum(n - 1, 0) * q) for name, q in PERCENTILES.items()},
     }
     return _frame({"event_date": [session] * len(names), **made}, DISTRIBUTIONS, len(names)).sort("feature")

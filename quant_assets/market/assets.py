@@ -3,7 +3,7 @@
 from feature_store.dataset import Dataset
 from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.schemas.companies import (
-    COMPANY_FIGURES,
+    COMPANY_FINANCIALS,
     FUNDAMENTALS,
 )
 from feature_store.schemas.market import (
@@ -20,7 +20,7 @@ from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTIN
 from quant_assets.engine.asset import CrossSection, SessionAsset, Source, TimeSeries, same, trailing
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.market.checks import bars_arrived, within_tolerance
-from quant_assets.market.company_figures import action_sessions, company_figures, lookback_sessions
+from quant_assets.market.company_financials import action_sessions, company_financials, lookback_sessions
 from quant_assets.market.data_quality import FINDINGS, data_quality, sessions_needed
 from quant_assets.market.universe import universe
 
@@ -68,8 +68,8 @@ ASSETS: list[SessionAsset] = [
         },
     ),
     CrossSection(
-        COMPANY_FIGURES,
-        company_figures,
+        COMPANY_FINANCIALS,
+        company_financials,
         {
             "fundamentals": trailing(FUNDAMENTALS, lambda p: lookback_sessions(p.market), columns=("value",)),
             "bars": same(BARS, columns=("close",)),
@@ -89,7 +89,7 @@ ASSETS: list[SessionAsset] = [
         {
             "members": same(MEMBERS),
             "bars": trailing(BARS, lambda p: p.market.adv_sessions, columns=("close", "volume")),
-            "figures": same(COMPANY_FIGURES, columns=("market_cap_usd",)),
+            "financials": same(COMPANY_FINANCIALS, columns=("market_cap_usd",)),
         },
         figures=lambda rows: {
             "tradable": float(rows["tradable"].sum()),

@@ -9,7 +9,7 @@ from configs.settings import Market
 
 
 def universe(
-    members: pl.DataFrame, bars: pl.DataFrame, figures: pl.DataFrame, session: dt.date, settings: Market
+    members: pl.DataFrame, bars: pl.DataFrame, financials: pl.DataFrame, session: dt.date, settings: Market
 ) -> pl.DataFrame:
     """The session's securities; those with a bar, and with price and dollar volume above the floors, are tradable.
 
@@ -17,7 +17,7 @@ def universe(
         members: rows of MEMBERS; those of the session that are linked to a price series enter.
         bars: trailing window of BARS as known at the session, in stored order; all of it makes the mean dollar volume,
             but a late bar of an earlier session trades nothing today.
-        figures: rows of COMPANY_FIGURES of the session; `market_cap_usd` is null for who has none.
+        financials: rows of COMPANY_FINANCIALS of the session; `market_cap_usd` is null for who has none.
         session: the partition.
         settings: floors; with `universe_source` "bars" every security with a bar on the session enters, member or not.
 
@@ -35,7 +35,7 @@ def universe(
     return (
         names.with_columns(adv_usd=_mean_dollar_volume(bars, names["symbol"]))
         .join(today, on="symbol", how="left", maintain_order="left")
-        .join(figures.select("symbol", "market_cap_usd"), on="symbol", how="left", maintain_order="left")
+        .join(financials.select("symbol", "market_cap_usd"), on="symbol", how="left", maintain_order="left")
         .with_columns(has_bar=pl.col("close_usd").is_not_null())
         .select(
             "symbol",

@@ -11,20 +11,20 @@ from configs.load import load
 from configs.settings import Profile
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.companies import COMPANY_FIGURES, EARNINGS_DATES, FUNDAMENTALS
+from feature_store.schemas.companies import COMPANY_FINANCIALS, EARNINGS_DATES, FUNDAMENTALS
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
 from feature_store.store import Store
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
-from quant_assets.market.company_figures import company_figures
+from quant_assets.market.company_financials import company_financials
 from tests.engine.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, run
 from tests.oracles.bundle import SHARED, needs
 from tests.oracles.companies import told
 
 BY_NAME = {asset.name: asset for asset in all_assets()}
 SOURCES = [BY_NAME[dataset.name] for dataset in (BARS, CORPORATE_ACTIONS, FUNDAMENTALS, EARNINGS_DATES)]
-FIGURES = BY_NAME[COMPANY_FIGURES.name]
+FIGURES = BY_NAME[COMPANY_FINANCIALS.name]
 SESSIONS = sessions.between(dt.date(2014, 9, 2), dt.date(2016, 2, 29))
 LATER = SESSIONS[-42:]  # a filing season, amendments, a year's edge, two splits
 COMPANIES = ("A", "B", "C", "D")
@@ -90,7 +90,7 @@ def test_figures_are_those_of_the_reports_known_at_each_session(range_store: Pat
     store, limit = make_runner(range_store, chosen).store, chosen.market.fundamentals_max_age_days
     changed, before = 0, None
     for t in LATER:
-        found = store.read(COMPANY_FIGURES, t, first=t, last=t)
+        found = store.read(COMPANY_FINANCIALS, t, first=t, last=t)
         known = store.read(FUNDAMENTALS, t, first=SESSIONS[0])
         closes = dict(store.read(BARS, t, first=t, last=t).select("symbol", "close").iter_rows())
         actions = store.read(CORPORATE_ACTIONS, t)
@@ -107,7 +107,7 @@ def test_figures_are_those_of_the_reports_known_at_each_session(range_store: Pat
         figures = found.select("symbol", "revenue_ttm_usd", "equity_usd", "shares_outstanding").rows()
         changed, before = changed + (figures != before), figures
     assert changed > 8
-    assert store.read(COMPANY_FIGURES, LATER[-1], first=LATER[-1])["revenue_ttm_usd"].null_count() < len(COMPANIES)
+    assert store.read(COMPANY_FINANCIALS, LATER[-1], first=LATER[-1])["revenue_ttm_usd"].null_count() < len(COMPANIES)
 
 
 # --- law 5 ----------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ class TestBundle:
         for t in sorted(VINTAGES[i] for i in rng.integers(40, len(VINTAGES), 20)):
             some = [*rng.choice(symbols, 7, replace=False), *rng.choice(amended, 3, replace=False)]
             known = captured.read(FUNDAMENTALS, t, symbols=some).filter(pl.col("item").is_in([*ITEMS, *INSTANTS]))
-            found = company_figures(known, NOTHING, NOTHING, t, settings)
+            found = company_financials(known, NOTHING, NOTHING, t, settings)
             for symbol in some:
                 own = known.filter(symbol=symbol).select("item", "months", "event_date", "value").rows()
                 expected = by_the_file(reports, symbol, t)

@@ -16,7 +16,7 @@ QUOTES = Dataset(
         key("symbol", "name"),
         number("price", "USD", "above nothing", above=0, nullable=False),
         number("share", "1", "of a whole", at_least=0, at_most=1),
-        Column("side", pl.String(), "word", "bid or ask", one_of=("bid", "ask")),
+        Column("side", pl.String(), "label", "bid or ask", one_of=("bid", "ask")),
     ),
     "Every kind of bound.",
 )

@@ -7,9 +7,10 @@ from configs.settings import Features, Stationary
 from feature_store.schemas.aggregate_features import INDUSTRY, MARKET
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.company_features import COMPANY, COMPANY_FEATURES
+from feature_store.schemas.feature import Family
 from feature_store.schemas.features import SCORED, STATIONARY_FEATURES, STOCK_FEATURES, STOCK_SCORES
 from feature_store.schemas.market import ADJUSTED_BARS
-from feature_store.schemas.stock_features import FEATURES, Family
+from feature_store.schemas.stock_features import FEATURES
 from quant_assets.features.catalogue import catalogue
 
 # known values

@@ -261,12 +261,12 @@ def test_a_distribution_by_hand():
     assert_stored_as(frame, SCORE_DISTRIBUTIONS)
     assert frame["feature"].to_list() == sorted(compared(FEATURES))
     row = frame.row(by_predicate=pl.col("feature") == "reversal_5", named=True)
-    assert (row["count"], row["null_share"], row["mean"]) == (3, 0.25, 3.0)
-    assert row["deviation"] == pytest.approx(7**0.5)
+    assert (row["count"], row["null_fraction"], row["mean"]) == (3, 0.25, 3.0)
+    assert row["std"] == pytest.approx(7**0.5)
     assert (row["p01"], row["p25"], row["p50"], row["p75"]) == pytest.approx((1.02, 1.5, 2.0, 4.0))
     empty = frame.row(by_predicate=pl.col("feature") == "reversal_21", named=True)
     assert {name: value for name, value in empty.items() if value is not None} == {
-        "event_date": TODAY, "feature": "reversal_21", "count": 0, "null_share": 1.0,
+        "event_date": TODAY, "feature": "reversal_21", "count": 0, "null_fraction": 1.0,
     }  # fmt: skip
 
 
@@ -274,11 +274,11 @@ def test_equal_values_have_a_distribution_and_an_empty_universe_has_none():
     row = score_distributions(
         features(dict.fromkeys("AB", 0.1)), NO_COMPANIES, NOTHING, all_tradable(dict.fromkeys("AB")), TODAY, FEATURES
     ).row(by_predicate=pl.col("feature") == "reversal_5", named=True)
-    assert (row["mean"], row["deviation"], row["p99"]) == (0.1, 0.0, 0.1)
+    assert (row["mean"], row["std"], row["p99"]) == (0.1, 0.0, 0.1)
     none = score_distributions(features({}), NO_COMPANIES, NOTHING, universe([]), TODAY, FEATURES)
     assert_stored_as(none, SCORE_DISTRIBUTIONS)
     assert none["count"].unique().to_list() == [0]
-    assert none["null_share"].null_count() == len(none)
+    assert none["null_fraction"].null_count() == len(none)
 
 
 # properties

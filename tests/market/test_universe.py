@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from configs.settings import Market
-from feature_store.schemas.companies import COMPANY_FIGURES
+from feature_store.schemas.companies import COMPANY_FINANCIALS
 from feature_store.schemas.market import UNIVERSE
 from quant_assets.market.universe import universe
 from tests.oracles.market import tradable
@@ -21,7 +21,7 @@ MEMBERS = members([(TODAY, "B", True), (TODAY, "A", True), (TODAY, "X.UNLINKED",
 BARS = bars([(DAYS[1], "A", 4.0, 2.0), (DAYS[1], "B", 1.0, 1.0), (TODAY, "A", 4.0, 4.0), (TODAY, "Z", 1.0, 1.0)])
 BARS = BARS.sort("event_date", "symbol")  # as inputs arrive
 OPEN = Market(min_price_usd=0.0, min_adv_usd=0.0)
-NO_FIGURES = pl.DataFrame(schema=stored(COMPANY_FIGURES))
+NO_FIGURES = pl.DataFrame(schema=stored(COMPANY_FINANCIALS))
 
 
 def told(frame: pl.DataFrame) -> list[tuple[object, ...]]:
@@ -65,8 +65,8 @@ def test_bars_without_a_volume_are_not_days_of_no_volume():
 
 def test_a_capitalisation_is_that_of_the_company_and_null_where_there_is_none():
     rows = [{"event_date": TODAY, "symbol": "A", "market_cap_usd": 7e9}, {"event_date": TODAY, "symbol": "Q"}]
-    figures = pl.DataFrame(rows, schema=stored(COMPANY_FIGURES))
-    frame = universe(MEMBERS, BARS, figures, TODAY, OPEN)
+    financials = pl.DataFrame(rows, schema=stored(COMPANY_FINANCIALS))
+    frame = universe(MEMBERS, BARS, financials, TODAY, OPEN)
     assert dict(frame.select("symbol", "market_cap_usd").iter_rows()) == {"A": 7e9, "B": None}
     assert told(frame) == told(universe(MEMBERS, BARS, NO_FIGURES, TODAY, OPEN))
 

@@ -15,7 +15,7 @@ def told(
     splits: list[tuple[dt.date, float]],
     max_age_days: int,
 ) -> dict[str, object] | None:
-    """The row of COMPANY_FIGURES by column, or None where there is none; `facts` are all known at the session."""
+    """The row of COMPANY_FINANCIALS by column, or None where there is none; `facts` are all known at the session."""
     facts = {fact: value for fact, value in facts.items() if fact[2] <= session}
     reports = sorted({day for item, _, day in facts if item in ("revenue", "net_income", "assets", "equity")})
     shares = _shares(facts, session, splits, max_age_days)

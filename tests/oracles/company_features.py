@@ -12,7 +12,7 @@ REACH, SAME_PERIOD = 131, dt.timedelta(days=10)
 def company(
     t: int,
     days: Sequence[dt.date],
-    figures: Row | None,
+    financials: Row | None,
     snapshots: Sequence[Row | None],
     bars: Sequence[Row | None],
     share: float = 0.8,
@@ -22,11 +22,11 @@ def company(
 
     Args:
         t: the session's place among `days`, which are sessions in a row.
-        figures: of the session.
+        financials: of the session.
         snapshots, bars: of each of `days`.
     """
-    found = _reports(figures or {})
-    own = _Past(t, days, figures or {}, snapshots, bars)
+    found = _reports(financials or {})
+    own = _Past(t, days, financials or {}, snapshots, bars)
     return found | own.expectations() | own.events() | own.lending(share) | own.anchored(share, slope_sessions)
 
 
@@ -93,8 +93,8 @@ ALL_FIGURES = (
 
 
 class _Past:
-    def __init__(self, t, days, figures, snapshots, bars) -> None:
-        self.t, self.days, self.figures, self.snapshots, self.bars = t, days, figures, snapshots, bars
+    def __init__(self, t, days, financials, snapshots, bars) -> None:
+        self.t, self.days, self.financials, self.snapshots, self.bars = t, days, financials, snapshots, bars
         self.close = bars[t]["close"]
 
     def said(self, name: str, lag: int = 0) -> object:
@@ -127,24 +127,24 @@ class _Past:
         return over(less(self.said(f"{period}_eps_usd"), before), self.close)
 
     def surprise(self) -> tuple[Value, Value, Value]:
-        end = self.figures.get("period_end")
+        end = self.financials.get("period_end")
         for lag in range(REACH):
             expected = self.said("quarter_end", lag)
             if end is not None and expected is not None and abs(expected - end) <= SAME_PERIOD:
-                actual = over(self.figures["net_income_quarter_usd"], self.figures["shares_outstanding"])
+                actual = over(self.financials["net_income_quarter_usd"], self.financials["shares_outstanding"])
                 gap = less(actual, over(self.said("quarter_eps_usd", lag), self.splits(lag)))
-                spread = over(self.said("quarter_eps_deviation_usd", lag), self.splits(lag))
-                sales = over(self.figures["revenue_quarter_usd"], self.said("quarter_revenue_usd", lag))
+                spread = over(self.said("quarter_eps_std_usd", lag), self.splits(lag))
+                sales = over(self.financials["revenue_quarter_usd"], self.said("quarter_revenue_usd", lag))
                 return over(gap, self.close), over(gap, spread), log(sales)
         return None, None, None
 
     def expectations(self) -> dict[str, Value]:
-        mean_, spread = self.said("quarter_eps_usd"), self.said("quarter_eps_deviation_usd")
+        mean_, spread = self.said("quarter_eps_usd"), self.said("quarter_eps_std_usd")
         surprise, deviations, sales = self.surprise()
         return {
             "expected_earnings_to_price": over(self.said("year_eps_usd"), self.close),
             "expected_revenue_growth": less(
-                over(self.said("year_revenue_usd"), self.figures.get("revenue_ttm_usd")), 1.0
+                over(self.said("year_revenue_usd"), self.financials.get("revenue_ttm_usd")), 1.0
             ),
             "estimate_dispersion": over(spread, None if mean_ is None else abs(mean_)),
             "analysts": self.said("analysts"),
@@ -153,7 +153,7 @@ class _Past:
             "year_earnings_revision_63": self.revision("year", 63),
             "revenue_revision_63": log(over(self.said("quarter_revenue_usd"), self.then("quarter", "revenue_usd", 63))),
             "earnings_surprise": surprise,
-            "earnings_surprise_deviations": deviations,
+            "standardized_earnings_surprise": deviations,
             "revenue_surprise": sales,
         }
 
@@ -180,9 +180,9 @@ class _Past:
             and self.splits(k) is not None
         ]
         traded = math.fsum(volumes) / len(volumes) if len(volumes) >= math.ceil(21 * share - 1e-9) else None
-        outstanding = self.figures.get("shares_outstanding")
+        outstanding = self.financials.get("shares_outstanding")
         return {
-            "short_interest_share": over(held, outstanding),
+            "short_interest_fraction": over(held, outstanding),
             "days_to_cover": over(held, traded),
             "borrow_fee": self.said("borrow_fee_annual"),
             "borrow_supply": over(self.said("shares_to_borrow"), outstanding),

@@ -389,9 +389,9 @@ def composite(z: list[float], weights: list[float], min_share: float) -> float |
 def distribution(values: list[float | None]) -> dict[str, float | None]:
     """A row of SCORE_DISTRIBUTIONS by column."""
     known = [x for x in values if x is not None]
-    row = {"count": len(known), "null_share": 1 - len(known) / len(values)}
+    row = {"count": len(known), "null_fraction": 1 - len(known) / len(values)}
     row["mean"] = statistics.fmean(known) if known else None
-    row["deviation"] = statistics.stdev(known) if len(known) > 1 else None
+    row["std"] = statistics.stdev(known) if len(known) > 1 else None
     for name in ("p01", "p05", "p25", "p50", "p75", "p95", "p99"):
         row[name] = float(np.quantile(known, int(name[1:]) / 100)) if known else None
     return row

@@ -115,7 +115,7 @@ class Twin:
                 f"return_per_risk_{n}": math.sqrt(252) * self.mean(self.r, n) / self.deviation(self.r, n)
                 for n in (63, 252)
             },
-            **{f"up_share_{n}": self.of(self.r, n, lambda seen: (seen > 0).sum() / len(seen)) for n in (21, 63)},
+            **{f"up_fraction_{n}": self.of(self.r, n, lambda seen: (seen > 0).sum() / len(seen)) for n in (21, 63)},
             "months_up_12": sum(m > 0 for m in seen) / len(seen) if self.enough(len(seen), 12) else NAN,
             "discreteness_252": np.sign(self.total(252))
             * self.of(self.r, 252, lambda seen: ((seen < 0).sum() - (seen > 0).sum()) / len(seen)),
@@ -150,7 +150,7 @@ class Twin:
             **{f"efficiency_{n}": abs(self.total(n)) / self.total(n, x=self.r.abs()) for n in (21, 63)},
             "above_ma_200": NAN if math.isnan(average(200)) else float(average(200) < 1),
             "ma_50_above_200": float(average(50) > average(200)) if not math.isnan(average(50) + average(200)) else NAN,
-            "above_ma_50_share_63": np.mean(above) if self.enough(len(above), 63) else NAN,
+            "above_ma_50_fraction_63": np.mean(above) if self.enough(len(above), 63) else NAN,
             "half_life_126": NAN if rows_126 is None else half_life(rows_126["log"].to_numpy()),
         }
         for n in (63, 252):
@@ -216,7 +216,7 @@ class Twin:
             "volatility_of_volatility_63": self.deviation(np.log(rolled), 63),
             "volatility_percentile_252": NAN if math.isnan(rolled.iloc[-1]) else percentile,
             "volatility_persistence_126": self.correlation(r.abs(), r.abs().shift(), 126),
-            "jump_share_63": 1 - math.pi / 2 * self.mean(r.abs() * r.abs().shift(), 63) / self.mean(r**2, 63),
+            "jump_fraction_63": 1 - math.pi / 2 * self.mean(r.abs() * r.abs().shift(), 63) / self.mean(r**2, 63),
             **{f"autocorrelation_{n}": self.correlation(r, r.shift(), n) for n in (63, 252)},
             "variance_ratio_5_126": self.deviation(fives, 126) ** 2 / (5 * self.deviation(r, 126) ** 2),
             "skewness_252": self.of(r, 252, lambda x: moment(x, 3) / moment(x, 2) ** 1.5, 3),
@@ -246,10 +246,10 @@ class Twin:
             **{f"volume_return_correlation_{n}": self.correlation(r, size, n) for n in (21, 63)},
             "volume_move_correlation_63": self.correlation(r.abs(), size, 63),
             **{
-                f"up_volume_share_{n}": self.of(known.where(~(r <= 0), known * 0), n, sum) / self.of(known, n, sum)
+                f"up_volume_fraction_{n}": self.of(known.where(~(r <= 0), known * 0), n, sum) / self.of(known, n, sum)
                 for n in (21, 63)
             },
-            "vwap_deviation_1": np.log(bars["close"] / bars["vwap"]).iloc[-1],
+            "vwap_gap_1": np.log(bars["close"] / bars["vwap"]).iloc[-1],
             "close_location_21": self.mean(place, 21),
             "money_flow_21": self.money_flow(month),
             "mfi_14": self.mfi(fortnight),
@@ -293,10 +293,10 @@ class Twin:
             "corwin_schultz_21": self.mean(pd.Series([self.corwin_schultz(s) for s in self.month()]), 21),
             "abdi_ranaldo_21": self.mean(pd.Series([self.abdi_ranaldo(s) for s in self.month()]), 21),
             "roll_63": 2 * math.sqrt(max(0.0, -covariance)) if not math.isnan(covariance) else NAN,
-            "zero_return_share_63": self.mean(still, 63),
-            "no_trade_share_63": self.no_trade(self.window(63)),
+            "zero_return_fraction_63": self.mean(still, 63),
+            "no_trade_fraction_63": self.no_trade(self.window(63)),
             "high_low_range_21": self.mean(np.log(bars["high"]) - np.log(bars["low"]), 21),
-            "overnight_share_63": self.mean(night**2, 63) / (self.mean(night**2, 63) + self.mean(day**2, 63)),
+            "overnight_fraction_63": self.mean(night**2, 63) / (self.mean(night**2, 63) + self.mean(day**2, 63)),
         }
 
     def month(self) -> range:
@@ -411,8 +411,8 @@ class Twin:
                 best = x.index[x >= x.max() - 1e-12 * abs(x.max())][-1]
                 anchors[name] = (year, year.loc[best, "row"])
         found = {
-            "vwap_deviation_21": np.log(close / prices[21]),
-            "vwap_deviation_63": np.log(close / prices[63]),
+            "vwap_gap_21": np.log(close / prices[21]),
+            "vwap_gap_63": np.log(close / prices[63]),
             "vwap_momentum_21_63": np.log(prices[21] / prices[63]),
         }
         k = self.settings.avwap_slope_sessions

@@ -26,7 +26,7 @@ from tests.support.tiny import asof
 N = 30
 NAMES = [f"S{i:02d}" for i in range(N)]
 BEFORE = sessions.shift(HOLD_OUT, -1)
-PLANTED, NOISE, ABSENT, YOUNG, TOLD = "reversal_5", "reversal_21", "return_1", "momentum_42", "vwap_deviation_1"
+PLANTED, NOISE, ABSENT, YOUNG, TOLD = "reversal_5", "reversal_21", "return_1", "momentum_42", "vwap_gap_1"
 
 
 def write_features(home: Home, seed: int = 1) -> None:

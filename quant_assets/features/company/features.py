@@ -22,7 +22,7 @@ MONTH, QUARTER = 21, 63  # sessions
 
 
 def company_features(
-    figures: pl.DataFrame,
+    financials: pl.DataFrame,
     snapshots: pl.DataFrame,
     bars: pl.DataFrame,
     sessions: list[dt.date],
@@ -36,7 +36,7 @@ def company_features(
     first or second that was not reported then. A surprise needs the last estimate before the report within `REACH`.
 
     Args:
-        figures: rows of COMPANY_FIGURES.
+        financials: rows of COMPANY_FINANCIALS.
         snapshots: rows of COMPANY_SNAPSHOTS.
         bars: rows of ADJUSTED_BARS, `BAR_COLUMNS` of them.
         sessions: the window, ascending; a value is exact once `REACH` of it have passed, wherever the window begins.
@@ -44,15 +44,15 @@ def company_features(
         settings: `min_observations_share`, `avwap_slope_sessions`.
 
     Returns:
-        Rows of COMPANY_FEATURES from `first` on, one for each bar of a company with figures or a snapshot; null where
-        the source has nothing.
+        Rows of COMPANY_FEATURES from `first` on, one for each bar of a company with financials or a snapshot; null
+        where the source has nothing.
     """
-    known = pl.concat([frame.select("event_date", "symbol") for frame in (figures, snapshots)]).unique()
+    known = pl.concat([frame.select("event_date", "symbol") for frame in (financials, snapshots)]).unique()
     of = bars.filter(pl.col("event_date") >= first).select("event_date", "symbol")
     wanted = of.join(known, on=["event_date", "symbol"], how="semi", maintain_order="left")
     rows = panel(wanted, sessions)
     begin = len(sessions) - sum(day >= first for day in sessions)
-    told, said = (_Past.of(frame, sessions, rows.symbols, begin) for frame in (figures, snapshots))
+    told, said = (_Past.of(frame, sessions, rows.symbols, begin) for frame in (financials, snapshots))
     traded = _Past.of(bars.select("event_date", "symbol", *BAR_COLUMNS), sessions, rows.symbols, begin)
     made = {
         **fundamentals({name: told.now(name) for name in told.columns}),
@@ -122,7 +122,7 @@ def _levels(told: _Past, said: _Past, close: Array) -> dict[str, Array]:
     return {
         "expected_earnings_to_price": ratio(said.now("year_eps_usd"), close),
         "expected_revenue_growth": ratio(said.now("year_revenue_usd"), told.now("revenue_ttm_usd")) - 1.0,
-        "estimate_dispersion": ratio(said.now("quarter_eps_deviation_usd"), np.abs(earnings)),
+        "estimate_dispersion": ratio(said.now("quarter_eps_std_usd"), np.abs(earnings)),
         "analysts": said.now("analysts"),
         "report_age_days": told.now("age_days"),
         "borrow_fee": said.now("borrow_fee_annual"),
@@ -169,11 +169,11 @@ def _surprises(told: _Past, said: _Past, traded: _Past) -> dict[str, Array]:
         awaited &= ~found
         gap = actual - said.before("quarter_eps_usd", lag) / splits
         surprise[found] = ratio(gap, close)[found]
-        deviations[found] = ratio(gap, said.before("quarter_eps_deviation_usd", lag) / splits)[found]
+        deviations[found] = ratio(gap, said.before("quarter_eps_std_usd", lag) / splits)[found]
         sales[found] = log(ratio(revenue, said.before("quarter_revenue_usd", lag)))[found]
     return {
         "earnings_surprise": surprise,
-        "earnings_surprise_deviations": deviations,
+        "standardized_earnings_surprise": deviations,
         "revenue_surprise": sales,
     }
 
@@ -191,7 +191,7 @@ def _lending(told: _Past, said: _Past, traded: _Past, sessions: list[dt.date], s
             total, seen = total + np.where(np.isnan(one), 0.0, one), seen + ~np.isnan(one)
     mean = np.where(seen >= least_of(MONTH, share), total / np.maximum(seen, 1.0), np.nan)
     return {
-        "short_interest_share": ratio(short, told.now("shares_outstanding")),
+        "short_interest_fraction": ratio(short, told.now("shares_outstanding")),
         "days_to_cover": ratio(short, mean),
     }
 

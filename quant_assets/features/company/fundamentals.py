@@ -8,9 +8,9 @@ from quant_assets.features.stock.bars import ratio
 from quant_assets.numerics.panel import Array
 
 
-def fundamentals(figures: Mapping[str, Array]) -> dict[str, Array]:
-    """Value, quality, leverage and growth from columns of COMPANY_FIGURES by name; see COMPANY for each formula."""
-    return {**_value(figures), **_quality(figures), **_leverage(figures), **_growth(figures)}
+def fundamentals(financials: Mapping[str, Array]) -> dict[str, Array]:
+    """Value, quality, leverage and growth from columns of COMPANY_FINANCIALS by name; see COMPANY for each formula."""
+    return {**_value(financials), **_quality(financials), **_leverage(financials), **_growth(financials)}
 
 
 def _value(of: Mapping[str, Array]) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from feature_store import sessions as calendar
-from feature_store.schemas.company_features import COMPANY_SNAPSHOTS
+from feature_store.schemas.company_snapshots import COMPANY_SNAPSHOTS
 
 SAME_PERIOD_DAYS = 10  # between the end of a fiscal period as filed and as analysts date it, often the month's
 LATE_REPORT_DAYS = 130  # after the end of its period; an estimate that is older was never met by a report
@@ -18,7 +18,7 @@ PERIODS = {"quarter": (3, 1), "next_quarter": (3, 2), "year": (12, 1), "next_yea
 
 
 def company_snapshots(
-    figures: pl.DataFrame,
+    financials: pl.DataFrame,
     estimates: pl.DataFrame,
     earnings_dates: pl.DataFrame,
     short_interest: pl.DataFrame,
@@ -27,10 +27,10 @@ def company_snapshots(
 ) -> pl.DataFrame:
     """One row for each company with an estimate, an announcement, short interest or a quote, across symbols.
 
-    A period is reported once COMPANY_FIGURES has it, or a later one; of a company without figures, once it has ended.
+    A period is reported once COMPANY_FINANCIALS has it, or a later one; without financials, once it has ended.
 
     Args:
-        figures: rows of COMPANY_FIGURES of the session.
+        financials: rows of COMPANY_FINANCIALS of the session.
         estimates, earnings_dates: rows of ESTIMATES and EARNINGS_DATES as known at the session, of `YEAR_SESSIONS`; a
             null mean and a null time of day are withdrawn.
         short_interest, borrow: rows of SHORT_INTEREST and BORROW as known at the session; older ones than the windows
@@ -41,7 +41,7 @@ def company_snapshots(
         Rows of COMPANY_SNAPSHOTS, sorted by symbol.
     """
     frames = [
-        _standing(estimates, figures, session),
+        _standing(estimates, financials, session),
         _announced(earnings_dates, session),
         _last(short_interest.drop_nulls("shares_short"), session).select(
             "symbol", "shares_short", settled="event_date"
@@ -54,9 +54,9 @@ def company_snapshots(
     return rows.select(event_date=pl.lit(session, pl.Date), **{name: name for name in SCHEMA if name != "event_date"})
 
 
-def _standing(estimates: pl.DataFrame, figures: pl.DataFrame, session: dt.date) -> pl.DataFrame:
+def _standing(estimates: pl.DataFrame, financials: pl.DataFrame, session: dt.date) -> pl.DataFrame:
     """Of each symbol the first two quarters and fiscal years that are not reported."""
-    reported = figures.select("symbol", reported="period_end").drop_nulls()
+    reported = financials.select("symbol", reported="period_end").drop_nulls()
     from_day = pl.max_horizontal(
         pl.col("reported") + pl.duration(days=SAME_PERIOD_DAYS), pl.lit(session - dt.timedelta(days=LATE_REPORT_DAYS))
     )
@@ -77,7 +77,7 @@ def _standing(estimates: pl.DataFrame, figures: pl.DataFrame, session: dt.date) 
     return open_.group_by("symbol", maintain_order=True).agg(
         *(first("event_date", *at).alias(f"{period}_end") for period, at in PERIODS.items()),
         *(first("mean", *at, item).alias(f"{period}_{item}_usd") for period, at in PERIODS.items() for item in named),
-        *(first("deviation", *at, "eps").alias(f"{period}_eps_deviation_usd") for period, at in PERIODS.items()),
+        *(first("std", *at, "eps").alias(f"{period}_eps_std_usd") for period, at in PERIODS.items()),
         analysts=first("analysts", *PERIODS["quarter"], "eps"),
     )
 

@@ -19,10 +19,10 @@ TIE = 1e-12  # prices that are equal but for rounding are a tie, which the later
 YEAR_SESSIONS = 253  # the most that a calendar year has had
 ANCHORS = ("year", "low_252", "high_252", "volume_252")
 VOLUME_WEIGHTED = (
-    "vwap_deviation_21",
-    "vwap_deviation_63",
+    "vwap_gap_21",
+    "vwap_gap_63",
     "vwap_momentum_21_63",
-    "no_trade_share_63",
+    "no_trade_fraction_63",
     *(f"avwap_{anchor}_{kind}" for anchor in ANCHORS for kind in ("gap", "slope", "state")),
 )
 
@@ -136,7 +136,7 @@ def _recent(out: Array, bars: Trades, least: Positions, close: float) -> None:
     price_21 = mean_price(bars.paid[month:], bars.shares[month:], least[21])
     price_63 = mean_price(bars.paid[quarter:], bars.shares[quarter:], least[63])
     out[0], out[1], out[2] = np.log(close / price_21), np.log(close / price_63), np.log(price_21 / price_63)
-    out[3] = _no_trade_share(bars, quarter, least[63])
+    out[3] = _no_trade_fraction(bars, quarter, least[63])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -185,7 +185,7 @@ def _since(anchor: int, bars: Trades, close: float, slope_sessions: int) -> tupl
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _no_trade_share(bars: Trades, begin: int, least: int) -> float:
+def _no_trade_fraction(bars: Trades, begin: int, least: int) -> float:
     """Of the sessions from the first bar on, without a bar or volume; an unknown volume does not count."""
     span, traded = bars.row[-1] - bars.row[begin] + 1, 0
     for k in range(begin, len(bars.row)):

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from configs.settings import Features
-from feature_store.schemas.stock_features import FEATURES, Feature
+from feature_store.schemas.feature import Feature
+from feature_store.schemas.stock_features import FEATURES
 from quant_assets.features.stock.anchored import volume_weighted
 from quant_assets.features.stock.bars import Bars
 from quant_assets.features.stock.indicators import indicators

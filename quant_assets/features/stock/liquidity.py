@@ -76,9 +76,9 @@ def liquidity(bars: Bars, settings: Features) -> dict[str, Array]:
         # least squares through the origin: sum of r sign(r) root d over sum of d
         "price_impact_slope_63": ratio(bars.mean(moved * np.sqrt(traded), 63), bars.mean(traded, 63)),
         **_spreads(bars),
-        "zero_return_share_63": bars.mean(still, 63),
+        "zero_return_fraction_63": bars.mean(still, 63),
         "high_low_range_21": bars.mean(np.log(bars["high"] / bars["low"]), 21),
-        "overnight_share_63": ratio(nights, nights + days),
+        "overnight_fraction_63": ratio(nights, nights + days),
     }
 
 

@@ -28,7 +28,7 @@ def momentum(bars: Bars) -> dict[str, Array]:
         "acceleration_21": past[21] - total(returns, 21, 21),
         "acceleration_63": past[63] - total(returns, 63, 63),
         **{f"return_per_risk_{n}": per_risk(bars, n) for n in (63, 252)},
-        **{f"up_share_{n}": bars.mean(rises, n) for n in (21, 63)},
+        **{f"up_fraction_{n}": bars.mean(rises, n) for n in (21, 63)},
         "months_up_12": _months_up(bars),
         "discreteness_252": np.sign(past[252]) * (bars.mean(falls, 252) - bars.mean(rises, 252)),
         **{f"overnight_{n}": total(bars["overnight_log_return"], n) for n in (21, 63)},

@@ -19,7 +19,7 @@ def trend(bars: Bars) -> dict[str, Array]:
         **path_features(bars.chain, bars.first, bars.least),
         "above_ma_200": above(gap[200]),
         "ma_50_above_200": above(cross[50, 200]),
-        "above_ma_50_share_63": bars.mean(above(bars.before(63).over_mean(50)), 63),
+        "above_ma_50_fraction_63": bars.mean(above(bars.before(63).over_mean(50)), 63),
     }
 
 

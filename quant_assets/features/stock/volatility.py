@@ -61,7 +61,7 @@ def _persistence(bars: Bars) -> dict[str, Array]:
         "volatility_persistence_126": bars.correlation(size, lagged(size), 126),
         "volatility_percentile_252": bars.rank(rank.deviation(returns, 21), 252),
         # bipower variation does not see single jumps (Barndorff-Nielsen and Shephard 2004)
-        "jump_share_63": 1.0 - ratio(0.5 * math.pi * neighbours, squares),
+        "jump_fraction_63": 1.0 - ratio(0.5 * math.pi * neighbours, squares),
         **{f"autocorrelation_{n}": bars.correlation(returns, lagged(returns), n) for n in (63, 252)},
         "variance_ratio_5_126": ratio(weekly, 5.0 * bars.deviation(returns, 126) ** 2),
     }

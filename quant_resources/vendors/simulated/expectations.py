@@ -99,7 +99,7 @@ def _consensus(
                 item=pl.lit(item),
                 months=pl.lit(3 * quarters, pl.Int8),
                 mean=pl.Series(np.round((true - scale * unit * unknown) / per, digits)),
-                deviation=pl.Series(np.round(DISAGREEMENT * scale * unit / per, digits)),
+                std=pl.Series(np.round(DISAGREEMENT * scale * unit / per, digits)),
             )
             for item, true, scale, per, digits in (
                 ("eps_diluted", net, SURPRISING_EARNINGS, shares, 4),

@@ -14,13 +14,14 @@ from configs.settings import Features
 from feature_store.dataset import Dataset
 from feature_store.schemas.companies import (
     BORROW,
-    COMPANY_FIGURES,
+    COMPANY_FINANCIALS,
     EARNINGS_DATES,
     ESTIMATES,
     FUNDAMENTALS,
     SHORT_INTEREST,
 )
-from feature_store.schemas.company_features import COMPANY_FEATURES, COMPANY_SNAPSHOTS, REACH
+from feature_store.schemas.company_features import COMPANY_FEATURES, REACH
+from feature_store.schemas.company_snapshots import COMPANY_SNAPSHOTS
 from feature_store.schemas.market import ADJUSTED_BARS
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.computation import Calculation
@@ -44,10 +45,10 @@ def frame(dataset: Dataset, rows: Rows) -> pl.DataFrame:
 
 
 def one(
-    days: Sequence[dt.date], bars: pl.DataFrame, figures: dict[str, object], snapshots: Rows, **config: object
+    days: Sequence[dt.date], bars: pl.DataFrame, financials: dict[str, object], snapshots: Rows, **config: object
 ) -> dict[str, object]:
-    """The features of A on the last of the days; of figures and snapshots those of other days as they say."""
-    told = frame(COMPANY_FIGURES, [{"event_date": days[-1], "symbol": "A", **figures}])
+    """The features of A on the last of the days; of financials and snapshots those of other days as they say."""
+    told = frame(COMPANY_FINANCIALS, [{"event_date": days[-1], "symbol": "A", **financials}])
     said = frame(COMPANY_SNAPSHOTS, [{"event_date": days[-1], "symbol": "A", **row} for row in snapshots])
     made = company_features(told, said, bars, list(days), days[-1], Features(**config))
     assert_stored_as(made, COMPANY_FEATURES)
@@ -169,7 +170,7 @@ def test_a_revision_is_of_the_same_quarter_whatever_number_it_had_and_in_shares_
         {
             "event_date": days[63], "quarter_end": ends, "quarter_eps_usd": 3.0, "quarter_revenue_usd": 110.0,
             "year_end": dt.date(2015, 12, 31), "year_eps_usd": 9.0, "year_revenue_usd": 400.0, "analysts": 7,
-            "quarter_eps_deviation_usd": 0.3,
+            "quarter_eps_std_usd": 0.3,
         },
     ]  # fmt: skip
     found = one(days, bars, REPORT, said)
@@ -188,17 +189,17 @@ def test_a_surprise_is_against_the_last_session_that_still_expected_the_quarter(
     bars = split_on(flat(days), days[15], 2.0)
     ended = dt.date(2015, 3, 31)
     said = [
-        {"event_date": days[8], "quarter_end": ended, "quarter_eps_usd": 9.0, "quarter_eps_deviation_usd": 9.0},
+        {"event_date": days[8], "quarter_end": ended, "quarter_eps_usd": 9.0, "quarter_eps_std_usd": 9.0},
         {
             "event_date": days[9], "quarter_end": dt.date(2015, 3, 28), "quarter_eps_usd": 2.0,
-            "quarter_eps_deviation_usd": 0.4, "quarter_revenue_usd": 250.0,
+            "quarter_eps_std_usd": 0.4, "quarter_revenue_usd": 250.0,
         },
         {"event_date": days[10], "quarter_end": dt.date(2015, 6, 30), "quarter_eps_usd": 7.0},
     ]  # fmt: skip
     found = one(days, bars, REPORT, said)
     # 30 / 20 = 1.5 a share against 2.0 of old shares, two of which are one new
     assert found["earnings_surprise"] == pytest.approx((1.5 - 1.0) / 100)
-    assert found["earnings_surprise_deviations"] == pytest.approx(0.5 / 0.2)
+    assert found["standardized_earnings_surprise"] == pytest.approx(0.5 / 0.2)
     assert found["revenue_surprise"] == pytest.approx(math.log(260 / 250))
 
 
@@ -207,13 +208,13 @@ def test_short_interest_is_in_shares_of_today():
     bars = split_on(flat(days, dollars=1000.0), days[25], 2.0)
     said = [{"settled": days[24], "shares_short": 1.0, "shares_to_borrow": 5.0, "borrow_fee_annual": 0.03}]
     found = one(days, bars, REPORT, said)
-    assert found["short_interest_share"] == pytest.approx(0.1)  # of 20
+    assert found["short_interest_fraction"] == pytest.approx(0.1)  # of 20
     assert found["days_to_cover"] == pytest.approx(2 / 10)  # 1000 USD are ten shares at 100 or five old ones at 200
     assert (found["borrow_fee"], found["borrow_supply"]) == (0.03, 0.25)
     on_the_day = one(days, bars, REPORT, [said[0] | {"settled": days[25]}])
-    assert on_the_day["short_interest_share"] == pytest.approx(0.05)
+    assert on_the_day["short_interest_fraction"] == pytest.approx(0.05)
     unknown = bars.with_columns(split_ratio=pl.when(pl.col("event_date") != days[27]).then("split_ratio"))
-    assert one(days, unknown, REPORT, said)["short_interest_share"] is None
+    assert one(days, unknown, REPORT, said)["short_interest_fraction"] is None
 
 
 def test_the_price_since_the_last_announcement_by_hand():
@@ -243,20 +244,24 @@ def test_an_announcement_out_of_reach_is_no_anchor_and_still_has_its_age():
 def test_companies_of_which_nothing_is_known_and_names_without_a_bar_have_no_row():
     days = sessions(3, TODAY)
     bars = adjusted(days, {"A": [0.0] * 3, "B": [0.0] * 3})
-    figures = frame(COMPANY_FIGURES, [{"event_date": day, "symbol": s, **REPORT} for day in days for s in ("A", "C")])
-    made = company_features(figures, frame(COMPANY_SNAPSHOTS, []), bars, days, days[1], FEATURES)
+    financials = frame(
+        COMPANY_FINANCIALS, [{"event_date": day, "symbol": s, **REPORT} for day in days for s in ("A", "C")]
+    )
+    made = company_features(financials, frame(COMPANY_SNAPSHOTS, []), bars, days, days[1], FEATURES)
     assert made.select("event_date", "symbol").rows() == [(days[1], "A"), (days[2], "A")]
-    nothing = company_features(frame(COMPANY_FIGURES, []), frame(COMPANY_SNAPSHOTS, []), bars, days, days[0], FEATURES)
+    nothing = company_features(
+        frame(COMPANY_FINANCIALS, []), frame(COMPANY_SNAPSHOTS, []), bars, days, days[0], FEATURES
+    )
     assert_stored_as(nothing, COMPANY_FEATURES)
     assert nothing.is_empty()
 
 
 def snapshot(
-    figures: Rows = (), estimates: Rows = (), dates: Rows = (), short: Rows = (), borrow: Rows = ()
+    financials: Rows = (), estimates: Rows = (), dates: Rows = (), short: Rows = (), borrow: Rows = ()
 ) -> dict[str, dict[str, object]]:
     """COMPANY_SNAPSHOTS of TODAY by symbol."""
     made = company_snapshots(
-        frame(COMPANY_FIGURES, [{"event_date": TODAY, **row} for row in figures]),
+        frame(COMPANY_FINANCIALS, [{"event_date": TODAY, **row} for row in financials]),
         frame(ESTIMATES, [{"months": 3, "item": "eps_diluted", "symbol": "A", **row} for row in estimates]),
         frame(EARNINGS_DATES, [{"symbol": "A", "time_of_day": "before_open", **row} for row in dates]),
         frame(SHORT_INTEREST, [{"symbol": "A", **row} for row in short]),
@@ -270,7 +275,7 @@ def snapshot(
 
 def test_the_first_periods_that_are_not_reported_are_those_that_count():
     ends = [dt.date(2014, 12, 31), dt.date(2015, 3, 31), dt.date(2015, 6, 30), dt.date(2015, 9, 30)]
-    quarters = [{"event_date": day, "mean": float(i), "deviation": 0.5, "analysts": i} for i, day in enumerate(ends)]
+    quarters = [{"event_date": day, "mean": float(i), "std": 0.5, "analysts": i} for i, day in enumerate(ends)]
     sales = [{"event_date": ends[2], "mean": 50.0, "item": "revenue"}]
     years = [{"event_date": dt.date(2015 + i, 12, 31), "mean": 10.0 + i, "months": 12} for i in range(3)]
     other = [
@@ -280,7 +285,7 @@ def test_the_first_periods_that_are_not_reported_are_those_that_count():
     reported = [{"symbol": "A", "period_end": dt.date(2015, 3, 28)}]  # a fiscal quarter of weeks
     row = snapshot(reported, quarters + sales + years + other)["A"]
     assert (row["quarter_end"], row["quarter_eps_usd"], row["analysts"]) == (ends[2], 2.0, 2)
-    assert (row["quarter_eps_deviation_usd"], row["quarter_revenue_usd"]) == (0.5, 50.0)
+    assert (row["quarter_eps_std_usd"], row["quarter_revenue_usd"]) == (0.5, 50.0)
     assert (row["next_quarter_end"], row["next_quarter_eps_usd"], row["next_quarter_revenue_usd"]) == (
         ends[3],
         3.0,
@@ -351,13 +356,13 @@ def random_companies(
         announced = {int(at): days[at] for at in reports if at < n}
         for t, day in enumerate(days):
             q = int(np.count_nonzero(reports <= t))
-            figures = {name: None if rng.random() < 0.1 else float(rng.normal(50, 60)) for name in FIGURES}
-            figures |= {"shares_outstanding": 1e6, "market_cap_usd": None if rng.random() < 0.1 else 5e7}
-            figures |= {"period_end": ends[q], "age_days": int(rng.integers(0, 400))}
+            financials = {name: None if rng.random() < 0.1 else float(rng.normal(50, 60)) for name in FINANCIALS}
+            financials |= {"shares_outstanding": 1e6, "market_cap_usd": None if rng.random() < 0.1 else 5e7}
+            financials |= {"period_end": ends[q], "age_days": int(rng.integers(0, 400))}
             if rng.random() > 0.05:
-                told.append({"event_date": day, "symbol": symbol, **figures})
+                told.append({"event_date": day, "symbol": symbol, **financials})
             values = {name: None if rng.random() < 0.1 else float(rng.uniform(-1, 4)) for name in EXPECTED}
-            values |= {name: abs(values[name] or 0.0) for name in EXPECTED if "deviation" in name or "revenue" in name}
+            values |= {name: abs(values[name] or 0.0) for name in EXPECTED if "_std_" in name or "revenue" in name}
             jitter = dt.timedelta(days=int(rng.integers(-4, 5)))
             values |= {"quarter_end": ends[q + 1] + jitter, "next_quarter_end": ends[q + 2] + jitter}
             values |= {"year_end": dt.date(2015 + q // 4, 12, 31), "next_year_end": dt.date(2016 + q // 4, 12, 31)}
@@ -371,10 +376,10 @@ def random_companies(
             values |= {"analysts": 4, "borrow_fee_annual": 0.01, "shares_to_borrow": 3.0}
             if rng.random() > 0.05:
                 said.append({"event_date": day, "symbol": symbol, **values})
-    return frame(COMPANY_FIGURES, told), frame(COMPANY_SNAPSHOTS, said), bars, days
+    return frame(COMPANY_FINANCIALS, told), frame(COMPANY_SNAPSHOTS, said), bars, days
 
 
-FIGURES = [c.name for c in COMPANY_FIGURES.columns if c.name.endswith("_usd") and "per_share" not in c.name]
+FINANCIALS = [c.name for c in COMPANY_FINANCIALS.columns if c.name.endswith("_usd") and "per_share" not in c.name]
 EXPECTED = [c.name for c in COMPANY_SNAPSHOTS.columns if c.name.endswith("_usd")]
 
 
@@ -388,12 +393,18 @@ def test_every_feature_is_the_slow_one(seed: int, slope: int):
     def by_day(rows: pl.DataFrame) -> dict[dt.date, dict[str, object]]:
         return {row["event_date"]: row for row in rows.filter(symbol="S1").iter_rows(named=True)}
 
-    figures, snapshots, traded = by_day(told), by_day(said), by_day(bars)
+    financials, snapshots, traded = by_day(told), by_day(said), by_day(bars)
     own = fast.filter(symbol="S1")
     for row in pl.concat([own.gather_every(13), own.tail(3)]).iter_rows(named=True):
         t = days.index(row["event_date"])
         slow = company(
-            t, days, figures.get(days[t]), [snapshots.get(d) for d in days], [traded.get(d) for d in days], 0.8, slope
+            t,
+            days,
+            financials.get(days[t]),
+            [snapshots.get(d) for d in days],
+            [traded.get(d) for d in days],
+            0.8,
+            slope,
         )
         assert slow.keys() == {*COMPANY_FEATURES.values}
         for name, expected in slow.items():
@@ -424,7 +435,7 @@ def test_no_feature_sees_tomorrow(seed: int):
             frames[i] = x
             return company_features(*frames, days, days[0], FEATURES)
 
-        # a row needs its own session's figures or snapshot, and bar
+        # a row needs its own session's financials or snapshot, and bar
         assert_causal(made, given_.filter(pl.col("event_date") >= days[30]))
 
 
@@ -458,7 +469,7 @@ def simulated() -> tuple[pl.DataFrame, pl.DataFrame]:
     calculation, data = Calculation(eventful(), CLOCK, busy()), Told()
     window = DAYS[-REACH - 1 :]
     data.compute(calculation, assets[ADJUSTED_BARS.name], window)
-    data.compute(calculation, assets[COMPANY_FIGURES.name], window)
+    data.compute(calculation, assets[COMPANY_FINANCIALS.name], window)
     said = data.compute(calculation, assets[COMPANY_SNAPSHOTS.name], window)
     return said, data.compute(calculation, assets[COMPANY_FEATURES.name], window[-2:]).filter(session=window[-1])
 
@@ -492,7 +503,7 @@ def test_surprises_are_those_that_were_planted():
         filed = market.quarters.filed[:, place]
         true.append(market.quarters.surprise[np.flatnonzero((filed >= 0) & (filed < len(DAYS)))[-1], place])
         sales.append(row["revenue_surprise"])
-        earnings.append(row["earnings_surprise_deviations"])
+        earnings.append(row["standardized_earnings_surprise"])
     assert len(true) >= 10
     np.testing.assert_allclose(sales, -np.log(1 - 0.01 * np.array(true)), atol=1e-4)
     # shares are issued and bought back between the estimate and the end of the quarter
@@ -505,6 +516,6 @@ def test_surprises_are_those_that_were_planted():
 
 def test_a_bar_outside_the_window_is_refused():
     days = sessions(3, TODAY)
-    figures = frame(COMPANY_FIGURES, [{"event_date": days[2], "symbol": "A", **REPORT}])
+    financials = frame(COMPANY_FINANCIALS, [{"event_date": days[2], "symbol": "A", **REPORT}])
     with pytest.raises(ValueError, match="outside the window"):
-        company_features(figures, frame(COMPANY_SNAPSHOTS, []), flat(days), days[1:], days[2], FEATURES)
+        company_features(financials, frame(COMPANY_SNAPSHOTS, []), flat(days), days[1:], days[2], FEATURES)

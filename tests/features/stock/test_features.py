@@ -223,7 +223,7 @@ def test_every_feature_of_real_bars_is_the_slow_one(symbol: str, last: dt.date |
     compared = fast.tail(1)
     never = {name for name in NAMES if compared[name].null_count()}
     # a price trends, or an anchor is younger than a slope is long; the bundle has no vwap
-    assert never <= {"vwap_deviation_1", "half_life_126", *(n for n in NAMES if n.startswith("avwap"))}
+    assert never <= {"vwap_gap_1", "half_life_126", *(n for n in NAMES if n.startswith("avwap"))}
 
 
 @pytest.mark.shared

@@ -185,7 +185,7 @@ def test_each_revision_of_an_estimate_is_a_row_about_a_period_that_lies_ahead(tm
         "A,2017-12-31,eps_diluted,12,4.3,12,2017-03-09",
     )
     rows = told(drop_of(tmp_path), ESTIMATES, WEEK)
-    assert rows.select("session", "mean", "deviation", "analysts").rows() == [
+    assert rows.select("session", "mean", "std", "analysts").rows() == [
         (MON, 4.1, None, 11),
         (THU, 4.3, None, 12),
     ]
@@ -298,23 +298,23 @@ def kept_out(vendor: FileDrop, days: list[dt.date]) -> list[tuple[str, str]]:
         ("fundamentals", REPORTS, "A,2016-12-31,revenue,3,much,2017-03-06", "unreadable", "'much' where a number"),
         (
             "estimates",
-            "symbol,date,item,months,mean,deviation,analysts,known_at",
+            "symbol,date,item,months,mean,std,analysts,known_at",
             "A,2017-12-31,revenue,12,1,1,2.5,2017-03-06",
             "unreadable",
             "'2.5' where a whole number belongs",
         ),
         (
             "estimates",
-            "symbol,date,item,months,mean,deviation,analysts,known_at",
+            "symbol,date,item,months,mean,std,analysts,known_at",
             "A,2017-12-31,revenue,6,1,1,3,2017-03-06",
             "months_not_allowed",
             "3, 12",
         ),
         (
             "estimates",
-            "symbol,date,item,months,mean,deviation,analysts,known_at",
+            "symbol,date,item,months,mean,std,analysts,known_at",
             "A,2017-12-31,revenue,12,1,-1,3,2017-03-06",
-            "deviation_not_allowed",
+            "std_not_allowed",
             "-1",
         ),
         ("earnings_dates", "symbol,date,time_of_day", "A,2017-03-06,noon", "time_of_day_not_allowed", "noon"),

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from configs.settings import Market
-from feature_store.schemas.companies import COMPANY_FIGURES, FLOWS, INSTANTS
+from feature_store.schemas.companies import COMPANY_FINANCIALS, FLOWS, INSTANTS
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -19,7 +19,7 @@ REPORTED = ("revenue", "net_income", "assets", "equity")
 ITEMS = (*INSTANTS, *FLOWS)
 TOLD_FLOWS = ("revenue", "operating_income", "net_income", "operating_cash_flow", "capital_expenditure")
 TOLD_INSTANTS = ("assets", "current_assets", "cash", "liabilities", "current_liabilities", "debt", "equity")
-SCHEMA = COMPANY_FIGURES.computed_schema
+SCHEMA = COMPANY_FINANCIALS.computed_schema
 
 # Days from an earlier end of a period to a later one: fiscal quarters have 12 to 17 weeks, fiscal years 52 or 53.
 QUARTER, YEAR = (77, 126), (357, 378)
@@ -30,7 +30,7 @@ SESSIONS_PER_DAY = 252 / 365
 
 
 def lookback_sessions(settings: Market) -> int:
-    """Sessions of FUNDAMENTALS that `company_figures` looks back on: the age of the last report, and three years."""
+    """Sessions of FUNDAMENTALS that `company_financials` looks back on: the age of the last report, and three years."""
     return math.ceil((settings.fundamentals_max_age_days + 3 * YEAR[1]) * SESSIONS_PER_DAY)
 
 
@@ -39,7 +39,7 @@ def action_sessions(settings: Market) -> int:
     return math.ceil((settings.fundamentals_max_age_days + 365) * SESSIONS_PER_DAY)
 
 
-def company_figures(
+def company_financials(
     fundamentals: pl.DataFrame, bars: pl.DataFrame, actions: pl.DataFrame, session: dt.date, settings: Market
 ) -> pl.DataFrame:
     """Figures of twelve months up to the last reported period, its balance sheet, and both by share.
@@ -64,7 +64,7 @@ def company_figures(
         settings: `fundamentals_max_age_days`, since the end of the last period; older figures are null.
 
     Returns:
-        Rows of COMPANY_FIGURES, sorted by symbol, one for each company with a report or a share count.
+        Rows of COMPANY_FINANCIALS, sorted by symbol, one for each company with a report or a share count.
     """
     known = fundamentals.filter(pl.col("value").is_not_null(), pl.col("event_date") <= session)
     names = known["symbol"].unique().sort()
@@ -176,7 +176,7 @@ class _Periods:
         self._singles = [self._single(slot) for slot in range(SLOTS)]
 
     def twelve_months(self, slot: int) -> Array:
-        """(items, N) figures of the twelve months up to a slot; see `company_figures`."""
+        """(items, N) figures of the twelve months up to a slot; see `company_financials`."""
         rolled = (self._reported(slot + n, 4) + self._to_date(slot, n) - self._to_date(slot + 4, n) for n in (1, 2, 3))
         return _first_known(self._reported(slot, 4), self._quarters(slot, 4), *rolled)
 
@@ -208,7 +208,7 @@ class _Periods:
 
 
 def _figures(values: Array, ends: Places) -> dict[str, Array]:
-    """Columns (N,) of COMPANY_FIGURES in USD."""
+    """Columns (N,) of COMPANY_FINANCIALS in USD."""
     periods = _Periods(values, ends)
     now, year_ago = (dict(zip(ITEMS, periods.twelve_months(slot), strict=True)) for slot in (0, 4))
     quarter = dict(zip(ITEMS, periods.quarter(), strict=True))

@@ -12,8 +12,8 @@ from polars.testing import assert_frame_equal
 
 from configs.settings import Market
 from feature_store import sessions as calendar
-from feature_store.schemas.companies import COMPANY_FIGURES, FUNDAMENTALS
-from quant_assets.market.company_figures import action_sessions, company_figures, lookback_sessions
+from feature_store.schemas.companies import COMPANY_FINANCIALS, FUNDAMENTALS
+from quant_assets.market.company_financials import action_sessions, company_financials, lookback_sessions
 from tests.oracles.companies import told
 from tests.oracles.panels import assert_stored_as, stored
 
@@ -53,8 +53,8 @@ def figures(
     rows: Rows, actions: pl.DataFrame = NO_ACTIONS, prices: dict[str, float] | None = None, session: dt.date = DAY
 ) -> dict:
     """The row of A."""
-    frame = company_figures(facts(rows), closes(prices or {}, session), actions, session, SET)
-    assert_stored_as(frame, COMPANY_FIGURES)
+    frame = company_financials(facts(rows), closes(prices or {}, session), actions, session, SET)
+    assert_stored_as(frame, COMPANY_FINANCIALS)
     return frame.row(by_predicate=pl.col("symbol") == "A", named=True)
 
 
@@ -165,9 +165,9 @@ def test_what_is_too_old_is_null_and_its_age_stays_to_be_seen() -> None:
 
 
 def test_a_withdrawn_figure_is_none_and_a_company_without_any_has_no_row() -> None:
-    assert company_figures(facts(of_a("revenue", (DECEMBER, 12, None))), closes({}), NO_ACTIONS, DAY, SET).is_empty()
-    nothing = company_figures(facts([]), closes({"A": 1.0}), splits((DAY, "A", 2.0)), DAY, SET)
-    assert_stored_as(nothing, COMPANY_FIGURES)
+    assert company_financials(facts(of_a("revenue", (DECEMBER, 12, None))), closes({}), NO_ACTIONS, DAY, SET).is_empty()
+    nothing = company_financials(facts([]), closes({"A": 1.0}), splits((DAY, "A", 2.0)), DAY, SET)
+    assert_stored_as(nothing, COMPANY_FINANCIALS)
     assert nothing.is_empty()
 
 
@@ -219,7 +219,7 @@ def companies(draw: st.DrawFn) -> tuple[Rows, dict[str, dict[str, float]]]:
 @given(known=companies())
 def test_twelve_months_are_the_last_four_quarters_that_there_were_or_null(known: tuple[Rows, dict]) -> None:
     rows, truth = known
-    found = company_figures(facts(rows), closes({}), NO_ACTIONS, DAY, SET)
+    found = company_financials(facts(rows), closes({}), NO_ACTIONS, DAY, SET)
     for row in found.iter_rows(named=True):
         for item in ("revenue", "net_income", "operating_cash_flow"):
             quarters = truth[row["symbol"]][item]
@@ -239,8 +239,8 @@ def test_every_row_is_what_a_walk_over_the_figures_says(known: tuple[Rows, dict]
     rows = list({row[:4]: row for row in [*rows, *odd]}.values())
     acted = splits(*((rows[i][0] + dt.timedelta(days=40), "AB"[i % 2], 2.0) for i in range(0, len(rows), 31)))
     acted = acted.unique(["event_date", "symbol"], maintain_order=True)
-    found = company_figures(facts(rows), closes({"A": 3.0, "C": 4.0}, session), acted, session, SET)
-    assert_stored_as(found, COMPANY_FIGURES)
+    found = company_financials(facts(rows), closes({"A": 3.0, "C": 4.0}, session), acted, session, SET)
+    assert_stored_as(found, COMPANY_FINANCIALS)
     expected = {}
     for name, close in (("A", 3.0), ("B", None), ("C", 4.0)):
         own = {(item, months, end): value for end, symbol, item, months, value in rows if symbol == name}
@@ -259,15 +259,15 @@ def test_neither_other_companies_nor_figures_before_the_window_nor_the_order_mat
     known: tuple[Rows, dict], seed: int
 ) -> None:
     whole = facts(known[0])
-    one = company_figures(whole, closes({}), NO_ACTIONS, DAY, SET)
+    one = company_financials(whole, closes({}), NO_ACTIONS, DAY, SET)
     first = calendar.shift(DAY, 1 - lookback_sessions(SET))
     for other in (
         whole.sample(fraction=1.0, shuffle=True, seed=seed),
         whole.filter(pl.col("event_date") >= first),
         pl.concat([whole, facts([(DAY + dt.timedelta(days=9), "A", "revenue", 3, 1e9)])]),  # an end that is to come
     ):
-        assert_frame_equal(company_figures(other, closes({}), NO_ACTIONS, DAY, SET), one, check_exact=True)
-    alone = company_figures(whole.filter(symbol="B"), closes({}), NO_ACTIONS, DAY, SET)
+        assert_frame_equal(company_financials(other, closes({}), NO_ACTIONS, DAY, SET), one, check_exact=True)
+    alone = company_financials(whole.filter(symbol="B"), closes({}), NO_ACTIONS, DAY, SET)
     assert_frame_equal(alone, one.filter(symbol="B"), check_exact=True)
 
 
