@@ -42,12 +42,15 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One entry of a table at the top of a module: a dictionary, written out, of which one key is asked for."""
+class Entries:
+    """The entries of a table that are read: a dictionary at the top of a module, written out.
+
+    What other modules have put into the table besides is there under its key like the rest.
+    """
 
     module: str
     table: str
-    key: str
+    keys: tuple[str, ...]
 
 
 class Graph:
@@ -55,15 +58,14 @@ class Graph:
 
     Args:
         also: a top-level package or module that is analysed beside the project's.
-        entry: of its table nothing else counts.
+        entries: of their tables nothing else counts.
         like: a graph that reads all else.
     """
 
-    def __init__(self, also: str, entry: Entry | None = None, like: "Graph | None" = None) -> None:
+    def __init__(self, also: str, entries: Sequence[Entries] = (), like: "Graph | None" = None) -> None:
         self.names: Names = like.names if like else Names(also)
         self.also = also
-        self._entry = entry
-        self._table = Definition(entry.module, entry.table) if entry else None
+        self._tables = {Definition(of.module, of.table): of.keys for of in entries}
         self._like = like
         self._nodes: dict[Key, Node] = {}
         self._digests: dict[Key, str] = {}
@@ -72,7 +74,7 @@ class Graph:
     # -- nodes -------------------------------------------------------------------------------------------------------
 
     def node(self, key: Key) -> Node:
-        if self._like and key != self._table:
+        if self._like and key not in self._tables:
             return self._like.node(key)
         if key not in self._nodes:
             self._nodes[key] = self._made(key)
@@ -93,8 +95,8 @@ class Graph:
         form = NormalForm(self.names, source)
         if not all(isinstance(statement, Function) for statement in statements):
             held = runtime.held_by(key)
-            if self._entry and key == self._table:
-                held, statements = _narrowed(held, statements, self._entry.key)
+            if key in self._tables:
+                held, statements = self._narrowed(key, held, source)
             if (schemas := runtime.datasets_in(held)) is not None:
                 kind = Definition(Dataset.__module__, Dataset.__qualname__)
                 return Node(digest_of(["dataset", schemas]), (kind,), frozenset())
@@ -104,6 +106,12 @@ class Graph:
         for statement in dict.fromkeys([*statements, *changing(source, self.names).get(key.name, [])]):
             form.add(statement, key.name)
         return _node(form)
+
+    def _narrowed(self, key: Definition, held: object, source: Source) -> tuple[object, list[ast.stmt]]:
+        """The table with the entries that are read alone; as it is where its module changes what it wrote out."""
+        statements = source.bindings.get(key.name, [])
+        changed = changing(source, self.names).get(key.name)
+        return (held, statements) if changed else _with_keys(held, statements, self._tables[key])
 
     def _settings(self, kind: object, source: Source, key: Definition) -> Node:
         form = NormalForm(self.names, source)
@@ -185,6 +193,8 @@ class Graph:
         if isinstance(key, Files):
             return []
         source = self._source(key.module)
+        if isinstance(key, Definition) and key in self._tables:
+            return self._narrowed(key, runtime.held_by(key), source)[1]
         if isinstance(key, Whole):
             return [*source.effects, *(s for found in source.bindings.values() for s in found)]
         return [*source.bindings.get(key.name, []), *changing(source, self.names).get(key.name, [])]
@@ -271,21 +281,21 @@ def _node(form: NormalForm) -> Node:
     return Node(form.digest(), tuple(form.references), frozenset(form.libraries))  # type: ignore[arg-type]
 
 
-def _narrowed(held: object, statements: Sequence[ast.stmt], key: str) -> tuple[object, list[ast.stmt]]:
-    """The table with this entry alone; as it is where it is not one dictionary that is written out."""
-    if len(statements) == 1 and isinstance(statements[0], ast.Assign | ast.AnnAssign) and isinstance(held, Mapping):
-        written = statements[0].value
-        if (
-            isinstance(written, ast.Dict)
-            and None not in written.keys
-            and len(written.keys) == len(held)
-            and key in held
-        ):
-            at = list(held).index(key)
-            narrow = copy.copy(statements[0])
-            narrow.value = ast.Dict([written.keys[at]], [written.values[at]])
-            return {key: held[key]}, [narrow]
-    return held, list(statements)
+def _with_keys(held: object, statements: list[ast.stmt], keys: Sequence[str]) -> tuple[object, list[ast.stmt]]:
+    """The table with these entries alone; as it is where it is not one dictionary that is written out."""
+    if len(statements) != 1 or not isinstance(statements[0], ast.Assign | ast.AnnAssign):
+        return held, statements
+    written = statements[0].value
+    if not isinstance(written, ast.Dict) or None in written.keys or not isinstance(held, Mapping):
+        return held, statements
+    read = [key for key in held if key in keys]
+    if len(written.keys) > len(held) or not read:
+        return held, statements
+    # what was put in when the program ran stands behind what is written
+    at = [place for place in map(list(held).index, read) if place < len(written.keys)]
+    narrow = copy.copy(statements[0])
+    narrow.value = ast.Dict([written.keys[i] for i in at], [written.values[i] for i in at])
+    return {key: held[key] for key in read}, [narrow]
 
 
 @cache

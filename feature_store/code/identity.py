@@ -18,7 +18,7 @@ from functools import cache
 
 from feature_store.code import runtime
 from feature_store.code.closures import made
-from feature_store.code.graph import Entry, Graph, Key, Member, class_at, files_of
+from feature_store.code.graph import Entries, Graph, Key, Member, class_at, files_of
 from feature_store.code.libraries import library_versions
 from feature_store.code.sources import PACKAGES, CodeIdentityError, Definition, source_of
 from feature_store.code.tokens import Files
@@ -54,25 +54,25 @@ class CodeIdentity:
         return CodeIdentity(found["digest"], found["definitions"], references, found["libraries"])
 
 
-def code_identity(*roots: Root, entry: Entry | None = None) -> CodeIdentity:
+def code_identity(*roots: Root, entries: Sequence[Entries] = ()) -> CodeIdentity:
     """Of functions, classes, and methods as (class, name).
 
     Args:
-        entry: of its table only this entry counts.
+        entries: of their tables only these count.
 
     Raises:
         CodeIdentityError: a dependency that only a run could tell; the message names file and line.
     """
-    return _identity(tuple(dict.fromkeys(roots)), entry)
+    return _identity(tuple(dict.fromkeys(roots)), tuple(entries))
 
 
 @cache
-def words(*roots: Root) -> frozenset[str]:
+def words(*roots: Root, entries: tuple[Entries, ...] = ()) -> frozenset[str]:
     """Names of attributes and texts that stand in what the roots reach: what code can ask an object for by name.
 
     A name that is put together when the code runs is not among them.
     """
-    found = [(graph, keys) for graph, keys, _ in map(_of_root, roots)]
+    found = [(graph, keys) for graph, keys, _ in (_of_root(root, entries) for root in roots)]
     return frozenset().union(*(graph.words(key) for graph, keys in found for key in graph.reached(keys)))
 
 
@@ -81,9 +81,9 @@ def code_version(*roots: Root) -> str:
 
 
 @cache
-def _identity(roots: tuple[Root, ...], entry: Entry | None) -> CodeIdentity:
+def _identity(roots: tuple[Root, ...], entries: tuple[Entries, ...]) -> CodeIdentity:
     with _uncollected():
-        return _derived(roots, entry)
+        return _derived(roots, entries)
 
 
 @contextmanager
@@ -98,8 +98,8 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _derived(roots: Sequence[Root], entry: Entry | None) -> CodeIdentity:
-    found = [_of_root(root, entry) for root in roots]
+def _derived(roots: Sequence[Root], entries: tuple[Entries, ...]) -> CodeIdentity:
+    found = [_of_root(root, entries) for root in roots]
     reached = {key: graph for graph, keys, _ in found for key in graph.reached(keys)}
     libraries = library_versions({name for key, graph in reached.items() for name in graph.node(key).libraries})
     digests = sorted({digest_of([*given, *(graph.digest(key) for key in keys)]) for graph, keys, given in found})
@@ -113,8 +113,8 @@ def _derived(roots: Sequence[Root], entry: Entry | None) -> CodeIdentity:
 
 
 @cache
-def _graph(also: str, entry: Entry | None = None) -> Graph:
-    return Graph(also, entry, _graph(also)) if entry else Graph(also)
+def _graph(also: str, entries: tuple[Entries, ...] = ()) -> Graph:
+    return Graph(also, entries, _graph(also)) if entries else Graph(also)
 
 
 def forget() -> None:
@@ -126,24 +126,24 @@ def forget() -> None:
 # -- roots -------------------------------------------------------------------------------------------------------------
 
 
-def _of_root(root: Root, entry: Entry | None = None) -> tuple[Graph, list[Key], list[str]]:
+def _of_root(root: Root, entries: tuple[Entries, ...] = ()) -> tuple[Graph, list[Key], list[str]]:
     """The graph in which it is read, where to begin, and what is plain in it."""
     if isinstance(root, tuple):
         owner, name = root
-        graph = _graph_of(owner.__module__, entry)
+        graph = _graph_of(owner.__module__, entries)
         member = graph.member(owner, name)
         if member is None:
             raise CodeIdentityError(f"{owner.__qualname__} has no {name} in its text")
         return graph, [member], []
     plain = runtime.unwrapped(root)
-    graph = _graph_of(getattr(plain, "__module__", None) or "", entry)
+    graph = _graph_of(getattr(plain, "__module__", None) or "", entries)
     found = made(root, graph.also)
     return graph, [*found.keys], found.given
 
 
-def _graph_of(module: str, entry: Entry | None) -> Graph:
+def _graph_of(module: str, entries: tuple[Entries, ...]) -> Graph:
     top = module.partition(".")[0]
-    return _graph("" if top in PACKAGES else top, entry)
+    return _graph("" if top in PACKAGES else top, entries)
 
 
 def _name(key: Key) -> str:

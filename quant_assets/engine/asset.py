@@ -55,10 +55,25 @@ def same(dataset: Dataset, columns: Columns = None) -> Window:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A table of which the settings choose entries: what they leave out makes no session stale.
+
+    Attributes:
+        module, table: a dictionary, written out at the top of the module; others may put further entries into it.
+        keys: of the chosen entries.
+    """
+
+    module: str
+    table: str
+    keys: Callable[[Profile], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class _Asset:
     """What every kind of asset has.
 
     Attributes:
+        choices: tables that its function looks into by what the settings say.
         figures: one or two numbers per session that the UI plots.
         checks: what the subject demands of a session's rows, by name.
     """
@@ -67,6 +82,7 @@ class _Asset:
     summary: ClassVar[str]
 
     dataset: Dataset
+    choices: tuple[Choice, ...] = field(default=(), kw_only=True)
     figures: Callable[[pl.DataFrame], Mapping[str, float]] | None = field(default=None, kw_only=True)
     checks: Mapping[str, Callable[..., str | None]] = field(default_factory=dict, kw_only=True)
 

@@ -88,7 +88,7 @@ def _spec(asset: SessionAsset, profile: Profile) -> dg.AssetSpec:
         group_name=asset.dataset.slice,
         kinds={"parquet", "polars", asset.kind.replace(" ", "_")},
         owners=OWNERS,
-        code_version=None if isinstance(asset, Source) else code_of(asset, Runner).digest,
+        code_version=None if isinstance(asset, Source) else code_of(asset, profile, Runner).digest,
         description=f"{asset.dataset.description} ({asset.summary})",
         metadata={
             "dagster/column_schema": _column_schema(asset.dataset),

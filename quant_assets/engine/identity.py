@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from configs.settings import Profile, Settings
-from feature_store.code.graph import Entry
+from feature_store.code.graph import Entries
 from feature_store.code.identity import CodeIdentity, Root, code_identity
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
@@ -17,7 +17,7 @@ from feature_store.partition_table import PartitionTable
 from feature_store.versioning import schema_text, schema_version
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
 from quant_assets.engine.computation import Calculation, parameters
-from quant_assets.engine.settings_seen import fields_seen, functions_of
+from quant_assets.engine.settings_seen import chosen_entries, fields_seen, functions_of
 from quant_assets.engine.view import View
 
 # What of the mechanism decides what a session holds, by kind of asset; what these call on themselves comes along.
@@ -61,7 +61,7 @@ def identity(asset: SessionAsset, calculation: Calculation, runner: type) -> Ide
         runner: the class that runs it, whose stamps are part of what is stored.
     """
     profile = calculation.profile
-    code = code_of(asset, runner, type(calculation), vendor_classes(calculation.vendor, profile))
+    code = code_of(asset, profile, runner, type(calculation), vendor_classes(calculation.vendor, profile))
     settings = settings_of(asset, profile)
     digests = {name: digest_of([text]) for name, text in settings.items()}
     parts = {
@@ -76,20 +76,29 @@ def identity(asset: SessionAsset, calculation: Calculation, runner: type) -> Ide
 
 
 def code_of(
-    asset: SessionAsset, runner: type, calculation: type[Calculation] = Calculation, vendor: Sequence[type] = ()
+    asset: SessionAsset,
+    profile: Profile,
+    runner: type,
+    calculation: type[Calculation] = Calculation,
+    vendor: Sequence[type] = (),
 ) -> CodeIdentity:
-    """Of the asset's function and the settings that it takes, or of the vendor, and of the mechanism that calls it."""
+    """Of the asset's function and the settings that it takes, or of the vendor, and of the mechanism that calls it.
+
+    Args:
+        profile: what it chooses of tables counts, and nothing else of them.
+    """
     own: list[Root] = [*vendor] if isinstance(asset, Source) else [asset.function, *settings_classes(asset)]
-    return code_identity(*own, *engine_roots(type(asset), runner, calculation), entry=_entry(asset, vendor))
+    entries = (*chosen_entries(asset, profile), *_payload(asset, vendor))
+    return code_identity(*own, *engine_roots(type(asset), runner, calculation), entries=entries)
 
 
-def _entry(asset: SessionAsset, vendor: Sequence[type]) -> Entry | None:
+def _payload(asset: SessionAsset, vendor: Sequence[type]) -> Iterator[Entries]:
     """Of a vendor that says in a table what makes the payload of each dataset, that of this one."""
     for kind in vendor:
         table = getattr(kind, "payload_table", None)
         if table and asset.name in getattr(sys.modules[kind.__module__], table):
-            return Entry(kind.__module__, table, asset.name)
-    return None
+            yield Entries(kind.__module__, table, (asset.name,))
+            return
 
 
 def engine_roots(kind: type[SessionAsset], runner: type, calculation: type[Calculation]) -> list[Root]:
@@ -139,5 +148,5 @@ def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
 
 
 def _values(asset: SessionAsset, kind: type[Settings], profile: Profile) -> dict[str, object]:
-    fields = fields_seen(functions_of(asset), kind)
+    fields = fields_seen(functions_of(asset), kind, chosen_entries(asset, profile))
     return profile.part(kind).model_dump(mode="json", include=set(fields))

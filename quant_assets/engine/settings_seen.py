@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 
 from configs.settings import Profile, Settings
+from feature_store.code.graph import Entries
 from feature_store.code.identity import words
 from quant_assets.engine.asset import SessionAsset
 
@@ -21,13 +22,18 @@ def functions_of(asset: SessionAsset) -> Functions:
 
 def seen(asset: SessionAsset, kind: type[Settings], profile: Profile) -> Settings:
     """The profile's settings of one type, less the fields that no function of the asset names."""
-    return _without(profile.part(kind), fields_seen(functions_of(asset), kind))
+    return _without(profile.part(kind), fields_seen(functions_of(asset), kind, chosen_entries(asset, profile)))
+
+
+def chosen_entries(asset: SessionAsset, profile: Profile) -> tuple[Entries, ...]:
+    """Of the tables that the asset's function looks into, what the settings choose."""
+    return tuple(Entries(c.module, c.table, c.keys(profile)) for c in asset.choices)
 
 
 @cache
-def fields_seen(functions: Functions, kind: type[Settings]) -> frozenset[str]:
+def fields_seen(functions: Functions, kind: type[Settings], entries: tuple[Entries, ...] = ()) -> frozenset[str]:
     """Fields whose names stand in what the functions reach, or in methods of the settings that are named there."""
-    named, methods = words(*functions), _methods(kind)
+    named, methods = words(*functions, entries=entries), _methods(kind)
     while called := [name for name in methods if name in named]:
         methods = [name for name in methods if name not in called]
         named |= words(*((kind, name) for name in called))

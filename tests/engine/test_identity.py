@@ -43,7 +43,8 @@ def calculation() -> Calculation:
 
 
 def reached(asset: SessionAsset, calculation: Calculation) -> CodeIdentity:
-    return code_of(asset, Runner, type(calculation), vendor_classes(calculation.vendor, calculation.profile))
+    vendor = vendor_classes(calculation.vendor, calculation.profile)
+    return code_of(asset, calculation.profile, Runner, type(calculation), vendor)
 
 
 # -- known values ------------------------------------------------------------------------------------------------------
@@ -71,7 +72,9 @@ def test_the_parts_are_schema_code_shape_and_settings(calculation: Calculation) 
 
 def test_a_source_of_the_simulated_market_rests_on_what_makes_its_own_payload(calculation: Calculation) -> None:
     kinds = vendor_classes(calculation.vendor, calculation.profile)
-    reached = {name: {*code_of(BY_NAME[name], Runner, Calculation, kinds).definitions} for name in SOURCES}
+    reached = {
+        name: {*code_of(BY_NAME[name], calculation.profile, Runner, Calculation, kinds).definitions} for name in SOURCES
+    }
     lending = "quant_resources.vendors.simulated.lending.borrow"
     assert {name for name, definitions in reached.items() if lending in definitions} == {"market/borrow"}
     assert all("quant_resources.vendors.simulated.market.simulate" in definitions for definitions in reached.values())
@@ -191,10 +194,10 @@ def test_a_subclass_of_the_mechanism_counts_with_what_it_overrides(calculation: 
     class Other(Calculation):
         pass
 
-    plain = BY_NAME["market/universe"]
+    plain, chosen = BY_NAME["market/universe"], calculation.profile
     with pytest.raises(ValueError, match="define it at the top of the module"):
-        code_of(plain, Runner, Other)
-    assert code_of(plain, Runner, Overriding).digest != code_of(plain, Runner).digest
+        code_of(plain, calculation.profile, Runner, Other)
+    assert code_of(plain, chosen, Runner, Overriding).digest != code_of(plain, chosen, Runner).digest
 
 
 class Overriding(Calculation):

@@ -23,7 +23,7 @@ from quant_assets.engine.reasons import (
 from quant_assets.engine.runner import Runner
 from quant_assets.engine.staleness import differing, due, followed
 from quant_assets.operations.planning import Explained, duration
-from tests.engine import changes
+from tests.engine import changes, market
 from tests.engine.changes import (
     CHAIN,
     CHANGED,
@@ -290,5 +290,5 @@ def test_reasons_of_many_sessions_are_told_once_with_the_earliest_since() -> Non
 
 
 def test_equal_code_has_no_difference_to_tell() -> None:
-    text = code_of(MEAN, Runner).as_text()
+    text = code_of(MEAN, market.profile(), Runner).as_text()
     assert code_differences(text, text) == ["is identified in another way"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from feature_store.code.graph import Entry
+from feature_store.code.graph import Entries
 from feature_store.code.identity import CodeIdentity, code_identity, forget
 
 NAME = "models_of_test"
@@ -33,7 +33,9 @@ def packages(folder: Path) -> Iterator[Identify]:
     """Identity of a definition of a package that is written anew each time."""
     places = [0]
 
-    def identify(files: Files, root: str = "model.predict", at: str = "", entry: str = "") -> CodeIdentity:
+    def identify(
+        files: Files, root: str = "model.predict", at: str = "", entry: str = "", also: tuple[str, ...] = ()
+    ) -> CodeIdentity:
         places[0] += 1
         place = folder / str(places[0])
         write(place / NAME, {"__init__.py": "", **files})
@@ -42,8 +44,10 @@ def packages(folder: Path) -> Iterator[Identify]:
             unload()
             module, _, name = f"{NAME}.{root}".rpartition(".")
             found = importlib.import_module(module)
-            wanted = Entry(module, "TABLE", entry) if entry else None
-            return code_identity((getattr(found, name), at) if at else getattr(found, name), entry=wanted)
+            for other in also:
+                importlib.import_module(f"{NAME}.{other}")
+            wanted = [Entries(module, "TABLE", tuple(entry.split()))] if entry else []
+            return code_identity((getattr(found, name), at) if at else getattr(found, name), entries=wanted)
         finally:
             sys.path.remove(str(place))
             unload()

@@ -438,6 +438,26 @@ def test_of_a_table_that_is_asked_for_by_key_that_entry_counts(identify: Identif
     assert whole not in (digests(one=5)[2], digests(two=5)[2], digests(factor=5)[2])
 
 
+def test_of_several_entries_those_count_and_their_order_in_the_question_does_not(identify: Identify) -> None:
+    def digest(keys: str, one: int = 1, two: int = 2) -> str:
+        return identify({"model.py": OF_A_TABLE.format(one=one, two=two, factor=3)}, entry=keys).digest
+
+    assert digest("a b") == digest("b a") == digest("a b unknown")
+    assert len({digest("a b"), digest("a b", one=5), digest("a b", two=5), digest("a")}) == 4
+
+
+def test_what_another_module_puts_into_a_table_counts_under_its_own_key(identify: Identify) -> None:
+    def digest(key: str, value: int = 7) -> str:
+        extension = f"from {NAME}.model import TABLE\n\n\ndef third(x):\n    return x + {value}\n\n\n"
+        put = "def install():\n    TABLE['c'] = third\n\n\ninstall()\n"
+        files = {"model.py": OF_A_TABLE.format(one=1, two=2, factor=3), "extension.py": extension + put}
+        return identify(files, entry=key, also=("extension",)).digest
+
+    alone = identify({"model.py": OF_A_TABLE.format(one=1, two=2, factor=3)}, entry="a").digest
+    assert digest("a") == digest("a", value=8) == alone
+    assert len({digest("c"), digest("c", value=8), digest("a c"), alone}) == 4
+
+
 def test_a_table_that_is_not_written_out_counts_whole(identify: Identify) -> None:
     changed = OF_A_TABLE + "\n\nTABLE['c'] = one\n"
     files = [{"model.py": changed.format(one=1, two=two, factor=3)} for two in (2, 5)]
