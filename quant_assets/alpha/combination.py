@@ -9,7 +9,7 @@ from configs.settings import Alpha, Portfolio
 from feature_store.schemas.alpha import COMBINED
 from feature_store.schemas.risk import STYLES
 from quant_assets.alpha.blackout import in_blackout
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 
 
 def combined(

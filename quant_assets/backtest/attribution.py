@@ -4,13 +4,12 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from feature_store.schemas.backtest import ATTRIBUTION
 from feature_store.schemas.execution import CASH
 from feature_store.schemas.risk import MARKET, STYLES
+from quant_assets.numerics.arrays import Array
 
-Array = NDArray[np.float64]
 SCHEMA = ATTRIBUTION.computed_schema
 INDUSTRY = "industry:"  # followed by its name, as in FACTOR_RETURNS
 

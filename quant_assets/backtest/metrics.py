@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.units import DAY_COUNT, SESSIONS_PER_YEAR
 
-SESSIONS_PER_YEAR = 252
-DAY_COUNT = 360  # of money market rates
 FEWEST = 21  # a month; less says nothing of a year
 NO_SPREAD = 1e-12  # per session: a smaller deviation is rounding
 

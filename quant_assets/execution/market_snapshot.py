@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from feature_store import sessions
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from quant_assets.numerics.arrays import Array, Index, Mask
 
 DIVIDENDS = ("cash_dividend", "special_dividend")
 ENDINGS = ("delisting", "merger")
@@ -103,7 +100,7 @@ def aligned(frame: pl.DataFrame, names: list[str], *columns: str) -> list[Array]
     return out
 
 
-def positions(frame: pl.DataFrame, names: list[str]) -> tuple[NDArray[np.intp], Mask]:
+def positions(frame: pl.DataFrame, names: list[str]) -> tuple[Index, Mask]:
     """Where each row's symbol stands among the names, and whether it is there at all."""
     index = {name: i for i, name in enumerate(names)}  # of some hundred names, faster than a join
     place = np.array([index.get(symbol, -1) for symbol in frame["symbol"].to_list()], dtype=np.intp)

@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
 from configs.settings import Features
 from feature_store.schemas.features import ENDED, LABELS
 from quant_assets.features.scores import with_industry
-from quant_assets.numerics.panel import Array, Panel, Positions, panel
+from quant_assets.numerics.arrays import Array, Index, Mask
+from quant_assets.numerics.compiled import njit
+from quant_assets.numerics.panel import Panel, panel
 
 MIN_PEERS = 2  # one member is its own mean: its relative return would be 0 by construction
 LEFT_AT_LEAST = 0.01  # of a price: the log of nothing is no number
@@ -19,7 +20,6 @@ DELISTED, MERGED, WRITTEN_OFF = range(1, len(ENDED) + 1)
 SECTION = ("event_date", "horizon_sessions")
 
 Codes = NDArray[np.int8]
-Flags = NDArray[np.bool_]
 
 
 class Exits(NamedTuple):
@@ -49,7 +49,7 @@ class Forward(NamedTuple):
     filled: Array
     closed: Array
     how: Codes
-    row: Positions
+    row: Index
 
 
 def lookback_sessions(settings: Features) -> int:
@@ -82,8 +82,9 @@ def forward_returns(
         return for it. A bar missing inside is otherwise covered by the return of the next one.
     """
     where = panel(bars, sessions)
-    dense = tuple(where.dense(bars[name]) for name in ("log_return", "intraday_log_return", "close"))
-    known, present = tuple(exits(actions, where)), where.present()
+    dense = (where.dense(bars["log_return"]), where.dense(bars["intraday_log_return"]), where.dense(bars["close"]))
+    ends, present = exits(actions, where), where.present()
+    known = (ends.left, ends.cash_usd, ends.how)
     gone, left = settings.delisted_after_sessions, 1.0 + settings.delisting_return
     parts = []
     for k in sorted(settings.horizons):
@@ -129,15 +130,15 @@ def _learned(bars: pl.DataFrame, sessions: list[dt.date], horizon: int, where: P
     )
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _forward(
     dense: tuple[Array, Array, Array],
-    present: Flags,
+    present: Mask,
     known: tuple[Array, Array, Codes],
     horizon: int,
     gone: int,
     written_off: float,
-) -> tuple[Array, Array, Codes, Positions]:
+) -> tuple[Array, Array, Codes, Index]:
     """As in `Forward`, (2, T, N): what was learned in t+horizon, and what only later."""
     returns, intraday, close = dense
     n_sessions, n_symbols = returns.shape
@@ -167,8 +168,8 @@ def _forward(
     return filled, closed, how, row
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _earned(returns: Array, intraday: Array, present: Flags, t: int, stop: int) -> tuple[float, float]:
+@njit()
+def _earned(returns: Array, intraday: Array, present: Mask, t: int, stop: int) -> tuple[float, float]:
     """Log return to the close of `stop` from the open of t+1 and from the close of t, of one symbol."""
     fill, whole = intraday[t + 1] if present[t + 1] else np.nan, 0.0
     for s in range(t + 1, stop + 1):
@@ -179,7 +180,7 @@ def _earned(returns: Array, intraday: Array, present: Flags, t: int, stop: int) 
     return fill, whole
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _left(
     known: tuple[Array, Array, Codes], i: int, stop: int, until: int, close: float, gone: int, written_off: float
 ) -> tuple[float, int]:

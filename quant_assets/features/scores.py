@@ -17,7 +17,7 @@ from feature_store.schemas.features import (
     STOCK_FEATURES,
     STOCK_SCORES,
 )
-from quant_assets.numerics.panel import Array, Positions
+from quant_assets.numerics.arrays import Array, Index, Mask
 
 UNKNOWN = "Unknown"
 FLOORS = (*STOCK_FEATURES.values, *COMPANY_FEATURES.values)
@@ -203,7 +203,7 @@ def _values(known: pl.DataFrame, stationary: pl.DataFrame, session: dt.date, set
     return values.to_numpy().astype(np.float64) if names else np.empty((len(known), 0))
 
 
-def _above(known: pl.DataFrame, floors: dict[str, float]) -> NDArray[np.bool_]:
+def _above(known: pl.DataFrame, floors: dict[str, float]) -> Mask:
     """(N,) whether every floored feature is known and not below its floor."""
     above = np.ones(len(known), dtype=np.bool_)
     for name, least in floors.items():
@@ -279,7 +279,7 @@ def standardize_within(x: Array, group: NDArray[np.object_], least: int) -> Arra
     return scores
 
 
-def _moments(x: Array, starts: Positions, sizes: Positions, least: int) -> tuple[Array, Array]:
+def _moments(x: Array, starts: Index, sizes: Index, least: int) -> tuple[Array, Array]:
     """(G, F) mean and sample deviation of each group; both NaN with fewer than `least` values or no spread."""
     seen = ~np.isnan(x)
     n = np.add.reduceat(seen.astype(np.float64), starts, axis=0)

@@ -4,12 +4,13 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from numba import njit
 
 from configs.settings import Features, Stationary
 from feature_store.schemas.features import STATIONARY_FEATURES
 from feature_store.schemas.stock_features import FEATURES
-from quant_assets.numerics.panel import Array, panel
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.compiled import njit
+from quant_assets.numerics.panel import panel
 from quant_assets.numerics.rolling import least_of, window_deviation, window_mean, window_rank
 
 NO_SPREAD = 1e-12  # of the mean: equal values leave a spread of a few ulps, whose scores would be noise
@@ -119,7 +120,7 @@ def _made(group: list[Array], of: Stationary, share: float, first: int) -> Array
     return stationary(group[0], of, share)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _neutralized(x: Array, window: int, least: int, components: int, first: int) -> Array:
     n_features, n_rows, n_columns = x.shape
     out = np.full((n_rows, n_columns), np.nan)
@@ -152,7 +153,7 @@ def _neutralized(x: Array, window: int, least: int, components: int, first: int)
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _left_of(past: Array, today: Array, components: int) -> float:
     """The first of today's values, without their part along the first principal components of past ones."""
     n_features, n = past.shape

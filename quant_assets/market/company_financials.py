@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from configs.settings import Market
 from feature_store.schemas.companies import COMPANY_FINANCIALS, FLOWS, INSTANTS
-
-Array = NDArray[np.float64]
-Places = NDArray[np.intp]
+from quant_assets.numerics.arrays import Array, Index
 
 # A report speaks of one of these; other figures are dated by other days too, such as a share count by its cover page.
 REPORTED = ("revenue", "net_income", "assets", "equity")
@@ -87,10 +84,10 @@ def company_financials(
 class _Facts:
     """Arrays (M,): whose, of which item, of which day since 1970, over how many quarters, and what."""
 
-    owner: Places
-    item: Places
-    day: Places
-    quarters: Places
+    owner: Index
+    item: Index
+    day: Index
+    quarters: Index
     value: Array
 
     def of(self, *items: str) -> "_Facts":
@@ -108,13 +105,13 @@ def _facts(known: pl.DataFrame, names: pl.Series) -> _Facts:
     )
 
 
-def _codes(values: pl.Series, names: pl.Series) -> Places:
+def _codes(values: pl.Series, names: pl.Series) -> Index:
     """Where each value stands among the names; -1 where it does not."""
     place = values.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int64)
     return place.fill_null(-1).to_numpy().astype(np.intp)
 
 
-def _days(dates: pl.Series) -> Places:
+def _days(dates: pl.Series) -> Index:
     return dates.to_physical().to_numpy().astype(np.intp)
 
 
@@ -122,7 +119,7 @@ def _day(day: dt.date) -> int:
     return (day - dt.date(1970, 1, 1)).days
 
 
-def _ends(facts: _Facts, n: int) -> Places:
+def _ends(facts: _Facts, n: int) -> Index:
     """(N, SLOTS) days since 1970 on which quarters ended, the last one first; 0 where there is no report of one.
 
     Of several days that fit, the one nearest to the calendar's counts, and the later of two as near.
@@ -141,7 +138,7 @@ def _ends(facts: _Facts, n: int) -> Places:
     return ends
 
 
-def _dense(facts: _Facts, ends: Places) -> Array:
+def _dense(facts: _Facts, ends: Index) -> Array:
     """(items, N, SLOTS, 5) values by item, name, end of the period and its length in quarters; NaN where unknown."""
     values = np.full((len(ITEMS), len(ends), SLOTS, 5), np.nan)
     owner, slot = np.nonzero(ends)
@@ -167,7 +164,7 @@ class _Periods:
         ends: (N, SLOTS) days; 0 where there is no report of the quarter.
     """
 
-    def __init__(self, values: Array, ends: Places) -> None:
+    def __init__(self, values: Array, ends: Index) -> None:
         self._values = values
         gap = ends[:, :-1] - ends[:, 1:]
         follows = (ends[:, 1:] > 0) & (gap >= QUARTER[0]) & (gap <= QUARTER[1])
@@ -207,7 +204,7 @@ class _Periods:
         return found
 
 
-def _figures(values: Array, ends: Places) -> dict[str, Array]:
+def _figures(values: Array, ends: Index) -> dict[str, Array]:
     """Columns (N,) of COMPANY_FINANCIALS in USD."""
     periods = _Periods(values, ends)
     now, year_ago = (dict(zip(ITEMS, periods.twelve_months(slot), strict=True)) for slot in (0, 4))
@@ -232,7 +229,7 @@ def _first_known(*choices: Array) -> Array:
     return found
 
 
-def _last_shares(facts: _Facts, n: int, oldest: int) -> tuple[Array, Places]:
+def _last_shares(facts: _Facts, n: int, oldest: int) -> tuple[Array, Index]:
     """(N,) shares outstanding as last reported, and of which day; NaN and 0 where unknown or older than `oldest`."""
     counts = facts.of("shares_outstanding")
     order = np.argsort(counts.day, kind="stable")
@@ -243,7 +240,7 @@ def _last_shares(facts: _Facts, n: int, oldest: int) -> tuple[Array, Places]:
     return shares, since
 
 
-def _splits(actions: pl.DataFrame, names: pl.Series, since: Places, session: dt.date) -> Array:
+def _splits(actions: pl.DataFrame, names: pl.Series, since: Index, session: dt.date) -> Array:
     """(N,) new shares per old one by all splits with an ex-date after `since`, up to the session."""
     due = actions.filter(pl.col("action") == "split", pl.col("value") > 0, pl.col("event_date") <= session)
     owner = _codes(due["symbol"], names)

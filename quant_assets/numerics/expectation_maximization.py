@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from hmmlearn.base import ConvergenceMonitor
 from hmmlearn.hmm import GaussianHMM
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from quant_assets.numerics.arrays import Array
 
 PSEUDO_TRANSITIONS = 0.5  # per pair of states: no transition is impossible because a window did not show it
 

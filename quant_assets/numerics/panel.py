@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from feature_store import sessions as calendar
-
-Array = NDArray[np.float64]
-Positions = NDArray[np.int64]
+from quant_assets.numerics.arrays import Array, Index, Mask
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,8 @@ class Panel:
 
     sessions: list[dt.date]
     symbols: list[str]
-    row: Positions
-    column: Positions
+    row: Index
+    column: Index
 
     def dense(self, values: pl.Series) -> Array:
         """(T, N), C-contiguous; NaN where the frame has no row or a null."""
@@ -34,7 +31,7 @@ class Panel:
         array[self.row, self.column] = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
         return array
 
-    def present(self) -> NDArray[np.bool_]:
+    def present(self) -> Mask:
         """(T, N), true where the frame has a row."""
         array = np.zeros((len(self.sessions), len(self.symbols)), dtype=np.bool_)
         array[self.row, self.column] = True

@@ -10,13 +10,11 @@ import math
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array, Mask
+from quant_assets.numerics.compiled import njit
 
-Flags = NDArray[np.bool_]
-Rows = TypeVar("Rows", Array, Flags)
+Rows = TypeVar("Rows", Array, Mask)
 
 
 def least_of(window: int, share: float) -> int:
@@ -106,8 +104,8 @@ def window_products(x: Array, y: Array, window: int, least: int, first: int = 0)
     both = ~np.isnan(x) & ~np.isnan(y)
     (x, at), (y, _) = (_reached(np.where(both, z, np.nan), window, first) for z in (x, y))
     x_mean, y_mean = (window_mean(z, window, max(3, least), at) for z in (x, y))
-    filled = (np.where(np.isnan(x), 0.0, z) for z in (x, y))
-    sums = _window_products(*filled, ~np.isnan(x), x_mean, y_mean, window, at)
+    x_filled, y_filled = (np.where(np.isnan(x), 0.0, z) for z in (x, y))
+    sums = _window_products(x_filled, y_filled, ~np.isnan(x), x_mean, y_mean, window, at)
     n = np.maximum(window_count(x, window, 0, at), 1.0)
     return Products(sums[0] / n, sums[1] / n, sums[2] / n, x_mean, y_mean)
 
@@ -124,7 +122,7 @@ def window_correlation(x: Array, y: Array, window: int, least: int, first: int =
     return correlation
 
 
-def total_return(returns: Array, present: Flags, window: int, least: int, lag: int = 0, first: int = 0) -> Array:
+def total_return(returns: Array, present: Mask, window: int, least: int, lag: int = 0, first: int = 0) -> Array:
     """Log return over rows t-lag-window+1 .. t-lag; NaN with fewer than `least` observed.
 
     A row that is present without a return begins a new history (the first bar, or one after a gap too long): what lies
@@ -140,7 +138,7 @@ def total_return(returns: Array, present: Flags, window: int, least: int, lag: i
     return np.where(observed >= least, total, np.nan)
 
 
-def index_over_mean(returns: Array, present: Flags, window: int, least: int, first: int = 0) -> Array:
+def index_over_mean(returns: Array, present: Mask, window: int, least: int, first: int = 0) -> Array:
     """Log of the total return index of row t over its mean of rows t-window+1 .. t.
 
     The index has a level where a row is present, as far back as `total_return` reaches; NaN with fewer than `least`
@@ -153,7 +151,7 @@ def index_over_mean(returns: Array, present: Flags, window: int, least: int, fir
     return gap
 
 
-def index_over_highest(returns: Array, present: Flags, window: int, least: int, first: int = 0) -> Array:
+def index_over_highest(returns: Array, present: Mask, window: int, least: int, first: int = 0) -> Array:
     """Log of the total return index of row t over its highest of rows t-window+1 .. t, itself included.
 
     At most 0 by construction; levels as in `index_over_mean`.
@@ -164,13 +162,13 @@ def index_over_highest(returns: Array, present: Flags, window: int, least: int, 
     return 0.0 - np.log(np.where(known, highest, np.nan))  # not -log: that would make 0 a negative 0
 
 
-def _steps(returns: Array, present: Flags) -> tuple[Array, Array, Array]:
+def _steps(returns: Array, present: Mask) -> tuple[Array, Array, Array]:
     """Returns with 0 where there is none, and as 1 or 0 where one was observed and where none leads further back."""
     seen = ~np.isnan(returns)
     return np.where(seen, returns, 0.0), seen.astype(np.float64), (~present | seen).astype(np.float64)
 
 
-def _index(returns: Array, present: Flags) -> tuple[Array, Array, Array]:
+def _index(returns: Array, present: Mask) -> tuple[Array, Array, Array]:
     """Level of row t-1 per level of row t, and as 1 or 0 where there is a level and where none leads further back."""
     step, _, onward = _steps(returns, present)
     return np.exp(-step), present.astype(np.float64), onward
@@ -182,7 +180,7 @@ def _reached(x: Rows, reach: int, first: int) -> tuple[Rows, int]:
     return x[begin:], first - begin
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _window_count(x: Array, window: int, lag: int, first: int) -> Array:
     """Observed values of rows t-lag-window+1 .. t-lag, as far as they exist: what enters more and what leaves less."""
     out, count = np.zeros((len(x) - first, x.shape[1])), np.zeros(x.shape[1])
@@ -198,7 +196,7 @@ def _window_count(x: Array, window: int, lag: int, first: int) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _window_sum(x: Array, window: int, first: int) -> Array:
     """Sum of rows t-window+1 .. t, as far as they exist, oldest first."""
     out = np.zeros((len(x) - first, x.shape[1]))
@@ -209,7 +207,7 @@ def _window_sum(x: Array, window: int, first: int) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _window_max(x: Array, window: int, first: int) -> Array:
     """Largest of rows t-window+1 .. t, as far as they exist."""
     out = np.full((len(x) - first, x.shape[1]), -np.inf)
@@ -220,7 +218,7 @@ def _window_max(x: Array, window: int, first: int) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _window_below(x: Array, window: int, first: int) -> Array:
     """Number of rows t-window+1 .. t that are not above row t."""
     out = np.zeros((len(x) - first, x.shape[1]))
@@ -231,7 +229,7 @@ def _window_below(x: Array, window: int, first: int) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _window_powers(x: Array, mean: Array, window: int, power: int, first: int) -> Array:
     """Sum of squares (cubes, fourth powers) about the window's `mean` of rows t-window+1 .. t; NaN where it is."""
     out = np.zeros((len(x) - first, x.shape[1]))
@@ -247,9 +245,9 @@ def _window_powers(x: Array, mean: Array, window: int, power: int, first: int) -
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _window_products(
-    x: Array, y: Array, both: Flags, x_mean: Array, y_mean: Array, window: int, first: int
+    x: Array, y: Array, both: Mask, x_mean: Array, y_mean: Array, window: int, first: int
 ) -> tuple[Array, Array, Array]:
     """Sums of products about the windows' means over the rows in which both are observed; NaN where a mean is."""
     shape = (len(x) - first, x.shape[1])
@@ -266,7 +264,7 @@ def _window_products(
     return xy, xx, yy
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _chained_sum(step: Array, seen: Array, onward: Array, window: int, lag: int, first: int) -> tuple[Array, Array]:
     """Sum and number of the steps of rows t-lag .. t-lag-window+1, newest first, as far as they lead back."""
     shape = (len(step) - first, step.shape[1])
@@ -282,7 +280,7 @@ def _chained_sum(step: Array, seen: Array, onward: Array, window: int, lag: int,
     return total, count
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _index_levels(shrink: Array, present: Array, onward: Array, window: int, first: int) -> tuple[Array, Array, Array]:
     """Sum, highest and number of the levels of rows t .. t-window+1, newest first, where row t has level 1."""
     shape = (len(shrink) - first, shrink.shape[1])

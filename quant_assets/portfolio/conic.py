@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from quant_assets.portfolio.problem import Array, Matrix, Problem
+from quant_assets.numerics.arrays import Array, Index, Mask
+from quant_assets.portfolio.problem import Matrix, Problem
 
 Elastic = Literal["turnover", "cash_floor", "exposures", "net", "gross"]
 Block = tuple[NDArray[Any], NDArray[Any], Array]  # rows, columns and values of a sparse matrix
@@ -45,11 +46,11 @@ class Between:
     gives: tuple[bool, bool] = (False, False)
 
     @property
-    def equal(self) -> NDArray[np.intp]:
+    def equal(self) -> Index:
         """Rows that become one equation, as the solver needs an interior."""
         return np.flatnonzero(self._is_equal)
 
-    def open_rows(self) -> Iterator[tuple[str, NDArray[np.intp], Array, float, bool]]:
+    def open_rows(self) -> Iterator[tuple[str, Index, Array, float, bool]]:
         """Name, rows, limits, sign and whether it gives, of each side."""
         for name, limits, sign, gives in zip(
             self.sides, (self.lower, self.upper), (-1.0, 1.0), self.gives, strict=True
@@ -75,7 +76,7 @@ class Between:
         return found
 
     @property
-    def _is_equal(self) -> NDArray[np.bool_]:
+    def _is_equal(self) -> Mask:
         return np.asarray((self.lower == self.upper) & (not any(self.gives)))
 
 
@@ -277,7 +278,7 @@ def _diagonal(values: Array) -> Block:
     return i, i, values
 
 
-def _pick(columns: NDArray[np.intp], value: float) -> Block:
+def _pick(columns: Index, value: float) -> Block:
     """One row a column, with `value` there."""
     return np.arange(len(columns)), columns, np.full(len(columns), value)
 

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import clarabel
 import numpy as np
 
+from quant_assets.numerics.arrays import Array
 from quant_assets.portfolio.conic import ConicForm, Elastic
-from quant_assets.portfolio.problem import Array, Problem, constraint_violations, objective_terms, volatility_excess
+from quant_assets.portfolio.problem import Problem, constraint_violations, objective_terms, volatility_excess
 
 __all__ = ["LADDER", "Problem", "Solution", "constraint_violations", "solve"]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-Array = NDArray[np.float64]
+from quant_assets.numerics.arrays import Array, Mask
+
 Matrix = Any  # a scipy sparse array or matrix, or a NumPy array
 # A limit that is exceeded by more, re-evaluated outside the solver, is broken
 TOLERANCE = 1e-6
@@ -62,7 +62,7 @@ class Problem:
     net_bounds: tuple[float, float] | None = None
     gross_cap: float | None = None
     turnover_cap: float | None = None
-    forced: NDArray[np.bool_] | None = None
+    forced: Mask | None = None
     bands: Matrix | None = None
     band_lower: Array | None = None
     band_upper: Array | None = None
@@ -82,7 +82,7 @@ class Problem:
         return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.size,))
 
     @property
-    def counted(self) -> NDArray[np.bool_]:
+    def counted(self) -> Mask:
         """Names whose trades count against the turnover cap."""
         return np.ones(self.size, dtype=bool) if self.forced is None else ~self.forced
 

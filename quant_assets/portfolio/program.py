@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy import sparse
 
 from configs.settings import Portfolio
 from feature_store.schemas.execution import CASH
+from quant_assets.numerics.arrays import Array, Mask
+from quant_assets.numerics.units import DAY_COUNT, DAYS_PER_SESSION, SESSIONS_PER_YEAR
 from quant_assets.portfolio.optimizer import Solution
 from quant_assets.portfolio.problem import (
     TOLERANCE,
-    Array,
     Matrix,
     Problem,
     objective_terms,
@@ -24,11 +24,6 @@ from quant_assets.portfolio.problem import (
     variance,
     volatility_excess,
 )
-
-Mask = NDArray[np.bool_]
-SESSIONS_PER_YEAR = 252
-DAYS_PER_SESSION = 365 / SESSIONS_PER_YEAR
-DAY_COUNT = 360  # of money market rates
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import polars as pl
 
 from configs.settings import Portfolio
 from feature_store.schemas.portfolio import MARKET_ROW, VIEWS
-from quant_assets.portfolio.problem import Array
-
-BASIS_POINT = 1e-4
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.units import BASIS_POINT
 
 
 def views(states: pl.DataFrame, session: dt.date, settings: Portfolio) -> pl.DataFrame:

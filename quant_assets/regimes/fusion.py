@@ -8,7 +8,8 @@ import polars as pl
 
 from configs.settings import Regimes
 from feature_store.schemas.regimes import STATES, TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER
-from quant_assets.numerics.panel import Array, Panel, panel, window_sessions
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.panel import Panel, panel, window_sessions
 
 HALF_LIVES = 10  # after which an observation weighs a thousandth, and is left out
 

@@ -15,7 +15,8 @@ from feature_store.schemas.regimes import (
     VOLATILITY_STATES,
     VOLATILITY_STATES_IN_ORDER,
 )
-from quant_assets.numerics.panel import Array, panel, window, window_sessions
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.panel import panel, window, window_sessions
 from quant_assets.regimes.detectors.hmm import HmmFit, fit, last_states, moves
 
 PERCENT = 100.0

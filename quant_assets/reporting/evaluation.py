@@ -22,10 +22,10 @@ from feature_store.store import Store
 from quant_assets.alpha.evidence.significance import rank_ic
 from quant_assets.backtest import metrics
 from quant_assets.backtest.benchmarks import levels
-from quant_assets.backtest.metrics import Array
 from quant_assets.engine.opening import open_runner
 from quant_assets.execution.book.interest import PERCENT
 from quant_assets.graph import all_assets
+from quant_assets.numerics.arrays import Array
 from quant_assets.reporting import tables
 from quant_resources.home import Home
 from quant_resources.ledgers.trials import Trial

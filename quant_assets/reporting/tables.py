@@ -9,7 +9,7 @@ import polars as pl
 from feature_store.schemas.regimes import TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER
 from quant_assets.alpha.evidence.significance import hac_t
 from quant_assets.backtest import metrics
-from quant_assets.backtest.metrics import Array
+from quant_assets.numerics.arrays import Array
 from quant_assets.portfolio.problem import TOLERANCE
 from quant_assets.reporting.html import MISSING
 

@@ -4,15 +4,13 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from configs.settings import Risk
 from feature_store.schemas.risk import FACTOR_COVARIANCE, MARKET, STYLES
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array, Mask
+from quant_assets.numerics.units import SESSIONS_PER_YEAR
 from quant_assets.risk.exposures import exposure_matrix
 from quant_assets.risk.returns import observations, window_values
-
-SESSIONS_PER_YEAR = 252
 
 
 def factor_covariance(returns: pl.DataFrame, exposures: pl.DataFrame, session: dt.date, settings: Risk) -> pl.DataFrame:
@@ -83,7 +81,7 @@ def weighted_covariance(x: Array, weight: Array, typical: Array) -> Array:
     return covariance
 
 
-def _typical_variance(x: Array, weight: Array, factors: list[str], long_enough: NDArray[np.bool_]) -> Array:
+def _typical_variance(x: Array, weight: Array, factors: list[str], long_enough: Mask) -> Array:
     """(K,) median weighted mean square among factors of the same kind with a long enough past, else among all."""
     seen = ~np.isnan(x)
     total = np.where(seen, weight[:, None], 0.0).sum(axis=0)

@@ -8,7 +8,7 @@ import polars as pl
 from configs.settings import Risk
 from feature_store.schemas.risk import EXPOSURES, MARKET, STYLES
 from quant_assets.features.scores import with_industry
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 from quant_assets.risk.returns import window_returns
 
 STOCKS_PER_FACTOR = 2  # with fewer, factors explain the noise of single stocks, and specific risk vanishes

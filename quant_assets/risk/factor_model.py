@@ -8,7 +8,7 @@ import polars as pl
 
 from feature_store import sessions as calendar
 from feature_store.schemas.risk import FACTOR_RETURNS, SPECIFIC_RETURNS
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 from quant_assets.risk.exposures import INDUSTRY, exposure_matrix
 
 OUTLIER_DEVIATIONS = 5.0  # a takeover or a failure says little about factors

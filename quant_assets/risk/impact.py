@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 
 
 def impact_rate(trade_usd: Array, adv_usd: Array, volatility_daily: Array, multiplier: float) -> Array:

@@ -5,7 +5,8 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
-from quant_assets.numerics.panel import Array, window, window_sessions
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.panel import window, window_sessions
 
 
 def window_returns(bars: pl.DataFrame, symbols: list[str], session: dt.date, length: int) -> Array:

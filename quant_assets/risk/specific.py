@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from configs.settings import Risk
 from feature_store.schemas.risk import SPECIFIC_RISK
-from quant_assets.numerics.panel import Array
-from quant_assets.risk.covariance import SESSIONS_PER_YEAR, decay
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.units import SESSIONS_PER_YEAR
+from quant_assets.risk.covariance import decay
 from quant_assets.risk.exposures import INDUSTRY, exposure_matrix
 from quant_assets.risk.returns import observations, window_values
 

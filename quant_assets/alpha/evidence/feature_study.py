@@ -20,7 +20,7 @@ from quant_assets.alpha.evidence.information import (
 )
 from quant_assets.alpha.evidence.significance import hac_t
 from quant_assets.features.scores import winsorize
-from quant_assets.numerics.panel import Array, Positions
+from quant_assets.numerics.arrays import Array, Index
 
 LAGS = (0, 1, 5, 10, 21, 42, 63)  # sessions that a feature is old
 STEADY = (1, 21)  # sessions between two rankings that are compared
@@ -41,7 +41,7 @@ class CrossSection:
     """
 
     session: dt.date
-    stock: Positions
+    stock: Index
     x: Array
     labels: Array
     industry: NDArray[np.object_]
@@ -76,7 +76,7 @@ class FeatureStudy:
         self.nulls, self.young = np.zeros(f), np.zeros(f)
         self._seen = np.zeros(0, dtype=np.int64)
         self._stacked: dict[tuple[str, int], Array] = {}
-        self._past: deque[tuple[Positions, Codes]] = deque(maxlen=max(*LAGS, *STEADY) + 1)
+        self._past: deque[tuple[Index, Codes]] = deque(maxlen=max(*LAGS, *STEADY) + 1)
 
     def add(self, today: CrossSection) -> None:
         codes = dense_ranks(today.x)
@@ -141,7 +141,7 @@ class FeatureStudy:
                 self._keep("autocorrelation", lag, rank_correlations(codes, before))
                 self._keep("replaced", lag, replaced(top, then, N_QUANTILES - 1))
 
-    def _before(self, lag: int, stock: Positions) -> Codes:
+    def _before(self, lag: int, stock: Index) -> Codes:
         """(F, N) codes of today's stocks on an earlier session; -1 where there were none."""
         then, codes = self._past[-1 - lag] if lag < len(self._past) else (stock[:0], np.empty((0, 0), dtype=np.int16))
         if not len(then):

@@ -5,10 +5,10 @@ of ranks is a count and no sort, whichever rows two columns have in common.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array, Mask
+from quant_assets.numerics.compiled import njit
 
 Codes = NDArray[np.int16]
 
@@ -43,7 +43,7 @@ def correlations(x: Array, y: Array) -> Array:
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def rank_correlations(x: Codes, y: Codes) -> Array:
     """(F,) Spearman's of each row of (F, N) `x` with that of `y`, or with its only one.
 
@@ -68,7 +68,7 @@ def rank_correlations(x: Codes, y: Codes) -> Array:
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _average_ranks(a: Codes, b: Codes) -> tuple[Array, Array, int]:
     """Rank of each code among the places in which both are known, from 1 on, and how many these are."""
     if not len(a):
@@ -88,8 +88,8 @@ def _average_ranks(a: Codes, b: Codes) -> tuple[Array, Array, int]:
     return x_rank, y_rank, n
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def quantiles(x: Codes, known: NDArray[np.bool_], n_quantiles: int) -> Codes:
+@njit()
+def quantiles(x: Codes, known: Mask, n_quantiles: int) -> Codes:
     """(F, N) quantile of each value among the known places, from 0 on; equal values share one, -1 is missing.
 
     None in a row with fewer values than quantiles.
@@ -106,7 +106,7 @@ def quantiles(x: Codes, known: NDArray[np.bool_], n_quantiles: int) -> Codes:
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def quantile_means(placed: Codes, y: Array, n_quantiles: int) -> Array:
     """(F, Q) mean of (N,) `y` in each quantile of (F, N) `placed`; NaN where a quantile is empty."""
     total, n = np.zeros((len(placed), n_quantiles)), np.zeros((len(placed), n_quantiles))
@@ -118,7 +118,7 @@ def quantile_means(placed: Codes, y: Array, n_quantiles: int) -> Array:
     return total / np.where(n > 0, n, np.nan)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def replaced(now: Codes, before: Codes, quantile: int) -> Array:
     """(F,) share of a quantile of `now` that was not in it `before`, of those placed both times; NaN without any."""
     found = np.full(len(now), np.nan)

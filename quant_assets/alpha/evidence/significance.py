@@ -2,8 +2,9 @@
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from statsmodels.regression.linear_model import OLS
+
+from quant_assets.numerics.arrays import Array
 
 
 def rank_ic(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
@@ -33,7 +34,7 @@ def rank_ic(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     return sums.select("event_date", rank_ic=pl.when(spread).then(correlation), n_stocks="n_stocks").sort("event_date")
 
 
-def hac_t(series: pl.Series | NDArray[np.float64], lags: int) -> float:
+def hac_t(series: pl.Series | Array, lags: int) -> float:
     """t statistic of the mean of a series whose neighbours are alike.
 
     The variance of the mean is Newey and West's (1987, Econometrica 55) with Bartlett weights, without a correction for

@@ -11,7 +11,7 @@ from feature_store.schemas.alpha import MODEL_FITS, PREDICTIONS
 from quant_assets.alpha.models import lightgbm as trees
 from quant_assets.alpha.models import ridge
 from quant_assets.alpha.training.samples import Sample, calibration, design, samples, score_names
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 
 RIDGE, LIGHTGBM = "ridge", "lightgbm"
 INTERCEPT, TREES, CALIBRATION, RESIDUAL_VARIANCE = "intercept", "trees", "calibration", "residual_variance"
@@ -65,8 +65,7 @@ def _ridge(sample: Sample, settings: Alpha) -> Iterator[Term]:
     n_rows = int(sums.rows.sum())
     yield from ((term, value, None, n_rows) for term, value in zip((*sample.names, INTERCEPT), values, strict=True))
     held_out = sample.rows(sample.held_out)
-    usable = found is not None and early is not None
-    score = ridge.linear(sample.features[held_out], early) if usable else None
+    score = None if found is None or early is None else ridge.linear(sample.features[held_out], early)
     yield from _worth(score, sample.simple[held_out], settings)
 
 

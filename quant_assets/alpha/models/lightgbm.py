@@ -4,12 +4,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from configs.settings import Alpha
 from feature_store import sessions as calendar
-from quant_assets.alpha.training.samples import Chosen, Sample
-from quant_assets.numerics.panel import Array
+from quant_assets.alpha.training.samples import Sample
+from quant_assets.numerics.arrays import Array, Index, Mask
 
 if TYPE_CHECKING:
     import lightgbm
@@ -18,7 +17,7 @@ BINS = 63  # scores are winsorized deviations: finer steps cost time and say not
 END = "\nend of trees\n"  # what follows in the text counts splits and repeats parameters, seed and threads among them
 
 
-def training_rows(sample: Sample, chosen: Chosen, stride: int) -> NDArray[np.int64]:
+def training_rows(sample: Sample, chosen: Mask, stride: int) -> Index:
     """Labelled rows of every `stride`-th of the chosen sessions.
 
     Which they are is a property of the session itself, its number in the exchange's calendar, so that the choice does

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
 from configs.settings import Alpha
-from quant_assets.alpha.training.samples import Chosen, Sample
-from quant_assets.numerics.panel import Array
+from quant_assets.alpha.training.samples import Sample
+from quant_assets.numerics.arrays import Array, Index, Mask
+from quant_assets.numerics.compiled import njit
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Moments:
 
     gram: Array
     log: Array
-    rows: NDArray[np.int64]
+    rows: Index
 
 
 def moments(sample: Sample) -> Moments:
@@ -31,8 +30,8 @@ def moments(sample: Sample) -> Moments:
     return Moments(*_blocks(sample.features, sample.log, sample.edges))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _blocks(features: Array, label: Array, edges: NDArray[np.int64]) -> tuple[Array, Array, NDArray[np.int64]]:
+@njit()
+def _blocks(features: Array, label: Array, edges: Index) -> tuple[Array, Array, Index]:
     """Sums in row order, session by session: a matrix product would depend on its library's threads and blocking."""
     n_sessions, p = len(edges) - 1, features.shape[1] + 1
     gram, log = np.zeros((n_sessions, p, p)), np.zeros((n_sessions, p))
@@ -52,7 +51,7 @@ def _blocks(features: Array, label: Array, edges: NDArray[np.int64]) -> tuple[Ar
     return gram, log, rows
 
 
-def coefficients(sums: Moments, chosen: Chosen, settings: Alpha) -> Array | None:
+def coefficients(sums: Moments, chosen: Mask, settings: Alpha) -> Array | None:
     """(P,) ridge coefficients of the chosen sessions, intercept last; None with fewer than `min_rows` rows."""
     if sums.rows[chosen].sum() < settings.min_rows:
         return None
@@ -69,7 +68,7 @@ def ridge(gram: Array, moment: Array, penalty: float) -> Array:
     return np.linalg.solve(gram + np.diag(diagonal + 1e-12 * gram.diagonal().max()), moment).astype(np.float64)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def linear(features: Array, b: Array) -> Array:
     """(n,) intercept plus the sum of coefficient times score, added in the features' order."""
     total = np.full(len(features), b[-1])

@@ -17,9 +17,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from quant_assets.numerics.arrays import Index, Mask
+
 Dates = Sequence[dt.date] | pl.Series | NDArray[np.datetime64]
-Rows = NDArray[np.int64]
-Split = tuple[Rows, Rows]
+Split = tuple[Index, Index]
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class _Panel:
     """days: the S different sessions, ascending; position: of each row among them; label_end: of each row."""
 
     days: NDArray[np.datetime64]
-    position: Rows
+    position: Index
     label_end: NDArray[np.datetime64]
 
 
@@ -154,11 +155,11 @@ def _panel(sessions: Dates, label_end: Dates) -> _Panel:
     return _Panel(days, position.astype(np.int64), end)
 
 
-def _apart(panel: _Panel, block: NDArray[np.bool_], embargo: int) -> NDArray[np.bool_]:
+def _apart(panel: _Panel, block: Mask, embargo: int) -> Mask:
     """Rows whose label ends as the block begins, or that begin once its labels have ended and the embargo is over."""
     ended = int(np.searchsorted(panel.days, panel.label_end[block].max()))
     before = panel.label_end <= panel.days[panel.position[block].min()]
-    apart: NDArray[np.bool_] = before | (panel.position >= ended + embargo)
+    apart: Mask = before | (panel.position >= ended + embargo)
     return apart
 
 

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numba import njit
-from numpy.typing import NDArray
 
 from configs.settings import Alpha, Features
 from feature_store import sessions as calendar
 from quant_assets.alpha.training.cross_validation import WalkForward
 from quant_assets.features.scores import scored
-from quant_assets.numerics.panel import Array, window
-
-Chosen = NDArray[np.bool_]
+from quant_assets.numerics.arrays import Array, Index, Mask
+from quant_assets.numerics.compiled import njit
+from quant_assets.numerics.panel import window
 
 
 @dataclass(frozen=True)
@@ -35,16 +33,16 @@ class Sample:
 
     horizon: int
     sessions: list[dt.date]
-    edges: NDArray[np.int64]
+    edges: Index
     names: tuple[str, ...]
     features: Array
     log: Array
     simple: Array
-    labelled: Chosen
-    first: Chosen
-    held_out: Chosen
+    labelled: Mask
+    first: Mask
+    held_out: Mask
 
-    def rows(self, chosen: Chosen) -> NDArray[np.int64]:
+    def rows(self, chosen: Mask) -> Index:
         """Indices of the labelled rows of the chosen sessions, ascending."""
         return np.flatnonzero(np.repeat(chosen, np.diff(self.edges)) & ~np.isnan(self.log))
 
@@ -93,7 +91,7 @@ def design(scores: pl.DataFrame, names: Sequence[str]) -> Array:
     return np.array(scores.select(names).to_numpy(order="c"), dtype=np.float64, copy=None)
 
 
-def _parts(days: list[dt.date], labelled: Chosen, share: float, horizon: int) -> tuple[Chosen, Chosen]:
+def _parts(days: list[dt.date], labelled: Mask, share: float, horizon: int) -> tuple[Mask, Mask]:
     """`split` of the labelled days, as masks over all days."""
     first, held_out = np.zeros_like(labelled), np.zeros_like(labelled)
     at = np.flatnonzero(labelled)
@@ -101,7 +99,7 @@ def _parts(days: list[dt.date], labelled: Chosen, share: float, horizon: int) ->
     return first, held_out
 
 
-def split(event_dates: list[dt.date], share: float, horizon: int) -> tuple[Chosen, Chosen]:
+def split(event_dates: list[dt.date], share: float, horizon: int) -> tuple[Mask, Mask]:
     """Which sessions train and which are held out: the latest `share`, at least one, and what its labels do not touch.
 
     A training session t is kept only if its label's interval [t+1, t+horizon] ends by the first held-out session, whose
@@ -134,7 +132,7 @@ def calibration(score: Array, simple: Array, cap: float) -> tuple[float | None, 
     return (None, None) if np.isnan(slope) else (slope, variance)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _calibration(score: Array, simple: Array, cap: float) -> tuple[float, float]:
     """In row order; NaN where the slope is not defined."""
     squares, products, errors = 0.0, 0.0, 0.0

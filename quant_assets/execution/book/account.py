@@ -18,9 +18,10 @@ from feature_store import sessions
 from feature_store.schemas.execution import BOOK, CASH
 from quant_assets.execution.book.interest import Borrow, borrow_fees_usd, interest_usd
 from quant_assets.execution.book.reorganizations import Reorganized, Words, reorganized
-from quant_assets.execution.market_snapshot import Array, Mask, Tape, aligned
+from quant_assets.execution.market_snapshot import Tape, aligned
 from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of
 from quant_assets.execution.trading.fills import fills_at_open
+from quant_assets.numerics.arrays import Array, Mask
 
 SCHEMA = BOOK.computed_schema
 

@@ -5,15 +5,15 @@ from functools import partial
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from configs.settings import Execution, Portfolio
 from quant_assets.execution.book.account import Closing
 from quant_assets.execution.book.forecast import Forecast
-from quant_assets.execution.market_snapshot import Array, Mask, Tape, aligned
+from quant_assets.execution.market_snapshot import Tape, aligned
 from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of, linear_rate
 from quant_assets.execution.trading.orders import order_shares
 from quant_assets.execution.trading.pretrade import Checked, pre_trade
+from quant_assets.numerics.arrays import Array, Index, Mask
 from quant_assets.portfolio.diagnostics import Description
 from quant_assets.portfolio.optimizer import Solution, constraint_violations, solve
 from quant_assets.portfolio.program import Names, benchmark_kind, benchmark_weights, describe, programme
@@ -192,7 +192,7 @@ def _names(
     known: Forecast,
     largest: Mask,
     eligible: Mask,
-    chosen: NDArray[np.intp],
+    chosen: Index,
     weighted_by: str,
     portfolio: Portfolio,
     execution: Execution,
@@ -227,7 +227,7 @@ def _names(
     )
 
 
-def _spread(chosen: NDArray[np.intp], size: int, values: Array | Mask) -> Array:
+def _spread(chosen: Index, size: int, values: Array | Mask) -> Array:
     out = np.full(size, np.nan)
     out[chosen] = values
     return out

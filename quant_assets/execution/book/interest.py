@@ -8,8 +8,9 @@ import polars as pl
 
 from configs.settings import Execution, Macro
 from feature_store import sessions
-from quant_assets.execution.market_snapshot import Array, aligned
-from quant_assets.portfolio.program import DAY_COUNT
+from quant_assets.execution.market_snapshot import aligned
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.units import DAY_COUNT
 
 PERCENT = 1e-2
 

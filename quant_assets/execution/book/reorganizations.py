@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_assets.execution.market_snapshot import Array, Exchange, Mask, Tape
+from quant_assets.execution.market_snapshot import Exchange, Tape
+from quant_assets.numerics.arrays import Array, Index, Mask
 
 Words = NDArray[np.object_]
 
@@ -29,7 +30,7 @@ class Reorganized:
     proceeds: Array
     given: Array
     ends: Mask
-    source: NDArray[np.intp]
+    source: Index
     status: Words
 
 

@@ -24,7 +24,8 @@ from quant_assets.execution.book.forecast import forecast, shuffled
 from quant_assets.execution.book.inputs import MarketInputs, ProgramInputs
 from quant_assets.execution.book.interest import borrow_quotes, cash_rate_annual
 from quant_assets.execution.book.reorganizations import Words
-from quant_assets.execution.market_snapshot import Array, Mask, Tape, received, tape
+from quant_assets.execution.market_snapshot import Tape, received, tape
+from quant_assets.numerics.arrays import Array, Mask
 from quant_assets.portfolio.diagnostics import limits, metrics
 
 

@@ -4,13 +4,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from configs.settings import Execution
-from quant_assets.execution.market_snapshot import Array, Mask, aligned
+from quant_assets.execution.market_snapshot import aligned
+from quant_assets.numerics.arrays import Array, Index, Mask
+from quant_assets.numerics.units import BASIS_POINT
 from quant_assets.risk.impact import impact_rate
-
-BASIS_POINT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class CostParameters:
     adv_usd: Array
     volatility_daily: Array
 
-    def at(self, rows: Mask | NDArray[np.intp]) -> "CostParameters":
+    def at(self, rows: Mask | Index) -> "CostParameters":
         return CostParameters(self.half_spread_bp[rows], self.adv_usd[rows], self.volatility_daily[rows])
 
     @property

@@ -3,8 +3,8 @@
 import numpy as np
 
 from configs.settings import Execution
-from quant_assets.execution.market_snapshot import Array
 from quant_assets.execution.trading.costs import CostParameters, trade_cost_usd
+from quant_assets.numerics.arrays import Array
 
 
 def fills_at_open(

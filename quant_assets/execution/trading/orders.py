@@ -4,11 +4,9 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from feature_store.dataset import KNOWN_AT
-
-Array = NDArray[np.float64]
+from quant_assets.numerics.arrays import Array
 
 
 def order_shares(target: Array, held: Array, price_usd: Array, nav_usd: float, min_trade: float) -> Array:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quant_assets.execution.market_snapshot import Array, Mask
+from quant_assets.numerics.arrays import Array, Mask
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 
 from configs.settings import Features
-from quant_assets.features.stock.momentum import ANNUAL
 from quant_assets.features.stock.ranges import parkinson
-from quant_assets.numerics.panel import Array, panel, window_sessions
-from quant_assets.numerics.rolling import Flags, least_of, total_return, window_correlation, window_mean
+from quant_assets.numerics.arrays import Array, Mask
+from quant_assets.numerics.panel import panel, window_sessions
+from quant_assets.numerics.rolling import least_of, total_return, window_correlation, window_mean
+from quant_assets.numerics.units import ANNUAL
 
 CREDIT_SESSIONS = 252
 LOOKBACK_SESSIONS = CREDIT_SESSIONS
@@ -41,11 +42,11 @@ def _column(x: Array, i: int | None) -> Array:
     return np.full((len(x), 1), np.nan) if i is None else x[:, [i]]
 
 
-def _there(present: Flags, i: int | None) -> Flags:
+def _there(present: Mask, i: int | None) -> Mask:
     return np.zeros((len(present), 1), dtype=np.bool_) if i is None else present[:, [i]]
 
 
-def _features(paths: dict[str, tuple[Array, Flags]], squares: Array, share: float) -> dict[str, float]:
+def _features(paths: dict[str, tuple[Array, Mask]], squares: Array, share: float) -> dict[str, float]:
     """On the last session, from (T, 1) returns and presence by role in `MarketProxies`, and the ranges of equity."""
     last, least = len(squares) - 1, {n: least_of(n, share) for n in (MONTH, QUARTER, CREDIT_SESSIONS)}
     earned = {role: total_return(*path, QUARTER, least[QUARTER], 0, last)[0, 0] for role, path in paths.items()}
@@ -60,7 +61,7 @@ def _features(paths: dict[str, tuple[Array, Flags]], squares: Array, share: floa
     }
 
 
-def log_level(returns: Array, present: Flags) -> Array:
+def log_level(returns: Array, present: Mask) -> Array:
     """(T, N) log of the total return index over that of the last row; NaN without a row, or where no return leads.
 
     A row that is present without a return begins a new history: what lies before it is not known.

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from quant_assets.features.stock.momentum import ANNUAL
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array, Mask
 from quant_assets.numerics.rolling import (
-    Flags,
     index_over_highest,
     index_over_mean,
     least_of,
@@ -13,12 +11,13 @@ from quant_assets.numerics.rolling import (
     window_deviation,
     window_mean,
 )
+from quant_assets.numerics.units import ANNUAL
 
 YEAR = 252
 LOOKBACK_SESSIONS = 2 * YEAR - 1  # the oldest drawdown of the last year needs its own
 
 
-def index_features(returns: Array, present: Flags, first: int, share: float) -> dict[str, Array]:
+def index_features(returns: Array, present: Mask, first: int, share: float) -> dict[str, Array]:
     """Returns, trend, drawdown and volatility by name, (T - first, N) each.
 
     Args:

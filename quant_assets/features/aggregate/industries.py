@@ -11,10 +11,11 @@ from feature_store import sessions as calendar
 from feature_store.schemas.features import INDUSTRY_RETURNS
 from quant_assets.features.aggregate.index_features import against_own_past, index_features
 from quant_assets.features.scores import tradable_on, with_industry
-from quant_assets.features.stock.momentum import ANNUAL
 from quant_assets.features.stock.ranges import parkinson
-from quant_assets.numerics.panel import Array, panel
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.panel import panel
 from quant_assets.numerics.rolling import least_of, window_mean
+from quant_assets.numerics.units import ANNUAL
 
 CAPITALISATION, DOLLAR_VOLUME = "capitalisation", "dollar_volume"
 MONTH, QUARTER = 21, 63

@@ -12,9 +12,10 @@ from quant_assets.features.aggregate.index_features import LOOKBACK_SESSIONS, YE
 from quant_assets.features.aggregate.industries import QUARTER, above, mean_volume
 from quant_assets.features.aggregate.macro import macro_features
 from quant_assets.features.scores import UNKNOWN, tradable_on
-from quant_assets.features.stock.momentum import ANNUAL
-from quant_assets.numerics.panel import Array, Panel, panel, window_sessions
-from quant_assets.numerics.rolling import Flags, least_of, window_deviation
+from quant_assets.numerics.arrays import Array, Mask
+from quant_assets.numerics.panel import Panel, panel, window_sessions
+from quant_assets.numerics.rolling import least_of, window_deviation
+from quant_assets.numerics.units import ANNUAL
 
 VOLATILITY_SESSIONS = 21
 CORRELATION_SESSIONS = 63
@@ -49,7 +50,7 @@ def market_features(
     where = panel(industries, window_sessions(session, LOOKBACK_SESSIONS), key="industry")
     columns = {name: where.dense(industries[name]) for name in ("log_return", "n_members")}
     market = market_return(columns["log_return"], columns["n_members"])
-    traded: Flags = np.logical_or.reduce(where.present(), axis=1)
+    traded: Mask = np.logical_or.reduce(where.present(), axis=1)
     stocks = tradable_on(universe, session).join(
         features, on=["event_date", "symbol"], how="left", maintain_order="left"
     )
@@ -84,7 +85,7 @@ def _added(x: Array) -> Array:
     return sum(x.T, start=np.zeros(len(x)))
 
 
-def _trend(market: Array, present: Flags, share: float) -> dict[str, float | None]:
+def _trend(market: Array, present: Mask, share: float) -> dict[str, float | None]:
     """Features of the market's own return, on the last session."""
     returns, there, last = market[:, None], present[:, None], len(market) - 1
     values = index_features(returns, there, last, share)

@@ -13,7 +13,7 @@ from configs.settings import Features
 from feature_store.schemas.alpha158 import BAR, FACTORS, ROLLING, WINDOWS
 from feature_store.schemas.features import ALPHA158
 from quant_assets.features.alpha158.kernels import EPSILON, KERNELS, Values, Wanted, bar_columns, lanes_of, place
-from quant_assets.numerics.panel import Array, Positions
+from quant_assets.numerics.arrays import Array, Index
 from quant_assets.numerics.rolling import least_of
 from quant_assets.numerics.sorting_network import ordering
 
@@ -85,8 +85,8 @@ class Block(NamedTuple):
     """Bars of some whole symbols, each symbol's oldest first, with the row of its first and their session's number."""
 
     bars: pl.DataFrame
-    begin: Positions
-    day: Positions
+    begin: Index
+    day: Index
 
 
 def _wanted(names: Sequence[str], share: float) -> tuple[list[str], list[int], Wanted]:
@@ -128,7 +128,7 @@ def _blocks(bars: pl.DataFrame, sessions: list[dt.date]) -> Iterator[Block]:
         yield Block(block, np.repeat(own, np.diff(own, append=len(block))), _number(block["event_date"], days))
 
 
-def _starts(bars: pl.DataFrame) -> Positions:
+def _starts(bars: pl.DataFrame) -> Index:
     """Rows at which a symbol begins."""
     new = bars["symbol"] != bars["symbol"].shift(1)
     return np.flatnonzero(new.fill_null(True).to_numpy()).astype(np.int64)
@@ -140,7 +140,7 @@ def _ascend(bars: pl.DataFrame) -> pl.Series:
     return ((date > date.shift(1)) | (symbol != symbol.shift(1))).fill_null(True)
 
 
-def _number(event_date: pl.Series, days: Positions) -> Positions:
+def _number(event_date: pl.Series, days: Index) -> Index:
     """Number of each row's session among `days`, which count from 1970."""
     dates = event_date.to_physical().to_numpy()
     number = np.minimum(np.searchsorted(days, dates), len(days) - 1)
@@ -158,7 +158,7 @@ def _nullable(name: str, values: Values) -> pl.Series:
     return pl.Series(name, array)
 
 
-def _fill(columns: Array, begin: Positions, day: Positions, rows: Positions, wanted: Wanted, out: Values) -> None:
+def _fill(columns: Array, begin: Index, day: Index, rows: Index, wanted: Wanted, out: Values) -> None:
     """Write what is wanted of each of the `rows` to out[slot, w]; NaN where it is not known.
 
     Args:

@@ -14,11 +14,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from feature_store.schemas.alpha158 import ROLLING
-from quant_assets.numerics.panel import Array, Positions
+from quant_assets.numerics.arrays import Array, Index
+from quant_assets.numerics.compiled import njit
 
 TIE = 1e-12  # levels that are equal but for rounding are a tie, and values no further apart than it do not differ
 EPSILON = 1e-12  # Qlib's, in the denominators
@@ -63,15 +63,15 @@ class Wanted(NamedTuple):
         pairs, pair_ends: places to compare and exchange, one after the other, which order the bars of each window.
     """
 
-    windows: Positions
-    least: Positions
-    slot: Positions
-    pairs: Positions
-    pair_ends: Positions
+    windows: Index
+    least: Index
+    slot: Index
+    pairs: Index
+    pair_ends: Index
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def bar_columns(bars: Array, begin: Positions, day: Positions) -> Array:
+@njit(error_model="numpy")
+def bar_columns(bars: Array, begin: Index, day: Index) -> Array:
     """(N_COLUMNS, bars) what the kernels take of each bar; 0 where it is missing, and a flag beside it says so.
 
     Of the bar: whether history leads further back, its level before per level now, new per old share since, high and
@@ -101,7 +101,7 @@ def bar_columns(bars: Array, begin: Positions, day: Positions) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _against(out: Array, ratio: float, gain: float, shares: float, before: float) -> None:
     """What a bar is against that of the session before."""
     out[HAS_RATIO], out[RISE], out[FALL] = 1.0, ratio > 0, ratio < 0
@@ -116,8 +116,8 @@ def _against(out: Array, ratio: float, gain: float, shares: float, before: float
         out[HAS_CHANGE], out[MORE], out[FEWER] = 1.0, max(shares - before, 0.0), max(before - shares, 0.0)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def place(found: Values, lane: Positions, out: Values) -> None:
+@njit()
+def place(found: Values, lane: Index, out: Values) -> None:
     for f in range(out.shape[0]):
         for w in range(out.shape[1]):
             if lane[-1] - lane[0] == len(lane) - 1:
@@ -127,8 +127,8 @@ def place(found: Values, lane: Positions, out: Values) -> None:
                     out[f, w, i] = found[f, w, lane[i]]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def lanes_of(columns: Array, begin: int, day: Positions, first: int, last: int, reach: int) -> Lanes:
+@njit(error_model="numpy")
+def lanes_of(columns: Array, begin: int, day: Index, first: int, last: int, reach: int) -> Lanes:
     """The sessions from that of the first row to that of the last."""
     n = day[last] - day[first] + 1
     dense = np.zeros((columns.shape[0], reach + n))
@@ -161,58 +161,58 @@ def lanes_of(columns: Array, begin: int, day: Positions, first: int, last: int, 
 # -- loops over lanes --------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _at(lanes: Lanes, column: int, k: int) -> Array:
     """(L,) a column at lag k."""
     reach, n = lanes.bar.shape[0] - 1, lanes.bar.shape[1]
     return lanes.columns[column, reach - k : reach - k + n]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _multiply(x: Array, y: Array) -> None:
     for i in range(len(x)):
         x[i] *= y[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _product(x: Array, y: Array, out: Array) -> None:
     for i in range(len(x)):
         out[i] = x[i] * y[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _add(total: Array, bar: Array, x: Array) -> None:
     for i in range(len(total)):
         total[i] += bar[i] * x[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _add_scaled(total: Array, bar: Array, scale: Array, x: Array) -> None:
     for i in range(len(total)):
         total[i] += bar[i] * (scale[i] * x[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _add_with_square(total: Array, squares: Array, x: Array) -> None:
     for i in range(len(total)):
         total[i] += x[i]
         squares[i] += x[i] * x[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _where_known(n: Array, x: Array, least: int, out: Values) -> None:
     for i in range(len(n)):
         out[i] = x[i] if n[i] >= least else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _mean(n: Array, total: Array, least: int, out: Values) -> None:
     """One more than the mean of gaps to 1."""
     for i in range(len(n)):
         out[i] = 1.0 + total[i] / n[i] if n[i] >= least else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _deviation(n: Array, total: Array, squares: Array, least: int, out: Values) -> None:
     for i in range(len(n)):
         spread = squares[i] - total[i] * total[i] / n[i]
@@ -220,7 +220,7 @@ def _deviation(n: Array, total: Array, squares: Array, least: int, out: Values) 
         out[i] = math.sqrt(spread / (n[i] - 1.0)) if n[i] >= least else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _correlation(n: Array, x: Array, y: Array, xx: Array, yy: Array, xy: Array, least: int, out: Values) -> None:
     """NaN where one does not differ, but for rounding."""
     for i in range(len(n)):
@@ -232,7 +232,7 @@ def _correlation(n: Array, x: Array, y: Array, xx: Array, yy: Array, xy: Array, 
         out[i] = found if known else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _way(n: Array, up: Array, down: Array, part: Array, least: int, out: Values) -> None:
     """Share of a part in the whole way."""
     for i in range(len(n)):
@@ -242,7 +242,7 @@ def _way(n: Array, up: Array, down: Array, part: Array, least: int, out: Values)
 # -- families ----------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _past(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     for w in range(len(wanted.windows)):
         k, found = wanted.windows[w], out[wanted.slot[ROC], w]
@@ -250,7 +250,7 @@ def _past(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             found[i] = lanes.level[k, i] if lanes.bar[k, i] > 0 else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _trend(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Mean, deviation, and the least squares line on the session's number, of gaps to the session's level."""
     windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
@@ -279,13 +279,13 @@ def _trend(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _multiply_own(x: Values) -> None:
     for i in range(len(x)):
         x[i] *= x[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _line(
     n: Array, age: Array, age_2: Array, y: Array, product: Array, least: int, slope: Values, rest: Values
 ) -> None:
@@ -298,7 +298,7 @@ def _line(
         rest[i] = -(y[i] + found * age[i]) / n[i] if n[i] >= least else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _extremes(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Highest and lowest, and where they lie: the oldest of equal ones, counted from 1 at the window's begin."""
     windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
@@ -334,7 +334,7 @@ def _extremes(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _quantiles(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Between two levels in proportion; what is missing stands last, as infinite."""
     windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
@@ -356,7 +356,7 @@ def _quantiles(lanes: Lanes, wanted: Wanted, out: Values) -> None:
                 out[slot[QTLD], w, i] = _quantile(ordered, i, int(n[i]), 0.2)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _exchange(x: Array, y: Array) -> None:
     for i in range(len(x)):
         a, b = x[i], y[i]
@@ -364,7 +364,7 @@ def _exchange(x: Array, y: Array) -> None:
         y[i] = b if a <= b else a
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _quantile(ordered: Array, i: int, n: int, q: float) -> float:
     place = q * (n - 1)
     below = int(place)
@@ -372,7 +372,7 @@ def _quantile(ordered: Array, i: int, n: int, q: float) -> float:
     return float(low + (place - below) * (high - low))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _rank(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Share of levels below the session's, where half of those equal to it count as below, and it itself."""
     windows, n_lanes = wanted.windows, lanes.bar.shape[1]
@@ -390,7 +390,7 @@ def _rank(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _log_shares(lanes: Lanes, k: int, out: Array) -> None:
     """Of one more than the shares at lag k, in shares of the session, where a split lies between."""
     multiple, shares = lanes.multiple[k], _at(lanes, SHARES, k)
@@ -399,7 +399,7 @@ def _log_shares(lanes: Lanes, k: int, out: Array) -> None:
             out[i] = math.log(shares[i] * multiple[i] + 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _levels_with_shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Correlation of levels and the logarithm of shares, as gaps to the session's."""
     windows, n_lanes = wanted.windows, lanes.bar.shape[1]
@@ -428,7 +428,7 @@ def _levels_with_shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _changes_with_shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Correlation of the ratios of neighbouring sessions."""
     windows, n_lanes = wanted.windows, lanes.bar.shape[1]
@@ -448,7 +448,7 @@ def _changes_with_shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _counts(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Shares of sessions that rose and fell."""
     windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
@@ -466,7 +466,7 @@ def _counts(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _price_ways(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Shares of the way of the price that went up and down."""
     windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
@@ -484,7 +484,7 @@ def _price_ways(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Mean and deviation of shares, in those of the session; NaN where it has none."""
     windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
@@ -505,7 +505,7 @@ def _shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _moves(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Deviation over mean of the size of each move, weighed by the shares that made it."""
     windows, n_lanes = wanted.windows, lanes.bar.shape[1]
@@ -525,7 +525,7 @@ def _moves(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             w += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(error_model="numpy")
 def _share_ways(lanes: Lanes, wanted: Wanted, out: Values) -> None:
     """Shares of the way of volume that went up and down."""
     windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]

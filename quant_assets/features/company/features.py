@@ -14,8 +14,9 @@ from quant_assets.features.company.snapshots import SAME_PERIOD_DAYS, exchange_d
 from quant_assets.features.stock.anchored import since_anchor
 from quant_assets.features.stock.bars import log, ratio
 from quant_assets.features.stock.paths import Chain
-from quant_assets.numerics.panel import Array, panel
-from quant_assets.numerics.rolling import Flags, least_of
+from quant_assets.numerics.arrays import Array, Mask
+from quant_assets.numerics.panel import panel
+from quant_assets.numerics.rolling import least_of
 
 BAR_COLUMNS = ("log_return", "split_ratio", "high", "low", "close", "dollar_volume_usd", "vwap")
 MONTH, QUARTER = 21, 63  # sessions
@@ -79,7 +80,7 @@ class _Past:
     """
 
     begin: int
-    present: Flags
+    present: Mask
     columns: dict[str, Array]
 
     @staticmethod

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from quant_assets.features.stock.bars import ratio
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 
 
 def fundamentals(financials: Mapping[str, Array]) -> dict[str, Array]:

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from quant_assets.features.stock.paths import Chain, over_rows
-from quant_assets.numerics.panel import Array, Positions
-from quant_assets.numerics.rolling import Flags
+from quant_assets.numerics.arrays import Array, Index, Mask
+from quant_assets.numerics.compiled import njit
 
 TIE = 1e-12  # prices that are equal but for rounding are a tie, which the later session wins
 YEAR_SESSIONS = 253  # the most that a calendar year has had
@@ -43,13 +42,13 @@ class Trades(NamedTuple):
     high: Array
     shares: Array
     paid: Array
-    known: Flags
-    row: Positions
-    begin: Positions
+    known: Mask
+    row: Index
+    begin: Index
 
 
 def volume_weighted(
-    chain: Chain, first: int, least: Callable[[int], int], year_begin: Positions, slope_sessions: int
+    chain: Chain, first: int, least: Callable[[int], int], year_begin: Index, slope_sessions: int
 ) -> dict[str, Array]:
     """(T - first, N) each.
 
@@ -65,8 +64,8 @@ def volume_weighted(
     return over_rows(_volume_weighted, VOLUME_WEIGHTED, chain, first, needed, year_begin, slope_sessions)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def since_anchor(chain: Chain, first: int, least: Positions, age: Positions, slope_sessions: int) -> Array:
+@njit()
+def since_anchor(chain: Chain, first: int, least: Index, age: Index, slope_sessions: int) -> Array:
     """(3, T - first, N) gap, slope and state of an anchor of each symbol's own.
 
     Args:
@@ -89,9 +88,9 @@ def since_anchor(chain: Chain, first: int, least: Positions, age: Positions, slo
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _volume_weighted(
-    chain: Chain, first: int, n_features: int, least: Positions, year_begin: Positions, slope_sessions: int
+    chain: Chain, first: int, n_features: int, least: Index, year_begin: Index, slope_sessions: int
 ) -> Array:
     n_symbols, n_sessions = chain.present.shape
     out = np.full((n_features, n_sessions - first, n_symbols), np.nan)
@@ -108,7 +107,7 @@ def _volume_weighted(
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _walk(chain: Chain, i: int, t: int, bars: Trades) -> None:
     """Fill `bars` with those of symbol i up to row t, back to where its history begins."""
     window = len(bars.row)
@@ -129,8 +128,8 @@ def _walk(chain: Chain, i: int, t: int, bars: Trades) -> None:
         bars.begin[back + 1] = k
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _recent(out: Array, bars: Trades, least: Positions, close: float) -> None:
+@njit()
+def _recent(out: Array, bars: Trades, least: Index, close: float) -> None:
     """Close over the mean prices of 21 and 63 sessions, the one over the other, and how often nobody traded."""
     month, quarter = bars.begin[21], bars.begin[63]
     price_21 = mean_price(bars.paid[month:], bars.shares[month:], least[21])
@@ -139,8 +138,8 @@ def _recent(out: Array, bars: Trades, least: Positions, close: float) -> None:
     out[3] = _no_trade_fraction(bars, quarter, least[63])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _anchored(out: Array, bars: Trades, least: Positions, so_far: int, close: float, slope_sessions: int) -> None:
+@njit()
+def _anchored(out: Array, bars: Trades, least: Index, so_far: int, close: float, slope_sessions: int) -> None:
     """Gap, slope and state of each anchor."""
     year, own, end = bars.begin[252], bars.begin[so_far], len(bars.row)
     whole = end - year >= least[252]
@@ -155,7 +154,7 @@ def _anchored(out: Array, bars: Trades, least: Positions, so_far: int, close: fl
             _told(out[4 + 3 * a : 7 + 3 * a], anchor, bars, close, slope_sessions)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _told(out: Array, anchor: int, bars: Trades, close: float, slope_sessions: int) -> None:
     """Gap, slope and state of one anchor."""
     gap, slope = _since(anchor, bars, close, slope_sessions)
@@ -164,7 +163,7 @@ def _told(out: Array, anchor: int, bars: Trades, close: float, slope_sessions: i
         out[2] = 1.0 if gap > 0 and slope > 0 else -1.0 if gap < 0 and slope < 0 else 0.0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def mean_price(paid: Array, shares: Array, least: int) -> float:
     """Dollars over shares; NaN with fewer than `least` bars that traded."""
     dollars, total, seen = 0.0, 0.0, 0
@@ -175,7 +174,7 @@ def mean_price(paid: Array, shares: Array, least: int) -> float:
     return dollars / total if seen >= least and total > 0 else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _since(anchor: int, bars: Trades, close: float, slope_sessions: int) -> tuple[float, float]:
     """Log of the close over the mean price since the anchor, and the log slope of that price per session."""
     now = mean_price(bars.paid[anchor:], bars.shares[anchor:], 1)
@@ -184,7 +183,7 @@ def _since(anchor: int, bars: Trades, close: float, slope_sessions: int) -> tupl
     return np.log(close / now), np.log(now / earlier) / slope_sessions
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _no_trade_fraction(bars: Trades, begin: int, least: int) -> float:
     """Of the sessions from the first bar on, without a bar or volume; an unknown volume does not count."""
     span, traded = bars.row[-1] - bars.row[begin] + 1, 0
@@ -194,7 +193,7 @@ def _no_trade_fraction(bars: Trades, begin: int, least: int) -> float:
     return 1.0 - traded / span if span >= least else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def highest(x: Array) -> int:
     """Position of the largest positive number; the last of those that are equal but for rounding."""
     best = len(x) - 1
@@ -204,7 +203,7 @@ def highest(x: Array) -> int:
     return best
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def lowest(x: Array) -> int:
     """Position of the smallest positive number; the last of those that are equal but for rounding."""
     best = len(x) - 1

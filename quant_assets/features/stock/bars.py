@@ -8,8 +8,8 @@ import numpy as np
 
 from quant_assets.features.stock.paths import Chain
 from quant_assets.numerics import rolling
-from quant_assets.numerics.panel import Array
-from quant_assets.numerics.rolling import Flags, least_of
+from quant_assets.numerics.arrays import Array, Mask
+from quant_assets.numerics.rolling import least_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Bars:
 
     sessions: list[dt.date]
     first: int
-    present: Flags
+    present: Mask
     columns: dict[str, Array]
     share: float
 

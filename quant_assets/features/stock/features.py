@@ -17,7 +17,8 @@ from quant_assets.features.stock.seasonality import as_days, seasonality
 from quant_assets.features.stock.trend import trend
 from quant_assets.features.stock.volatility import volatility
 from quant_assets.features.stock.volume import volume
-from quant_assets.numerics.panel import Array, Positions, panel
+from quant_assets.numerics.arrays import Array, Index
+from quant_assets.numerics.panel import panel
 
 LOOKBACK_SESSIONS = max(feature.lookback for feature in FEATURES)
 BAR_COLUMNS = tuple(sorted({column for feature in FEATURES for column in feature.sources}))
@@ -91,7 +92,7 @@ def _features(bars: Bars, settings: Features) -> dict[str, Array]:
     }
 
 
-def _year_begin(bars: Bars) -> Positions:
+def _year_begin(bars: Bars) -> Index:
     """First row of each row's calendar year."""
     years = as_days(bars.sessions).astype("datetime64[Y]")
     return np.searchsorted(years, years).astype(np.int64)

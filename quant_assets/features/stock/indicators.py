@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from quant_assets.features.stock.paths import Chain, over_rows
-from quant_assets.numerics.panel import Array, Positions
+from quant_assets.numerics.arrays import Array, Index
+from quant_assets.numerics.compiled import njit
 
 TIE = 1e-12  # of a price: moves on whole cents are equal but for the rounding of chained prices
 HALF_LIVES = 10  # of a recursion, after which what came before weighs less than a thousandth
@@ -82,7 +82,7 @@ class Window(NamedTuple):
     shares: Array
     flow: Array
     signed: Array
-    begin: Positions
+    begin: Index
 
 
 def indicators(chain: Chain, first: int, least: Callable[[int], int], deviations: float) -> dict[str, Array]:
@@ -92,10 +92,8 @@ def indicators(chain: Chain, first: int, least: Callable[[int], int], deviations
     return over_rows(_indicators, tuple(INDICATORS), chain, first, windows, needed, deviations)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _indicators(
-    chain: Chain, first: int, n_features: int, windows: Positions, least: Positions, deviations: float
-) -> Array:
+@njit()
+def _indicators(chain: Chain, first: int, n_features: int, windows: Index, least: Index, deviations: float) -> Array:
     n_symbols, n_sessions = chain.present.shape
     out = np.full((n_features, n_sessions - first, n_symbols), np.nan)
     longest = windows.max()
@@ -112,7 +110,7 @@ def _indicators(
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _walk(chain: Chain, i: int, t: int, bars: Window) -> None:
     """Fill `bars` with those of symbol i up to row t, back to where its history begins."""
     window = len(bars.close)
@@ -136,8 +134,8 @@ def _walk(chain: Chain, i: int, t: int, bars: Window) -> None:
         bars.begin[back + 1] = k
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _values(bars: Window, begin: Positions, least: Positions, deviations: float) -> tuple[float, ...]:
+@njit()
+def _values(bars: Window, begin: Index, least: Index, deviations: float) -> tuple[float, ...]:
     """In the order of INDICATORS."""
     high, low, close, typical = bars.high, bars.low, bars.close, bars.typical
     wilder = begin[1]
@@ -173,7 +171,7 @@ def _values(bars: Window, begin: Positions, least: Positions, deviations: float)
     )
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def money_flow(bars: Window, begin: int, least: int) -> float:
     """Chaikin's: the place of the close in its range, -1 to 1, by the shares traded; 0 where high and low are one."""
     weighed, shares, seen = 0.0, 0.0, 0
@@ -187,7 +185,7 @@ def money_flow(bars: Window, begin: int, least: int) -> float:
     return min(1.0, max(-1.0, weighed / shares)) if seen >= least and shares > 0 else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def obv_slope(bars: Window, begin: int, least: int) -> float:
     """Slope of on-balance volume over the mean of the shares traded; its level depends on where it begins."""
     end, n, shares, row_mean = len(bars.close), 0, 0.0, 0.0
@@ -208,7 +206,7 @@ def obv_slope(bars: Window, begin: int, least: int) -> float:
     return float(xy / xx / (shares / n))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def rsi_at(close: Array, n: int) -> float:
     gain, loss, weight = 0.0, 0.0, 1.0 / n  # a product is several times as fast as a division
     for k in range(1, len(close)):
@@ -219,7 +217,7 @@ def rsi_at(close: Array, n: int) -> float:
     return 100.0 * gain / (gain + loss) if len(close) > n and gain + loss > 0 else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def ema_at(x: Array, n: int) -> float:
     average, seed, weight = 0.0, 1.0 / n, 2.0 / (n + 1)
     for k in range(len(x)):
@@ -227,12 +225,12 @@ def ema_at(x: Array, n: int) -> float:
     return average if len(x) >= n else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def true_range(high: Array, low: Array, close: Array, k: int) -> float:
     return float(max(high[k], close[k - 1]) - min(low[k], close[k - 1]))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def atr_at(high: Array, low: Array, close: Array, n: int) -> float:
     average, weight = 0.0, 1.0 / n
     for k in range(1, len(close)):
@@ -240,7 +238,7 @@ def atr_at(high: Array, low: Array, close: Array, n: int) -> float:
     return average if len(close) > n else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def macd_at(close: Array, fast: int, slow: int, signal: int) -> tuple[float, float]:
     """Line and signal."""
     quick, steady, average, line, seen = 0.0, 0.0, 0.0, np.nan, 0
@@ -258,7 +256,7 @@ def macd_at(close: Array, fast: int, slow: int, signal: int) -> tuple[float, flo
     return line, average if seen >= signal else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def mean_and_deviation(x: Array) -> tuple[float, float]:
     """Mean and population deviation."""
     mean, squares = 0.0, 0.0
@@ -270,7 +268,7 @@ def mean_and_deviation(x: Array) -> tuple[float, float]:
     return mean, math.sqrt(squares / len(x))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def adx_at(high: Array, low: Array, close: Array, n: int) -> tuple[float, float, float]:
     """+DI, -DI and ADX. Sums of the first n - 1 moves seed the averages, as TA-Lib has it."""
     plus, minus, ranges, index, weight = 0.0, 0.0, 0.0, 0.0, 1.0 / n
@@ -292,7 +290,7 @@ def adx_at(high: Array, low: Array, close: Array, n: int) -> tuple[float, float,
     )
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def mfi_at(typical: Array, flow: Array, least: int) -> float:
     """Of the changes between the bars; a flow that is not known does not count, and NaN with fewer than `least`."""
     up, down, seen = 0.0, 0.0, 0
@@ -305,7 +303,7 @@ def mfi_at(typical: Array, flow: Array, least: int) -> float:
     return 100.0 * (up / (up + down)) if seen >= least and up + down > 0 else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def cci_at(typical: Array) -> float:
     mean, gaps = 0.0, 0.0
     for k in range(len(typical)):
@@ -317,7 +315,7 @@ def cci_at(typical: Array) -> float:
     return (typical[-1] - mean) / (0.015 * gaps) if gaps > 1e-12 * mean else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def place(high: Array, low: Array, close: float) -> float:
     """Of a close between the lowest low, 0, and the highest high, 100; NaN where they are one."""
     top, bottom = high[0], low[0]
@@ -327,7 +325,7 @@ def place(high: Array, low: Array, close: float) -> float:
     return min(100.0, max(0.0, 100.0 * (close - bottom) / (top - bottom))) if top > bottom else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def stochastic_at(high: Array, low: Array, close: Array, n: int, smooth: int) -> float:
     """Slow %K: the mean of the last places, each in the range of its own n bars, as far as there are so many."""
     total = 0.0
@@ -337,7 +335,7 @@ def stochastic_at(high: Array, low: Array, close: Array, n: int, smooth: int) ->
     return total / smooth
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def stochastic_mean_at(high: Array, low: Array, close: Array, n: int, smooth: int) -> float:
     """%D: the mean of the last %K."""
     total = 0.0
@@ -346,7 +344,7 @@ def stochastic_mean_at(high: Array, low: Array, close: Array, n: int, smooth: in
     return total / smooth
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def aroon_at(high: Array, low: Array, row: Array, n: int) -> float:
     """Sessions from the lowest low to the highest high, of 100 per n; the later of equal ones."""
     top, bottom = len(high) - 1, len(low) - 1

@@ -6,9 +6,8 @@ import numpy as np
 
 from configs.settings import Features
 from quant_assets.features.stock.bars import Bars, lagged, log, ratio
-from quant_assets.numerics.panel import Array
-
-BASIS_POINT = 1e-4
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.units import BASIS_POINT
 
 
 def price_impact(returns: Array, dollars: Array) -> Array:

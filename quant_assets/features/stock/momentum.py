@@ -5,10 +5,9 @@ import math
 import numpy as np
 
 from quant_assets.features.stock.bars import Bars, ratio
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.units import ANNUAL
 
-SESSIONS_PER_YEAR = 252
-ANNUAL = math.sqrt(SESSIONS_PER_YEAR)
 MONTH = 21
 MONTHS = 12
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from quant_assets.numerics.panel import Array, Positions
-from quant_assets.numerics.rolling import Flags
+from quant_assets.numerics.arrays import Array, Index, Mask
+from quant_assets.numerics.compiled import njit
 
 TIE = 1e-12  # levels that are equal but for rounding are a tie, which the later session wins
 
@@ -34,8 +33,8 @@ class Chain(NamedTuple):
         shares: dollar volume over close.
     """
 
-    present: Flags
-    onward: Flags
+    present: Mask
+    onward: Mask
     returns: Array
     shrink: Array
     split: Array
@@ -46,7 +45,7 @@ class Chain(NamedTuple):
     shares: Array
 
     @staticmethod
-    def of(columns: Mapping[str, Array], present: Flags) -> "Chain":
+    def of(columns: Mapping[str, Array], present: Mask) -> "Chain":
         """Of (T, N) columns of ADJUSTED_BARS."""
         returns, split, close = columns["log_return"], columns["split_ratio"], columns["close"]
         seen = ~np.isnan(returns) & ~np.isnan(split)
@@ -78,11 +77,11 @@ class Path(NamedTuple):
 
     level: Array
     log_level: Array
-    row: Positions
-    begin: Positions
+    row: Index
+    begin: Index
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _empty_path(window: int) -> Path:
     return Path(
         np.empty(window),
@@ -92,7 +91,7 @@ def _empty_path(window: int) -> Path:
     )
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _walk(chain: Chain, i: int, t: int, path: Path) -> None:
     """Fill `path` with symbol i's bars up to row t, back to where its history begins."""
     window = len(path.level)
@@ -144,8 +143,8 @@ def path_features(chain: Chain, first: int, least: Callable[[int], int]) -> dict
     return over_rows(_paths, PATH_FEATURES, chain, first, np.array(WINDOWS, dtype=np.int64), needed)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _paths(chain: Chain, first: int, n_features: int, windows: Positions, least: Positions) -> Array:
+@njit()
+def _paths(chain: Chain, first: int, n_features: int, windows: Index, least: Index) -> Array:
     n_symbols, n_sessions = chain.present.shape
     out = np.full((n_features, n_sessions - first, n_symbols), np.nan)
     path = _empty_path(windows[-1])
@@ -158,8 +157,8 @@ def _paths(chain: Chain, first: int, n_features: int, windows: Positions, least:
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _path_values(path: Path, windows: Positions, least: Positions) -> tuple[float, ...]:
+@njit()
+def _path_values(path: Path, windows: Index, least: Index) -> tuple[float, ...]:
     """In the order of PATH_FEATURES."""
     month, quarter, half, year = path.begin[windows]
     end = len(path.level)
@@ -202,8 +201,8 @@ def _path_values(path: Path, windows: Positions, least: Positions) -> tuple[floa
     )
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def slope_and_fit(row: Positions, y: Array) -> tuple[float, float]:
+@njit()
+def slope_and_fit(row: Index, y: Array) -> tuple[float, float]:
     """Least-squares slope of y on the row, and its R squared; NaN with one row, and without spread no fit."""
     n = len(y)
     row_mean, y_mean = 0.0, 0.0
@@ -221,7 +220,7 @@ def slope_and_fit(row: Positions, y: Array) -> tuple[float, float]:
     return slope, min(1.0, xy * xy / (xx * yy)) if xx > 0 and yy > 1e-24 else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def drawdown(log_level: Array) -> tuple[float, float]:
     """Deepest fall from the running high, at most 0, and the root mean square fall."""
     high, deepest, squares = log_level[0], 0.0, 0.0
@@ -233,7 +232,7 @@ def drawdown(log_level: Array) -> tuple[float, float]:
     return deepest, math.sqrt(squares / len(log_level))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def last_z(x: Array) -> float:
     """The last value less the mean of all, per their sample deviation; NaN where they do not differ."""
     mean, squares = 0.0, 0.0
@@ -246,7 +245,7 @@ def last_z(x: Array) -> float:
     return (x[-1] - mean) / deviation if deviation > 1e-12 * mean else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def reversion_half_life(y: Array) -> float:
     """Bars in which an AR(1), by least squares, loses half of a gap to its mean; NaN where it does not revert."""
     n = len(y) - 1
@@ -265,7 +264,7 @@ def reversion_half_life(y: Array) -> float:
     return math.log(0.5) / math.log1p(slope) if -1.0 < slope < 0.0 else np.nan
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def highest(x: Array) -> int:
     """Position of the largest positive number; the last of those that are equal but for rounding."""
     best = len(x) - 1
@@ -275,7 +274,7 @@ def highest(x: Array) -> int:
     return best
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def lowest(x: Array) -> int:
     """Position of the smallest positive number; the last of those that are equal but for rounding."""
     best = len(x) - 1

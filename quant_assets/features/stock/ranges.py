@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 
 
 def parkinson(high: Array, low: Array) -> Array:

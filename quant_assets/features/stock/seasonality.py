@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant_assets.features.stock.bars import Bars
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array, Index, Mask
 from quant_assets.numerics.rolling import window_mean
 
 YEAR = 252
@@ -43,7 +43,7 @@ def as_days(sessions: list[dt.date]) -> Days:
     return np.array(sessions, dtype="datetime64[D]")
 
 
-def weekday(days: Days) -> NDArray[np.int64]:
+def weekday(days: Days) -> Index:
     """1 is Monday; day 0 of the epoch was a Thursday."""
     return (days.astype(np.int64) + 3) % 7 + 1
 
@@ -53,7 +53,7 @@ def next_weekday(days: Days) -> Days:
     return np.busday_offset(days, 1, roll="backward").astype("datetime64[D]")
 
 
-def at_turn(days: Days, turn: tuple[int, int]) -> NDArray[np.bool_]:
+def at_turn(days: Days, turn: tuple[int, int]) -> Mask:
     """Whether each day is among the last or the first weekdays of its month, as many as `turn` says."""
     months = days.astype("datetime64[M]")
     since = np.busday_count(months.astype("datetime64[D]"), days)
@@ -61,13 +61,13 @@ def at_turn(days: Days, turn: tuple[int, int]) -> NDArray[np.bool_]:
     return np.asarray((left <= turn[0]) | (since < turn[1]))
 
 
-def _mean_on(bars: Bars, chosen: NDArray[np.bool_]) -> Array:
+def _mean_on(bars: Bars, chosen: Mask) -> Array:
     """Mean return of the chosen sessions of a year."""
     chosen_returns = np.where(chosen[:, None], bars.returns, np.nan)
     return window_mean(chosen_returns, YEAR, bars.least(LIKE_DAYS), bars.first)
 
 
-def _on_weekday(bars: Bars, of: NDArray[np.int64], wanted: NDArray[np.int64]) -> Array:
+def _on_weekday(bars: Bars, of: Index, wanted: Index) -> Array:
     """Mean return of a year's sessions on the weekday that each row wants."""
     found = np.full((len(wanted), bars.present.shape[1]), np.nan)
     for day in np.unique(wanted):
@@ -75,6 +75,6 @@ def _on_weekday(bars: Bars, of: NDArray[np.int64], wanted: NDArray[np.int64]) ->
     return found
 
 
-def _for_all(values: NDArray[np.int64] | NDArray[np.bool_], width: int) -> Array:
+def _for_all(values: Index | Mask, width: int) -> Array:
     """The same for each symbol."""
     return np.repeat(values.astype(np.float64)[:, None], width, axis=1)

@@ -22,7 +22,7 @@ from quant_assets.features.stock.indicators import (
     stochastic_at,
     stochastic_mean_at,
 )
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 
 
 def rsi(close: Array, n: int) -> Array:

@@ -4,7 +4,7 @@ import numpy as np
 
 from quant_assets.features.stock.bars import Bars, ratio
 from quant_assets.features.stock.paths import path_features
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 
 
 def trend(bars: Bars) -> dict[str, Array]:

@@ -6,8 +6,8 @@ import numpy as np
 
 from quant_assets.features.stock import ranges
 from quant_assets.features.stock.bars import Bars, lagged, log, ratio, root
-from quant_assets.features.stock.momentum import ANNUAL
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.units import ANNUAL
 
 NIGHT, DAY = "overnight_log_return", "intraday_log_return"
 

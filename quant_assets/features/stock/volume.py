@@ -4,7 +4,7 @@ import numpy as np
 
 from feature_store import sessions as calendar
 from quant_assets.features.stock.bars import Bars, log, ratio
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 
 
 def volume(bars: Bars) -> dict[str, Array]:

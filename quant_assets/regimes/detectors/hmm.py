@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
+
+from quant_assets.numerics.arrays import Array
+from quant_assets.numerics.compiled import njit
 
 if TYPE_CHECKING:
     from quant_assets.numerics.expectation_maximization import Ended
 
-Array = NDArray[np.float64]
 
 PERSISTENCE = 0.95  # where EM starts: states last 20 sessions
 ROUNDING = 1e-9  # a deviation of less, relative to the largest value, is noise of the arithmetic
@@ -106,7 +106,7 @@ def _checked_filter(log_likelihood: Array, transition: Array, initial: Array) ->
     return filtered, evidence
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _filter(log_likelihood: Array, transition: Array, initial: Array) -> tuple[Array, Array]:
     n, k = log_likelihood.shape
     filtered, evidence = np.empty((n, k)), np.empty(n)
@@ -134,7 +134,7 @@ def _filter(log_likelihood: Array, transition: Array, initial: Array) -> tuple[A
     return filtered, evidence
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _log_density(signals: Array, mean: Array, variance: Array) -> Array:
     (n, d), k = signals.shape, len(mean)
     density = np.zeros((n, k))
@@ -148,7 +148,7 @@ def _log_density(signals: Array, mean: Array, variance: Array) -> Array:
     return density
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit()
 def _last_states(signals: Array, mean: Array, variance: Array, transition: Array, initial: Array) -> Array:
     last = np.empty(initial.shape)
     for i in range(len(signals)):

@@ -20,7 +20,7 @@ from feature_store.schemas.features import LABELS, STOCK_FEATURES
 from feature_store.store import Store
 from quant_assets.alpha.evidence.feature_study import information
 from quant_assets.features.catalogue import DECLARED, OF_STOCKS
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 from quant_assets.reporting.evaluation import ReportError, Span
 from quant_assets.reporting.features.sheets import Small, by_month, link, listing, sheet, text, wide
 from quant_assets.reporting.features.study import LOW_COVERAGE, Studied, choose_sessions

@@ -11,7 +11,7 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from quant_assets.alpha.evidence.feature_study import FIGURES, FeatureStudy, decay, grouped
-from quant_assets.numerics.panel import Array
+from quant_assets.numerics.arrays import Array
 from quant_assets.reporting import tables
 from quant_assets.reporting.html import Markup, Part
 from quant_assets.reporting.plots import BLUE, GREY, ORANGE, PALETTE, styled

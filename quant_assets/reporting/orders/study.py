@@ -24,8 +24,9 @@ from feature_store.store import Store
 from quant_assets.alpha.models.fits import INTERCEPT, RIDGE
 from quant_assets.engine.identity import settings_of
 from quant_assets.execution.book.forecast import UNKNOWN
-from quant_assets.execution.trading.costs import BASIS_POINT, CostParameters, trade_cost_usd
+from quant_assets.execution.trading.costs import CostParameters, trade_cost_usd
 from quant_assets.graph import all_assets
+from quant_assets.numerics.units import BASIS_POINT
 from quant_assets.reporting.tables import BINDING
 from quant_resources.home import Home
 

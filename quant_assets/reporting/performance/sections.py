@@ -14,6 +14,7 @@ from feature_store.schemas.portfolio import DIAGNOSTICS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from quant_assets.backtest import metrics
 from quant_assets.execution.book.forecast import UNKNOWN
+from quant_assets.numerics.arrays import Array
 from quant_assets.reporting import plots as figures
 from quant_assets.reporting import tables
 from quant_assets.reporting.evaluation import Evaluation
@@ -173,9 +174,9 @@ def comparison(found: Evaluation, other: Evaluation) -> Sections:
     }
 
 
-def _on(days: list[dt.date], found: Evaluation) -> metrics.Array:
+def _on(days: list[dt.date], found: Evaluation) -> Array:
     kept = set(days)
-    risk_free: metrics.Array = found.risk_free[np.array([day in kept for day in found.sessions])]
+    risk_free: Array = found.risk_free[np.array([day in kept for day in found.sessions])]
     return risk_free
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from feature_store.schemas.market import ADJUSTED_BARS, UNIVERSE
 from quant_assets.backtest import metrics
-from quant_assets.backtest.metrics import Array
+from quant_assets.numerics.arrays import Array
 from quant_assets.reporting import plots as figures
 from quant_assets.reporting import tables
 from quant_assets.reporting.evaluation import Evaluation

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 
+from quant_assets.numerics.arrays import Array
 from quant_assets.numerics.expectation_maximization import _run
 from quant_assets.regimes.detectors.hmm import (
-    Array,
     filter_states,
     fit,
     last_states,
