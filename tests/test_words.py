@@ -61,7 +61,6 @@ PENDING = {
     "configs": "keys of the settings",
     "feature_store": "the store",
     "feature_store/code": "the store",
-    "feature_store/schemas": "columns",
     "quant_assets/alpha/models": "slices",
     "quant_assets/alpha/training": "slices",
     "quant_assets/backtest": "slices",
