@@ -64,7 +64,6 @@ PENDING = {
     "quant_assets/alpha/models": "slices",
     "quant_assets/alpha/training": "slices",
     "quant_assets/backtest": "slices",
-    "quant_assets/cli": "the mechanism",
     "quant_assets/engine": "the mechanism",
     "quant_assets/execution": "slices",
     "quant_assets/execution/book": "slices",

@@ -17,9 +17,9 @@ HELP = ".tables · .schema NAME · .quit; SQL ends with ;"
 
 def print_tables(connection: duckdb.DuckDBPyConnection, text: str, out: Console, limit: int) -> None:
     """The first rows of each answer, for people."""
-    for found in results(connection, text, partial(rows_of, limit=limit)):
-        out.print(_table(found))
-        if found.more:
+    for answer in results(connection, text, partial(rows_of, limit=limit)):
+        out.print(_table(answer))
+        if answer.more:
             out.print(f"the first {limit} rows; more with --rows, all with --json or --output", highlight=False)
 
 
@@ -29,10 +29,10 @@ def print_json(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     Raises:
         SqlError: two columns of one name.
     """
-    for found in results(connection, text, rows_of):
-        if twice := sorted({c for c in found.columns if found.columns.count(c) > 1}):
+    for answer in results(connection, text, rows_of):
+        if twice := sorted({c for c in answer.columns if answer.columns.count(c) > 1}):
             raise SqlError(f"columns named twice: {', '.join(twice)}; name each with AS")
-        rows = [dict(zip(found.columns, map(_finite, row), strict=True)) for row in found.rows]
+        rows = [dict(zip(answer.columns, map(_finite, row), strict=True)) for row in answer.rows]
         print(json.dumps(rows, default=str))  # noqa: T201 -- for programs
 
 
@@ -47,7 +47,7 @@ def write_answer(connection: duckdb.DuckDBPyConnection, text: str, output: Path,
 
 def converse(connection: duckdb.DuckDBPyConnection, out: Console, limit: int) -> None:
     """Read and answer until `.quit` or the end of the input; an error ends its statement only."""
-    import readline  # noqa: F401, PLC0415 -- gives `input` its line editing and history
+    import readline  # noqa: F401 -- gives `input` its line editing and history
 
     out.print(f"{len(tables(connection))} datasets. {HELP}", highlight=False)
     typed = ""
@@ -72,19 +72,19 @@ def converse(connection: duckdb.DuckDBPyConnection, out: Console, limit: int) ->
             out.print(str(error), markup=False, highlight=False, soft_wrap=True)
 
 
-def _dot_command(connection: duckdb.DuckDBPyConnection, words: list[str], out: Console) -> None:
-    match words:
+def _dot_command(connection: duckdb.DuckDBPyConnection, command: list[str], out: Console) -> None:
+    match command:
         case [".tables"]:
             out.print(_table(Rows(["table", "what"], list(tables(connection).items()), False)))
         case [".schema", name]:
             out.print(_table(Rows(["column", "type", "unit", "what"], list(columns(name)), False)))
         case _:
-            raise SqlError(f"{' '.join(words)}: {HELP}")
+            raise SqlError(f"{' '.join(command)}: {HELP}")
 
 
-def _table(found: Rows) -> Table:
-    table = Table(*map(escape, found.columns))
-    for row in found.rows:
+def _table(answer: Rows) -> Table:
+    table = Table(*map(escape, answer.columns))
+    for row in answer.rows:
         table.add_row(*map(_cell, row))
     return table
 

@@ -32,7 +32,7 @@ def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[d
         differ = sorted((v for v in [*on_disk, *judged] if not v.passed), key=lambda v: v.session)
         rows.append({
             "dataset": asset.name,
-            "judged": len(judged),
+            "checked": len(judged),
             "stale": len(chosen) - len(judged),
             "differ": len({v.session for v in differ}),
             "within_rounding": sum(v.passed and bool(v.detail) for v in judged),

@@ -219,11 +219,11 @@ def test_certify_recomputes_stored_sessions_of_every_asset(home: Path) -> None:
     answer = asof(home, "certify", "--sessions", 1, "--json")
     rows = rows_of(answer)
     assert answer.code == 0
-    assert {name: (row["judged"], row["stale"], row["differ"]) for name, row in rows.items()} == dict.fromkeys(
+    assert {name: (row["checked"], row["stale"], row["differ"]) for name, row in rows.items()} == dict.fromkeys(
         DATASETS, (1, 0, 0)
     )
     every = rows_of(asof(home, "certify", "--all", "--select", "market/universe", "--json"))
-    assert every["market/universe"]["judged"] == len(ALL)
+    assert every["market/universe"]["checked"] == len(ALL)
 
 
 def test_two_equal_stores_do_not_differ_and_another_seed_does(stored_home: Path, home: Path, tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_no_other_file_of_the_machine_is_read(own_home: Path) -> None:
         (["SELECT 1", "--output", "one.xlsx"], "the name must end in .csv or .parquet"),
         (["SELECT 1", "--output", "not-there/one.csv"], "not-there"),
         (["SELECT [1] AS l", "--output", "list.csv"], "list.csv: "),
-        (["SELECT 1", "--as-of", "tomorrow"], "'tomorrow' is no date"),
+        (["SELECT 1", "--as-of", "tomorrow"], "'tomorrow' is not a date"),
     ],
 )
 def test_what_cannot_be_answered_is_one_line(stored_home: Path, tmp_path: Path, words: list[str], told: str) -> None:

@@ -1,0 +1,86 @@
+"""Commands that recompute stored sessions: certify, impact, adopt."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quant_assets.cli.inputs import UsageError, new_choice, parse_day, stored_home
+from quant_assets.cli.options import Data, Everything, From, Json, Sample, Select, To
+from quant_assets.cli.output import out, print_json, print_rows, say
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: asof certify --sessions 20 --select features")
+def certify(
+    count: Sample = 10,
+    all_: Everything = False,
+    select: Select = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute sessions from what was known at them (law 6); exits with 1 if any differs or none was checked."""
+    from quant_assets.operations.certify import certify_rows
+
+    rows = certify_rows(stored_home(), select or [], None if all_ else count)
+    print_rows(rows, as_json, "certify")
+    raise typer.Exit(0 if rows and all(not row["differ"] and row["checked"] for row in rows) else 1)
+
+
+@commands.command(epilog="Example: asof impact --overlay corrected.csv --dataset market/bars")
+def impact(
+    first: From = None,
+    last: To = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Parquet or CSV file of rows to suppose known; nothing is fetched, nothing is stored"),
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="source that the overlay's rows belong to")] = "market/bars",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Sessions and orders that would change if the vendor's current data had been known; exits with 1 if any would.
+
+    With --overlay: if the overlay's rows had been known; exits with 0.
+    """
+    from quant_assets.operations.impact import impact as reach
+    from quant_assets.operations.what_if import WhatIfError
+    from quant_assets.reporting.corrections.terminal import show
+
+    first_day, last_day = parse_day(first), parse_day(last)
+    home = stored_home()
+    profile = home.check(new_choice(home, None, data, None)) if data else home.profile
+    try:
+        reached = reach(home, overlay, dataset, first_day, last_day, profile=profile)
+    except WhatIfError as error:
+        raise UsageError(str(error)) from None
+    if as_json:
+        print_json(reached.as_json())
+    else:
+        show(reached, out)
+    raise typer.Exit(1 if reached.differences and overlay is None else 0)
+
+
+@commands.command(epilog="Example: asof adopt --why 'rolling sums in one pass'")
+def adopt(
+    count: Sample = 20,
+    all_: Everything = False,
+    select: Select = None,
+    why: Annotated[str, typer.Option(help="reason, kept in the record")] = "",
+    as_json: Json = False,
+) -> None:
+    """Keep sessions that are stale by a change of code alone, when recomputed samples are equal.
+
+    Of model fits every stale refit is recomputed. Exits with 1 if anything stays stale.
+    """
+    from quant_assets.operations.adopt import adopt as take_over
+
+    adopted = take_over(stored_home(), select or [], None if all_ else count, why)
+    if as_json:
+        print_json(adopted.as_json())
+    else:
+        if rows := adopted.rows():
+            print_rows(rows, False, "adopt")
+        for line in (*adopted.differences(), adopted.summary()):
+            say(line)
+    raise typer.Exit(0 if adopted.complete else 1)

@@ -1,0 +1,95 @@
+"""Commands that read the store: read, sql, status, diff."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from feature_store.store import Store
+from quant_assets.cli.inputs import UsageError, parse_as_of, parse_day, store_folder, stored_home
+from quant_assets.cli.options import AsOf, AsOfIfAny, From, Json, Rows, Select, To
+from quant_assets.cli.output import out, print_rows, say, table_of
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: asof read features/stock_scores --as-of 2018-06-29 --from 2018-06-29")
+def read(
+    dataset: str,
+    as_of: AsOf,
+    first: From = None,
+    last: To = None,
+    columns: Annotated[str | None, typer.Option(help="comma-separated")] = None,
+    rows: Rows = 20,
+    as_json: Json = False,
+) -> None:
+    """Rows of a dataset as known at a date or timestamp."""
+    moment, first_day, last_day = parse_as_of(as_of), parse_day(first), parse_day(last)
+    store = stored_home().open_store()
+    requested = columns.split(",") if columns else None
+    known = [*store.dataset(dataset).schema, "session"]
+    if unknown := [name for name in requested or [] if name not in known]:
+        raise UsageError(f"--columns {','.join(unknown)}: {dataset} has {', '.join(known)}")
+    frame = store.read(dataset, moment, first_day, last_day, requested)
+    if as_json:
+        print(frame.write_json())  # noqa: T201 -- for programs
+        return
+    title = f"{dataset} as of {as_of}: {frame.height} rows"
+    out.print(table_of(frame.columns, frame.head(rows).iter_rows(), title))
+
+
+@commands.command(
+    epilog='Example: asof sql --as-of 2017-06-30 "SELECT symbol, close FROM market.bars WHERE close > 50"'
+)
+def sql(
+    query: Annotated[str | None, typer.Argument(help="default: a shell, or standard input")] = None,
+    file: Annotated[Path | None, typer.Option(help="file of statements to run")] = None,
+    as_of: AsOfIfAny = None,
+    rows: Rows = 40,
+    output: Annotated[Path | None, typer.Option(help="write the rows to a .csv or .parquet file")] = None,
+    as_json: Json = False,
+) -> None:
+    """Query the store by SQL, read-only: views such as market.bars, and macros market_bars(as_of)."""
+    if query is not None and file is not None:
+        raise UsageError("give a query or --file, not both")
+    home, moment = stored_home(), parse_as_of(as_of) if as_of else None
+    from quant_assets.cli.sql import converse, print_json, print_tables, write_answer
+    from quant_assets.operations.sql import SqlError, catalogue
+
+    try:
+        text = file.read_text() if file else query
+        with catalogue(home, moment) as connection:
+            if text is None and sys.stdin.isatty():
+                return converse(connection, out, rows)
+            text = sys.stdin.read() if text is None else text
+            if output:
+                say(f"{output}: {write_answer(connection, text, output, home.store_folder)} rows")
+            elif as_json:
+                print_json(connection, text)
+            else:
+                print_tables(connection, text, out, rows)
+    except (SqlError, OSError) as error:
+        raise UsageError(str(error)) from None
+
+
+@commands.command(epilog="Example: asof status --json")
+def status(as_json: Json = False) -> None:
+    """Stored, missing, stale and failed sessions of every dataset; exits with 1 if any failed a check."""
+    from quant_assets.operations.status import status_rows
+
+    rows = status_rows(stored_home())
+    print_rows(rows, as_json, "status")
+    raise typer.Exit(0 if all(row["failed"] == 0 for row in rows) else 1)
+
+
+@commands.command(epilog="Example: asof diff .asof/store other/store --from 2017-03-01 --to 2017-03-31")
+def diff(a: Path, b: Path, first: From = None, last: To = None, select: Select = None, as_json: Json = False) -> None:
+    """Compare two stores session by session by content hash; exits with 1 if any session differs."""
+    from quant_assets.operations.status import diff_rows
+
+    stores = Store(store_folder(a)), Store(store_folder(b))
+    rows = diff_rows(*stores, parse_day(first), parse_day(last), select or [])
+    print_rows(rows, as_json, "diff")
+    same = all(row["differ"] == row["only_a"] == row["only_b"] == 0 for row in rows)
+    raise typer.Exit(0 if rows and same else 1)
