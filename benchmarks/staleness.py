@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 SETTINGS = OVERRIDES | {
     "history.start": "2015-10-01",
     "features.alpha158": "true",
-    "features.min_observations_share": "0.1",
+    "features.min_observations_fraction": "0.1",
     "features.stationary": "{reversal_21: {method: difference, sessions: 10}}",
     "vendor.n_symbols": "32",
     "vendor.start": "2014-10-01",

@@ -58,7 +58,6 @@ ALLOWED = {
 
 # Directories, without those within, whose names are not the field's yet: delete the line of what is clean.
 PENDING = {
-    "configs": "keys of the settings",
     "feature_store": "the store",
     "feature_store/code": "the store",
     "quant_assets/alpha/models": "slices",

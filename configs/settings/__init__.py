@@ -22,7 +22,7 @@ from configs.settings.regimes import Regimes
 from configs.settings.risk import Risk
 from configs.settings.vendors.files import Drop, FilesVendor, Item, KnownAt, Table
 from configs.settings.vendors.http import EdgarSource, FredSource, HttpVendor, PolygonSource, Transport
-from configs.settings.vendors.simulated import Faults, Happenings, PlantedAlpha, SimulatedVendor
+from configs.settings.vendors.simulated import CompanyEvents, Faults, PlantedAlpha, SimulatedVendor
 
 __all__ = [
     "COMPOSITE",
@@ -30,6 +30,7 @@ __all__ = [
     "SCORED_BY_DEFAULT",
     "Alpha",
     "Backtest",
+    "CompanyEvents",
     "Drop",
     "EarningsBlackout",
     "EdgarSource",
@@ -38,7 +39,6 @@ __all__ = [
     "Features",
     "FilesVendor",
     "FredSource",
-    "Happenings",
     "History",
     "HttpVendor",
     "Item",

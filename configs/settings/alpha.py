@@ -27,7 +27,7 @@ class Alpha(Settings):
     tree_learning_rate: float = Field(0.1, gt=0, le=1)
     tree_min_rows: int = Field(200, ge=1, description="of a leaf")
     tree_row_stride: int = Field(5, ge=1, le=63, description="every so many sessions train; neighbours' labels overlap")
-    calibration_share: float = Field(0.3, gt=0, lt=1, description="latest part of the window, purged, held out")
+    calibration_fraction: float = Field(0.3, gt=0, lt=1, description="latest part of the window, purged, held out")
     calibration_cap: float = Field(1.5, gt=0, description="largest slope from log score to simple return")
     neutralize: bool = Field(True, description="against the risk model's factors")
     earnings_blackout: EarningsBlackout = Field(EarningsBlackout(), description="no alpha near an announcement; 0: off")

@@ -96,10 +96,10 @@ COMPOSITE = {"momentum_252_21": 0.4, "avwap_year_gap": -0.3, "avwap_year_slope":
 
 class Features(Settings):
     winsorize_quantiles: tuple[float, float] = Field((0.01, 0.99), description="of the universe, before standardizing")
-    min_observations_share: float = Field(0.8, gt=0, le=1, description="of a window; fewer give null")
+    min_observations_fraction: float = Field(0.8, gt=0, le=1, description="of a window; fewer give null")
     horizons: tuple[int, ...] = Field((21, 63), description="label horizons, sessions")
     min_industry: int = Field(5, ge=2, description="an industry with fewer values is scored against the whole universe")
-    bollinger_deviations: float = Field(2.0, gt=0, description="half a Bollinger band")
+    bollinger_standard_deviations: float = Field(2.0, gt=0, description="half a Bollinger band")
     turn_of_month: tuple[int, int] = Field((1, 3), description="last and first weekdays of a month that are its turn")
     avwap_slope_sessions: int = Field(5, ge=1, le=63, description="of the slope of an anchored mean price")
     scored: Literal["all"] | tuple[str, ...] = Field(
@@ -109,7 +109,7 @@ class Features(Settings):
     composite: dict[str, float] = Field(
         COMPOSITE, description="weights of the features' scores in the composite; negative where less is better"
     )
-    composite_min_share: float = Field(0.5, gt=0, le=1, description="of the weights, by size; fewer known give null")
+    composite_min_fraction: float = Field(0.5, gt=0, le=1, description="of the weights, by size; fewer known give null")
     floors: dict[str, float] = Field({}, description="feature to its least value; no rank below, whatever the score")
     quote_max_age_sessions: int = Field(5, ge=1, le=63, description="an older quote to borrow counts for nothing")
     short_interest_max_age_sessions: int = Field(42, ge=1, le=130, description="since the settlement")

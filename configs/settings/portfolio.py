@@ -34,5 +34,5 @@ class Portfolio(Settings):
     crisis_volatility_multiple: float = Field(0.67, gt=0, le=1, description="of the target when all are in a crisis")
     volatility_penalty: float = Field(1.0, gt=0, description="per unit of volatility over the target, over the horizon")
     trend_tilt_bp: float = Field(10.0, ge=0, le=200, description="kappa: of a surely bullish industry")
-    max_names: int = Field(600, ge=1, description="of the largest by dollar volume")
+    max_candidates: int = Field(600, ge=1, description="of the largest by dollar volume")
     min_trade: float = Field(0.0005, ge=0, description="fraction of NAV; smaller trades are not sent")

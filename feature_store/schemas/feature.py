@@ -35,7 +35,7 @@ class Feature:
             the total return index (1 on the session), d the dollar volume, v the shares traded, in today's shares.
         lookback: sessions that the value depends on, the session itself included.
         sources: columns of ADJUSTED_BARS.
-        parameters: settings of configs/features.yaml that it takes, beside `min_observations_share`.
+        parameters: settings `features.*` that it takes, beside `min_observations_fraction`.
         scored: has a place in stock_scores; what all stocks of a session share, or a level in dollars, has not.
     """
 

@@ -1,7 +1,7 @@
 """Every feature of a stock, declared once: STOCK_FEATURES, the catalogue and the tests follow from this table.
 
-A feature's windows stand in its name and are fixed with it; another window is another feature. `min_observations_share`
-of configs/features.yaml holds for all of them; `parameters` names the other settings that a feature takes.
+A feature's windows stand in its name and are fixed with it; another window is another feature. The setting
+`features.min_observations_fraction` holds for all of them; `parameters` names the other settings that a feature takes.
 """
 
 from feature_store.schemas.feature import Feature

@@ -103,18 +103,19 @@ def _marked(path: Path, session: dt.date) -> bool:
 
 
 def _too_few(home: Home, session: dt.date) -> str | None:
-    """What is said when fewer of the names of the session before have a bar than `vendor.drop.share` asks for."""
+    """Why the session is incomplete: too few of the last symbols have a bar (`vendor.drop.min_fraction`); else None."""
     store, profile = home.open_store(), home.profile
     earlier = sessions.shift(session, -1)
     names = store.read(BARS, earlier, first=earlier, last=earlier, columns=["close"])["symbol"]
     decided = DecisionClock(profile.decision_minutes_before_open).decision_time(session)
     vendor = make_vendor(profile, home.folder)
     rows = vendor.parse(BARS, vendor.fetch(BARS, [session], decided), [session]).filter(pl.col("event_date") == session)
-    have, share = names.is_in(rows["symbol"].unique().to_list()).sum(), _vendor(home).drop.share
+    have, share = names.is_in(rows["symbol"].unique().to_list()).sum(), _vendor(home).drop.min_fraction
     if rows.height and have >= share * len(names):
         return None
     return (
-        f"{session} has bars of {have} of the {len(names)} names of {earlier}; vendor.drop.share asks for {share:.0%}"
+        f"{session} has bars of {have} of the {len(names)} names of {earlier}; "
+        f"vendor.drop.min_fraction asks for {share:.0%}"
     )
 
 

@@ -19,7 +19,7 @@ def catalogue(settings: Features) -> pl.DataFrame:
 
     Returns:
         dataset, name, family, formula, unit, `lookback_sessions`, `sources` (columns of ADJUSTED_BARS for those of
-        STOCK_FEATURES, else of what they name), `parameters` (settings beside `min_observations_share`, with their
+        STOCK_FEATURES, else of what they name), `parameters` (settings beside `min_observations_fraction`, with their
         values), `scored` (whether it is), `weight` in the composite, `floor` (both null where it has none) and
         `stationary` (how its scores see it, null where as it is).
     """

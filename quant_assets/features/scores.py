@@ -72,7 +72,7 @@ def stock_scores(
     alone, and all that are equal, are at 1/2. A z-score needs something to differ from and is null there.
 
     The composite is the weighted mean of z-scores, over the weights (by size) of those that are known; null where these
-    are less than `composite_min_share` of all, so also where the session has one candidate, or equal ones: then the
+    are less than `composite_min_fraction` of all, so also where the session has one candidate, or equal ones: then the
     floors alone speak. It ranks those above the floors, 1 is best, and equal ones share the better rank. A floor is an
     absolute value of the feature as it is, whatever the session's distribution; a value that is not known lies below.
     Who lies below still shapes the z-scores and percentile ranks.
@@ -83,7 +83,7 @@ def stock_scores(
         universe: rows of UNIVERSE; tradable ones are scored.
         industries: rows of INDUSTRIES; a symbol without one is "Unknown".
         session: only its rows are used.
-        settings: `winsorize_quantiles`, `min_industry`, `scored`, `stationary`, `composite`, `composite_min_share`,
+        settings: `winsorize_quantiles`, `min_industry`, `scored`, `stationary`, `composite`, `composite_min_fraction`,
             `floors`.
 
     Returns:
@@ -95,7 +95,7 @@ def stock_scores(
     clipped = winsorize(x, settings.winsorize_quantiles)
     z = standardize_within(clipped, known["industry"].to_numpy(), settings.min_industry)
     weights = np.array([settings.composite.get(name, 0.0) for name in weighed])
-    composite, above = composite_of(z, weights, settings.composite_min_share), _above(known, settings.floors)
+    composite, above = composite_of(z, weights, settings.composite_min_fraction), _above(known, settings.floors)
     ranked = np.where(above, composite, np.nan)
     made: dict[str, Any] = {name: known[name] for name in ("event_date", "symbol", "industry")}
     made |= {f"z_{name}": z[:, i] for i, name in enumerate(names)}

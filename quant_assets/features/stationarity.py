@@ -58,11 +58,11 @@ def stationary_features(
         features: rows of STOCK_FEATURES, with the columns that `read_of` says at least.
         sessions: the window, ascending; a value is exact once `reach` of them have passed.
         first: the first session that is wanted.
-        settings: `stationary`, `min_observations_share`.
+        settings: `stationary`, `min_observations_fraction`.
 
     Returns:
         Rows of STATIONARY_FEATURES, one for each of `features` from `first` on; none where no feature is named. Null
-        where the feature is, and with fewer than `min_observations_share` of its window.
+        where the feature is, and with fewer than `min_observations_fraction` of its window.
     """
     columns = STATIONARY_FEATURES.computed_schema
     if not settings.stationary:
@@ -71,7 +71,7 @@ def stationary_features(
     dense = {name: where.dense(features[name]) for name in read_of(settings)}
     begin = sessions.index(first) if first in sessions else 0
     made = [
-        where.flat(_made([dense[each] for each in (name, *of.against)], of, settings.min_observations_share, begin))
+        where.flat(_made([dense[each] for each in (name, *of.against)], of, settings.min_observations_fraction, begin))
         .alias(name)
         for name, of in settings.stationary.items()
     ]  # fmt: skip

@@ -19,7 +19,7 @@ ALPHA = Alpha(
     tree_learning_rate=0.1,
     tree_min_rows=20,
     tree_row_stride=2,
-    calibration_share=0.3,
+    calibration_fraction=0.3,
 )
 HORIZONS = Features(horizons=(5, 10))
 FEATURES = score_names(HORIZONS)

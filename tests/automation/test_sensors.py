@@ -107,7 +107,7 @@ def test_only_files_have_the_sensor_and_it_is_off_until_someone_turns_it_on(
 
 def test_what_completes_a_drop_is_no_part_of_what_a_source_stores() -> None:
     base = load("files", data=Path())
-    other = load("files", data=Path(), overrides={"vendor.drop.share": "0.5"})
+    other = load("files", data=Path(), overrides={"vendor.drop.min_fraction": "0.5"})
     assert base.vendor.model_dump(exclude={"drop"}) == other.vendor.model_dump(exclude={"drop"})
 
 
@@ -133,7 +133,7 @@ def test_too_few_names_absent_and_unreadable_files_are_told(stored: Path, drop: 
     assert f"{NEXT} has bars of 0 of the 5 names of {LAST}" in reason(twice(home))
     bars(NEXT, 4).write_csv(drop / "bars.csv")
     assert "4 of the 5 names" in reason(twice(home))
-    assert twice(home_of(stored, vendor__drop__share="0.8")).run_requests
+    assert twice(home_of(stored, vendor__drop__min_fraction="0.8")).run_requests
     (drop / "bars.csv").unlink()
     (drop / "bars.parquet").write_bytes(b"PAR1 and then nothing")
     assert "cannot be read as Parquet" in reason(twice(home))

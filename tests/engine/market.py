@@ -42,7 +42,7 @@ OVERRIDES = {
     "market.restate_sessions": "10",
     "market.max_gap_sessions": "5",
     "features.horizons": "[5]",
-    "features.min_observations_share": "0.4",
+    "features.min_observations_fraction": "0.4",
     "features.min_industry": "3",
     "regimes.lookback_sessions": "60",
     "regimes.min_observations": "30",

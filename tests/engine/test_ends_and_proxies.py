@@ -66,7 +66,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Profile:
         "history.end": SESSIONS[-1],
         "features.horizons": "[3, 8]",
         "features.delisted_after_sessions": 6,
-        "features.min_observations_share": 0.4,
+        "features.min_observations_fraction": 0.4,
         "features.industry_proxies": "{Energy: FUND}",
         "market.restate_sessions": 10,
         "market.min_price_usd": 0,

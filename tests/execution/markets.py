@@ -301,7 +301,7 @@ def random_market(
             cash_rate_annual=0.03,
             borrow_rate_annual=0.02,
             initial_cash_usd=1e6,
-            max_adv_share=0.2,
+            max_participation=0.2,
         ),
         series=Macro(max_age_sessions=3),
     )

@@ -22,7 +22,7 @@ def test_the_catalogue_says_how_the_settings_have_a_feature():
         Features(
             scored=("amihud_21", "cci_20", "book_to_price"),
             stationary=rank,
-            bollinger_deviations=2.5,
+            bollinger_standard_deviations=2.5,
             composite={"cci_20": -2.0},
             floors={"adv_21_usd": 1e6},
         )
@@ -36,7 +36,7 @@ def test_the_catalogue_says_how_the_settings_have_a_feature():
     assert rows["amihud_21"]["stationary"] == "rank over 252 sessions"
     assert rows["amihud_21"]["lookback_sessions"] == 21
     assert rows["cci_20"]["stationary"] is None
-    assert rows["bollinger_width_20"]["parameters"] == "bollinger_deviations 2.5"
+    assert rows["bollinger_width_20"]["parameters"] == "bollinger_standard_deviations 2.5"
 
 
 # properties

@@ -35,7 +35,7 @@ METHODS = {
     "rsi_14": Stationary(method="neutralize", sessions=7, against=("cci_20", "volatility_21"), components=2),
 }
 COLUMNS = (*METHODS, "volatility_21")
-CONFIG = Features(stationary=METHODS, min_observations_share=0.7)
+CONFIG = Features(stationary=METHODS, min_observations_fraction=0.7)
 
 
 def random_features(seed: int, n: int = 20) -> tuple[pl.DataFrame, list[dt.date]]:

@@ -25,7 +25,7 @@ def fit(
     rows = labels.filter(horizon_sessions=horizon).join(scores, on=["event_date", "symbol"])
     rows = rows.drop_nulls("label_log").sort("event_date", "symbol")
     days = sorted(rows["event_date"].unique())
-    held = days[-max(1, round(settings.calibration_share * len(days))) :]
+    held = days[-max(1, round(settings.calibration_fraction * len(days))) :]
     train = [day for day in days if day < held[0] and calendar.shift(day, horizon) <= held[0]]
     early, late = rows.filter(pl.col("event_date").is_in(train)), rows.filter(pl.col("event_date").is_in(held))
     model_of = _ridge if model == "ridge" else _trees

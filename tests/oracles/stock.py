@@ -35,7 +35,7 @@ class Twin:
         self.there = self.bars["close"].notna().to_numpy()
 
     def enough(self, count: int, n: int) -> bool:
-        return count >= math.ceil(n * self.settings.min_observations_share - 1e-9)
+        return count >= math.ceil(n * self.settings.min_observations_fraction - 1e-9)
 
     def of(self, x: pd.Series, n: int, what: Callable[[pd.Series], float], least: int = 1) -> float:
         """A statistic of the observed values of the last n sessions."""
@@ -84,7 +84,7 @@ class Twin:
         return rows if self.enough(len(rows), n) else None
 
     def features(self) -> dict[str, float | None]:
-        share = self.settings.min_observations_share
+        share = self.settings.min_observations_fraction
         lists = {
             name: [None if math.isnan(x) else x for x in self.bars[name]]
             for name in self.bars.columns
@@ -365,7 +365,7 @@ class Twin:
             rows = self.known(n)
             return NAN if rows is None else what(rows)
 
-        band = self.settings.bollinger_deviations
+        band = self.settings.bollinger_standard_deviations
         return {
             **{f"rsi_wilder_{n}": at(w, lambda x, n=n: rsi(x["level"], n)) for n, w in ((7, 53), (14, 109), (28, 220))},
             **{

@@ -81,7 +81,9 @@ class Drop(Settings):
     """When the sensor on the folder calls the files of a session complete."""
 
     tables: tuple[str, ...] = Field(("bars",), description="datasets whose files must be there, as the vendor has them")
-    share: float = Field(0.9, gt=0, le=1, description="of the symbols of the session before that must have a bar")
+    min_fraction: float = Field(
+        0.9, gt=0, le=1, description="of the symbols of the session before that must have a bar"
+    )
     marker: bool = Field(False, description="a file <name>.done, written after <name>, says that it is complete")
 
 

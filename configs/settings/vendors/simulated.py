@@ -17,7 +17,7 @@ class PlantedAlpha(Settings):
     shown_by: Literal["nothing", "volume", "short_interest"] = "nothing"
 
 
-class Happenings(Settings):
+class CompanyEvents(Settings):
     """How often what happens to companies happens; a handful of symbols have a planned story besides."""
 
     listed_later: float = Field(0.1, ge=0, le=1, description="share of symbols that are not listed at the start")
@@ -52,26 +52,26 @@ class SimulatedVendor(Settings):
     alphas: tuple[PlantedAlpha, ...] = ()
     volatility_calm: float = Field(0.009, gt=0, description="market, per session")
     volatility_turbulent: float = Field(0.025, gt=0, description="market, per session")
-    turbulent_share: float = Field(0.2, gt=0, lt=1)
+    turbulent_fraction: float = Field(0.2, gt=0, lt=1)
     regime_half_life: float = Field(60, gt=1, description="sessions a regime of volatility lasts on average")
     drift_rising: float = Field(0.12, description="market, simple, a year")
     drift_falling: float = Field(-0.12, description="market, simple, a year")
-    falling_share: float = Field(0.25, gt=0, lt=1)
+    falling_fraction: float = Field(0.25, gt=0, lt=1)
     trend_sessions: float = Field(120, gt=1, description="a trend lasts on average")
     coupled_variance: float = Field(0.5, gt=0, le=1, description="of what is not the market's, left when coupled")
-    coupled_share: float = Field(0.3, gt=0, lt=1)
+    coupled_fraction: float = Field(0.3, gt=0, lt=1)
     coupled_sessions: float = Field(90, gt=1, description="a regime of correlation lasts on average")
     idiosyncratic_volatility: float = Field(0.013, gt=0, description="of a typical stock, per session, when calm")
     tail_degrees: float = Field(5.0, gt=4, description="of freedom, of idiosyncratic returns")
     sector_volatility: float = Field(0.0045, ge=0, description="per session, when calm")
     style_volatility: float = Field(0.0025, ge=0, description="of each style's return, per session, when calm")
-    beta_wander: float = Field(0.1, ge=0, le=0.5, description="deviation of a beta about its level over the years")
-    overnight_share: float = Field(0.3, gt=0, lt=1, description="of variance and drift")
+    beta_volatility: float = Field(0.1, ge=0, le=0.5, description="deviation of a beta about its level over the years")
+    overnight_fraction: float = Field(0.3, gt=0, lt=1, description="of variance and drift")
     half_spread: float = Field(0.0003, ge=0, le=0.05, description="of a typical stock, of the price")
     earnings_move: float = Field(0.02, ge=0, description="log return on a surprise of one deviation")
-    index_share: float = Field(1.0, gt=0, le=1, description="of listed symbols, by capitalisation, that are members")
+    index_fraction: float = Field(1.0, gt=0, le=1, description="of listed symbols, by capitalisation, that are members")
     fund_weights: Literal["equal", "capitalisation"] = "equal"
     correction_rate: float = Field(0.002, ge=0, le=0.2, description="share of bars corrected later")
     late_rate: float = Field(0.001, ge=0, le=0.2, description="share of bars that arrive a session or more late")
-    happenings: Happenings = Happenings()
+    company_events: CompanyEvents = CompanyEvents()
     faults: Faults = Faults()

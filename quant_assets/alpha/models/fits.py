@@ -29,7 +29,7 @@ def model_fits(
 
     The calibration belongs to the scores of a twin that has not seen what it is judged on: fitted on the first sessions
     of the window (`training.split` purges those whose labels reach into the rest) and judged on all rows of the rest,
-    the latest `calibration_share` of the sessions. The models in force are those of the whole window.
+    the latest `calibration_fraction` of the sessions. The models in force are those of the whole window.
 
     Args:
         scores: rows of STOCK_SCORES.

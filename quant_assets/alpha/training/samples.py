@@ -77,7 +77,7 @@ def samples(
         aligned = keys.join(matured, on=["event_date", "symbol"], how="left", maintain_order="left")
         log, simple = (np.array(aligned[name].to_numpy()) for name in ("label_log", "label_simple"))
         labelled = np.isin(np.arange(len(days)), day[~np.isnan(log)])
-        first, held_out = _parts(days.to_list(), labelled, settings.calibration_share, horizon)
+        first, held_out = _parts(days.to_list(), labelled, settings.calibration_fraction, horizon)
         yield Sample(horizon, days.to_list(), edges, names, x, log, simple, labelled, first, held_out)
 
 

@@ -103,7 +103,7 @@ def decide(end: Closing, standing: Standing, known: Forecast, portfolio: Portfol
     size = len(eligible)
     if reason := known.missing or (None if eligible.any() else "no eligible names"):
         return nothing(size, reason)
-    largest = _largest(eligible, standing.parameters.adv_usd, portfolio.max_names)
+    largest = _largest(eligible, standing.parameters.adv_usd, portfolio.max_candidates)
     chosen = np.flatnonzero(end.held | largest)
     weighted_by = benchmark_kind(largest, standing.parameters.adv_usd, standing.market_cap_usd, portfolio)
     names = _names(end, standing, known, largest, eligible, chosen, weighted_by, portfolio, execution)
@@ -165,7 +165,7 @@ def send(
         may_trade,
         end.cash,
         allowed_usd,
-        execution.max_adv_share,
+        execution.max_participation,
     )
 
 

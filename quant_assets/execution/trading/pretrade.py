@@ -29,7 +29,7 @@ def pre_trade(
     may_trade: Mask,
     cash_usd: float,
     allowed_usd: float,
-    max_adv_share: float,
+    max_participation: float,
 ) -> Checked:
     """The orders that may be sent.
 
@@ -42,12 +42,12 @@ def pre_trade(
         adv_usd: (N,) mean daily dollar volume; NaN where unknown.
         cash_usd: at the close.
         allowed_usd: largest sum of |orders|; infinite where nothing limits it.
-        max_adv_share: fraction of the daily dollar volume.
+        max_participation: fraction of the daily dollar volume.
     """
     price = np.nan_to_num(price_usd)
     wanted = np.nan_to_num(orders)
     sent = np.where(may_trade, wanted, 0.0)
-    sent = _within_volume(sent, price, adv_usd, max_adv_share)
+    sent = _within_volume(sent, price, adv_usd, max_participation)
     sent = _within_cash(sent, price, cash_usd)
     notional = float((np.abs(sent) * price).sum())
     if notional > allowed_usd + float(price[sent != 0].sum()) / 2:

@@ -23,7 +23,7 @@ def cross_asset(benchmarks: pl.DataFrame, session: dt.date, settings: Features) 
     Args:
         benchmarks: rows of ADJUSTED_BENCHMARKS of the last `LOOKBACK_SESSIONS` sessions, with high and low.
         session: the partition.
-        settings: `market_proxies`, `min_observations_share`.
+        settings: `market_proxies`, `min_observations_fraction`.
     """
     roles: dict[str, str] = settings.market_proxies.model_dump()
     rows = benchmarks.filter(pl.col("symbol").is_in([*roles.values()]))
@@ -33,7 +33,7 @@ def cross_asset(benchmarks: pl.DataFrame, session: dt.date, settings: Features) 
 
     returns, squares = where.dense(rows["log_return"]), parkinson(where.dense(rows["high"]), where.dense(rows["low"]))
     paths = {role: (_column(returns, place.get(of)), _there(present, place.get(of))) for role, of in roles.items()}
-    found = _features(paths, _column(squares, place.get(roles["equity"])), settings.min_observations_share)
+    found = _features(paths, _column(squares, place.get(roles["equity"])), settings.min_observations_fraction)
     return {name: None if np.isnan(x) else float(x) for name, x in found.items()}
 
 

@@ -24,7 +24,7 @@ def index_features(returns: Array, present: Mask, first: int, share: float) -> d
         returns: (T, N) one-step log returns.
         present: (T, N), true where there is a row; a missing one is covered by the return of the next.
         first: the first row that is wanted; exact once `LOOKBACK_SESSIONS` rows lie before it.
-        share: `min_observations_share`.
+        share: `min_observations_fraction`.
     """
     least = {n: least_of(n, share) for n in (5, 10, 20, 21, 50, 63, 200, 231, YEAR)}
     before = max(0, first - YEAR + 1)

@@ -50,7 +50,7 @@ def industry_returns(
 
     What stands for an industry is the fund that `industry_proxies` names, on every session on which it has a return
     since the session before. Else it is the index of those who were members the session before, by their capitalisation
-    then, where at least `min_observations_share` of those with a return have one, or else by dollar volume.
+    then, where at least `min_observations_fraction` of those with a return have one, or else by dollar volume.
 
     Args:
         bars: rows of ADJUSTED_BARS; those of the session count.
@@ -59,7 +59,7 @@ def industry_returns(
         industries: rows of INDUSTRIES of both; a symbol without one counts as "Unknown".
         benchmarks: rows of ADJUSTED_BENCHMARKS of both.
         session: the partition.
-        settings: `industry_proxies`, `min_observations_share`.
+        settings: `industry_proxies`, `min_observations_fraction`.
 
     Returns:
         Rows of INDUSTRY_RETURNS, sorted by industry. `log_return` is log(1 + mean simple return) over the members with
@@ -75,7 +75,7 @@ def industry_returns(
     rows = []
     for (industry,), own in members.group_by(["industry"], maintain_order=True):
         fund = funds.get(settings.industry_proxies.get(str(industry), ""))
-        proxy = fund or member_index(held.filter(industry=industry), settings.min_observations_share)
+        proxy = fund or member_index(held.filter(industry=industry), settings.min_observations_fraction)
         rows.append({"event_date": session, "industry": industry, **_across(own), **_told(proxy)})
     return pl.DataFrame(rows, schema=SCHEMA).sort("industry")
 
@@ -164,14 +164,14 @@ def industry_features(
         sessions: the window, ascending; a value is exact once `index_features.LOOKBACK_SESSIONS` of it have passed, and
             the same bits wherever the window begins.
         first: the first session that is wanted.
-        settings: `min_observations_share`.
+        settings: `min_observations_fraction`.
 
     Returns:
         Rows of INDUSTRY_FEATURES, one for each of `returns` from `first` on; windows and missing values as in
         `stock_features`.
     """
     where, wanted = panel(returns, sessions, key="industry"), returns["event_date"] >= first
-    begin, share = sum(day < first for day in sessions), settings.min_observations_share
+    begin, share = sum(day < first for day in sessions), settings.min_observations_fraction
     columns = {name: where.dense(returns[name]) for name in returns.columns if returns[name].dtype.is_numeric()}
     values = {
         **index_features(columns["proxy_log_return"], where.present(), begin, share),

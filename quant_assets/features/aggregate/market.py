@@ -41,7 +41,7 @@ def market_features(
         benchmarks: rows of ADJUSTED_BENCHMARKS, as `cross_asset` needs them.
         macro: rows of MACRO, as `macro_features` needs them.
         session: the partition.
-        settings: `min_observations_share`, `market_proxies`.
+        settings: `min_observations_fraction`, `market_proxies`.
         macro_settings: names of the series, `max_age_sessions`.
 
     Returns:
@@ -55,11 +55,11 @@ def market_features(
         features, on=["event_date", "symbol"], how="left", maintain_order="left"
     )
     values = {
-        **_trend(market, traded, settings.min_observations_share),
+        **_trend(market, traded, settings.min_observations_fraction),
         "mean_correlation_63": mean_correlation(_whole(columns["log_return"], where)),
         "dispersion_21": _deviation(stocks["reversal_21"]),
         **{f"breadth_{n}": above(stocks[f"ma_gap_{n}"]) for n in (50, 200)},
-        "volume_z_63": _volume_z(industries, where, settings.min_observations_share),
+        "volume_z_63": _volume_z(industries, where, settings.min_observations_fraction),
         **cross_asset(benchmarks, session, settings),
         **macro_features(macro, session, macro_settings),
     }

@@ -38,7 +38,7 @@ def alpha158(bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, settin
     """
     if not settings.alpha158:
         return ALPHA158.empty().drop("known_at")
-    return factors(bars, sessions, first, tuple(FACTORS), settings.min_observations_share)
+    return factors(bars, sessions, first, tuple(FACTORS), settings.min_observations_fraction)
 
 
 def factors(

@@ -42,7 +42,7 @@ def company_features(
         bars: rows of ADJUSTED_BARS, `BAR_COLUMNS` of them.
         sessions: the window, ascending; a value is exact once `REACH` of it have passed, wherever the window begins.
         first: the first session that is wanted.
-        settings: `min_observations_share`, `avwap_slope_sessions`.
+        settings: `min_observations_fraction`, `avwap_slope_sessions`.
 
     Returns:
         Rows of COMPANY_FEATURES from `first` on, one for each bar of a company with financials or a snapshot; null
@@ -60,7 +60,7 @@ def company_features(
         **_levels(told, said, traded.now("close")),
         **_revisions(said, traded),
         **_surprises(told, said, traded),
-        **_lending(told, said, traded, sessions, settings.min_observations_share),
+        **_lending(told, said, traded, sessions, settings.min_observations_fraction),
         **_events(said, sessions),
         **_anchored(said, traded, sessions, settings),
     }
@@ -221,7 +221,7 @@ def _anchored(said: _Past, traded: _Past, sessions: list[dt.date], settings: Fea
     age = _age(said.now("last_earnings"), sessions, traded.begin)
     # further back the value would depend on where the window begins
     sessions_since = np.where(age < REACH, age, -1.0).astype(np.int64)
-    least = [least_of(n, settings.min_observations_share) for n in range(REACH + 1)]
+    least = [least_of(n, settings.min_observations_fraction) for n in range(REACH + 1)]
     chain = Chain.of(traded.columns, traded.present)
     gap, slope, state = since_anchor(
         chain, traded.begin, np.array(least), sessions_since, settings.avwap_slope_sessions

@@ -25,7 +25,7 @@ class Bars:
         first: the first row that is wanted.
         present: (T, N), true where there is a bar.
         columns: (T, N) by name; NaN where null.
-        share: `min_observations_share`.
+        share: `min_observations_fraction`.
     """
 
     sessions: list[dt.date]

@@ -30,7 +30,7 @@ def stock_features(bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, 
     """Every feature that FEATURES declares, along time.
 
     A window counts sessions, not bars. A return after a gap covers the gap, so sums over the bars that exist are total
-    returns; with fewer than `min_observations_share` of the window observed the feature is null. Total returns and
+    returns; with fewer than `min_observations_fraction` of the window observed the feature is null. Total returns and
     index levels do not reach back across a bar without a return (a gap too long): what it earned is not known.
 
     Prices of different sessions meet as levels of the total return index inside the window, so that neither a split
@@ -41,7 +41,7 @@ def stock_features(bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, 
         sessions: the window, ascending; a value is exact once `LOOKBACK_SESSIONS` of it have passed, and the same bits
             wherever the window begins.
         first: the first session that is wanted.
-        settings: `min_observations_share` and the features' parameters.
+        settings: `min_observations_fraction` and the features' parameters.
 
     Returns:
         Rows of STOCK_FEATURES, one for each bar from `first` on.
@@ -61,7 +61,7 @@ def stock_features(bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, 
             begin,
             np.ascontiguousarray(where.present()[:, block]),
             {name: np.ascontiguousarray(column[:, block]) for name, column in columns.items()},
-            settings.min_observations_share,
+            settings.min_observations_fraction,
         )
         for name, array in _features(part, settings).items():
             values[name][chosen] = array[rows.row[chosen], rows.column[chosen] - at]
@@ -87,7 +87,7 @@ def _features(bars: Bars, settings: Features) -> dict[str, Array]:
         **volume(bars),
         **liquidity(bars, settings),
         **seasonality(bars, settings.turn_of_month),
-        **indicators(bars.chain, bars.first, bars.least, settings.bollinger_deviations),
+        **indicators(bars.chain, bars.first, bars.least, settings.bollinger_standard_deviations),
         **volume_weighted(bars.chain, bars.first, bars.least, _year_begin(bars), settings.avwap_slope_sessions),
     }
 

@@ -136,7 +136,7 @@ def _facts(row: Mapping[str, Any], covered: Mapping[str, Any], span: Span) -> di
         "Unit": row["unit"],
         "Lookback": f"{row['lookback_sessions']} sessions",
         "Rests on": row["sources"],
-        "Settings": row["parameters"] or "min_observations_share",
+        "Settings": row["parameters"] or "min_observations_fraction",
         "Scored": "yes" if row["scored"] else "no",
         "Sessions": f"{span.first} to {span.last}",
         "Coverage": text(covered["coverage"]),

@@ -59,7 +59,7 @@ def bars(
     gone = _without_bar(settings, seed, lives, T)
     opened, closed = (_cents(price * np.exp(noise)) for price, noise in ((paths.open, first), (paths.close, last)))
     variance = _variance(settings, regimes, companies)
-    high, low = _range(seed, lives, paths, variance * (1 - settings.overnight_share))
+    high, low = _range(seed, lives, paths, variance * (1 - settings.overnight_fraction))
     high = np.maximum(_cents(high), np.maximum(opened, closed))
     low = np.minimum(_cents(low), np.minimum(opened, closed))
     volume = _volume(settings, seed, lives, paths, np.sqrt(variance), signals)

@@ -131,7 +131,7 @@ def _between(bounds: tuple[float, float], u: Array) -> Array:
 def fundamentals(market: Market, figures: Figures) -> pl.DataFrame:
     """Figures by filing: quarters of the income statement, cash flows of the year to date, years in annual reports."""
     filed = _filings(market)
-    T, rate = len(market.sessions), market.settings.happenings.restatements
+    T, rate = len(market.sessions), market.settings.company_events.restatements
     Q, M = filed.shape
     drawn = streams.uniform(market.seed, market.lives.places, "restated", 3 * Q).reshape(Q, 3, M)
     after = (AMENDED_AFTER[0] + (AMENDED_AFTER[1] - AMENDED_AFTER[0]) * drawn[:, 1]).astype(np.int64)

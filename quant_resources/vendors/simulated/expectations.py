@@ -115,7 +115,7 @@ def earnings_dates(market: Market) -> pl.DataFrame:
     Q, M = final.shape
     u = streams.uniform(market.seed, market.lives.places, "moved", 3 * Q).reshape(Q, 3, M)
     ahead = (TOLD_AHEAD[0] + (TOLD_AHEAD[1] - TOLD_AHEAD[0]) * u[:, 0]).astype(np.int64)
-    moved = u[:, 1] < market.settings.happenings.moved_announcements
+    moved = u[:, 1] < market.settings.company_events.moved_announcements
     away = np.ceil(u[:, 2] * 2 * MOVED_BY).astype(np.int64) - MOVED_BY
     away = np.where(away <= 0, away - 1, away)  # never none
     first = np.where(moved, final + away, final)

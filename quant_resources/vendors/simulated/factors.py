@@ -87,7 +87,7 @@ def factors(settings: SimulatedVendor, seed: int, regimes: Regimes) -> Factors:
 
 def shares(settings: SimulatedVendor) -> Array:
     """(2, 1) of variance and drift, overnight and intraday."""
-    return np.array([[settings.overnight_share], [1 - settings.overnight_share]])
+    return np.array([[settings.overnight_fraction], [1 - settings.overnight_fraction]])
 
 
 def _moves(seed: int, place: tuple[int, ...], volatility: Array, share: Array) -> Array:
@@ -102,8 +102,8 @@ def companies(
 ) -> Companies:
     score = np.clip(ndtri(trait["volatility"]), -FURTHEST, FURTHEST)
     beta = np.broadcast_to(_between(BETA_RANGE, trait["beta"]), (T, len(places)))
-    if settings.beta_wander:
-        beta = beta + settings.beta_wander * fading(streams.normal(seed, places, "beta", T), BETA_HALF_LIFE)
+    if settings.beta_volatility:
+        beta = beta + settings.beta_volatility * fading(streams.normal(seed, places, "beta", T), BETA_HALF_LIFE)
     away = 1 + (trait["new_sector"] * (settings.n_sectors - 1)).astype(np.int64)
     return Companies(
         sector=sector,

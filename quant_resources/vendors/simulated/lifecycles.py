@@ -125,7 +125,7 @@ def _fates(
     parents: Ints | None = None,
     born: Ints | None = None,
 ) -> Lives:
-    M, rates = len(places), settings.happenings
+    M, rates = len(places), settings.company_events
     children = parents is not None
     listed = born if born is not None else _listings(settings, trait)
     free = np.full(M, children) | (np.arange(M) >= WITH_STORY)
@@ -172,7 +172,7 @@ def _in_stock(u: Array) -> Array:
 
 def _listings(settings: SimulatedVendor, trait: dict[str, Array]) -> Ints:
     """Session of the first bar; the trait that says who is listed later says when, too."""
-    later, u = settings.happenings.listed_later, trait["listed"]
+    later, u = settings.company_events.listed_later, trait["listed"]
     free = np.arange(len(u)) >= WITH_STORY
     within = np.minimum(u / later, 1 - 1e-12) if later else u
     session = 1 - np.floor(MEAN_LISTING * np.log1p(-within)).astype(np.int64)
@@ -201,7 +201,7 @@ def _with_stories(fated: Lives) -> Lives:
 def _spin_offs(settings: SimulatedVendor, first: Lives) -> Ints:
     """Session of each symbol's spin-off, well before its end."""
     u, M = first.trait["spins_off"], len(first.symbols)
-    spun = np.where(np.arange(M) >= WITH_STORY, _after(u, settings.happenings.spin_offs, first.listed), FAR)
+    spun = np.where(np.arange(M) >= WITH_STORY, _after(u, settings.company_events.spin_offs, first.listed), FAR)
     end = np.minimum(np.minimum(first.failing_from, first.announced), first.gone)
     spun = np.where(spun + QUIET < end, spun, FAR)
     if M > SPINS_OFF:

@@ -58,7 +58,7 @@ def volatility(market: Market) -> dict[str, Array]:
     now = np.log(100 * VIX_PREMIUM * np.sqrt(YEAR) * market.regimes.volatility)
     settings = market.settings
     usual = np.log(100 * VIX_PREMIUM * np.sqrt(YEAR) * settings.volatility_calm)
-    usual += settings.turbulent_share * np.log(settings.volatility_turbulent / settings.volatility_calm)
+    usual += settings.turbulent_fraction * np.log(settings.volatility_turbulent / settings.volatility_calm)
     later = MONTHS_AHEAD_WEIGHT * now + (1 - MONTHS_AHEAD_WEIGHT) * usual
     found = {}
     for place, (name, target, speed) in enumerate(((VIX, now, VIX_SPEED), (VIX3M, later, MONTHS_AHEAD_SPEED))):

@@ -35,9 +35,9 @@ class Regimes:
 def regimes(settings: SimulatedVendor, seed: int, T: int) -> Regimes:
     """The regimes of T sessions; all begin calm, rising and apart."""
     draws = [stream(seed, MARKET_STREAM, part).random(T) for part in (TURBULENT_STREAM, FALLING_STREAM, COUPLED_STREAM)]
-    turbulent = chain(draws[0], settings.turbulent_share, settings.regime_half_life)
-    falling = chain(draws[1], settings.falling_share, settings.trend_sessions)
-    coupled = chain(draws[2], settings.coupled_share, settings.coupled_sessions)
+    turbulent = chain(draws[0], settings.turbulent_fraction, settings.regime_half_life)
+    falling = chain(draws[1], settings.falling_fraction, settings.trend_sessions)
+    coupled = chain(draws[2], settings.coupled_fraction, settings.coupled_sessions)
     return Regimes(
         turbulent=turbulent,
         falling=falling,

@@ -255,7 +255,7 @@ def _fates(lives: Lives, T: int, M: int) -> Array:
 
 def _specials(settings: SimulatedVendor, seed: int, lives: Lives, T: int) -> Flags:
     """(T, M) whether a special dividend is declared on the session."""
-    rate = settings.happenings.special_dividends / YEAR
+    rate = settings.company_events.special_dividends / YEAR
     special: Flags = streams.uniform(seed, lives.places, "special", T) < rate
     if T > SPECIAL_SESSION and special.shape[1] > PAYS_SPECIAL:
         special[SPECIAL_SESSION - NOTICE, PAYS_SPECIAL] = True

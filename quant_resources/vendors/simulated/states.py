@@ -98,7 +98,7 @@ class _Index:
         paths = self.market.paths
         listed = np.flatnonzero((self.market.lives.listed <= t) & (t < self.ends))
         ranked = listed[np.argsort(-paths.close[t, listed] * paths.shares[t, listed], kind="stable")]
-        places = max(1, math.ceil(self.market.settings.index_share * len(listed)))
+        places = max(1, math.ceil(self.market.settings.index_fraction * len(listed)))
         edge = int(BUFFER * places)
         sure, near = ranked[: places - edge], ranked[places - edge : places + edge]
         stay = [i for i in near if int(i) in self.present]

@@ -92,7 +92,7 @@ def _mean(simple: Array, weights: Array) -> Array:
 
 
 def _others(market: Market) -> dict[str, dict[str, Array]]:
-    share, found = market.settings.overnight_share, {}
+    share, found = market.settings.overnight_fraction, {}
     latent = rates(market)
     stocks = market.factors.market.sum(axis=0)
     for place, (name, (duration, credit, equity)) in enumerate(BONDS.items(), start=OWN_PLACES):
@@ -114,7 +114,7 @@ def _bars(market: Market, place: int, overnight: Array, whole: Array) -> dict[st
     whole = whole - FUND_FEE_ANNUAL / YEAR
     closed = FUND_START_USD * np.cumprod(1 + whole)
     opened = np.concatenate([[FUND_START_USD], closed[:-1]]) * (1 + overnight)
-    reach = market.regimes.volatility * np.sqrt(1 - market.settings.overnight_share) / 2
+    reach = market.regimes.volatility * np.sqrt(1 - market.settings.overnight_fraction) / 2
     up, down, busy = (stream(market.seed, FUND_STREAM, place, part).standard_normal(T) for part in range(3))
     traded = FUND_USUAL_USD * np.exp(0.2 * busy + 5 * np.abs(whole))
     high = np.maximum(opened, closed) * np.exp(reach * np.abs(up))

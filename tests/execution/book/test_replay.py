@@ -233,7 +233,7 @@ def test_a_delisting_announced_for_tomorrow_is_neither_bought_nor_sold() -> None
 
 
 def test_only_the_largest_by_dollar_volume_are_bought() -> None:
-    small = plain_portfolio(max_names=1)
+    small = plain_portfolio(max_candidates=1)
     market = Market({"A": flat(10.0), "B": flat(20.0)}, alphas=wanting(0.5, "A", "B"), portfolio=small)
     (book,) = market.run(0)  # the same volume in shares
     assert book["symbol"].to_list() == ["B", "USD"]
@@ -484,7 +484,7 @@ def test_orders_keep_the_pre_trade_checks(seed: int, mode: str) -> None:
     for book in market.run(LAST):
         sent = book.filter(pl.col("order_shares").is_not_null())
         notional = (sent["order_shares"] * sent["reference_price_usd"]).to_numpy()
-        assert (np.abs(notional) <= market.execution.max_adv_share * sent["adv_usd"].to_numpy() * (1 + 1e-12)).all()
+        assert (np.abs(notional) <= market.execution.max_participation * sent["adv_usd"].to_numpy() * (1 + 1e-12)).all()
         rounding = sent.filter(pl.col("order_shares") < 0)["reference_price_usd"].sum()
         assert notional.sum() <= max(row(book, "USD")["value_usd"], 0.0) + rounding + 1e-6
 

@@ -27,7 +27,7 @@ BARS = adjusted(
     {"A": [0.0, np.log(1.1)], "B": [0.0, np.log(0.9)], "C": [0.0, NAN], "D": [0.0, np.log(1.5)], "H": [0.0, 9.0]},
 )
 INDUSTRIES = industries([(day, s, x) for day in DAYS for s, x in (("A", "Energy"), ("B", "Energy"), ("C", "Tech"))])
-FEATURES = Features(min_observations_share=0.8, industry_proxies={"Energy": "XLE"})
+FEATURES = Features(min_observations_fraction=0.8, industry_proxies={"Energy": "XLE"})
 
 
 def members(today: dict[str, bool], **yesterday: tuple[float | None, float | None]) -> pl.DataFrame:
@@ -101,7 +101,7 @@ def random_industries(seed: int, n: int, holes: float = 0.02) -> pl.DataFrame:
 
 
 def features_of(frame: pl.DataFrame, days: list[dt.date], first: int = 0, share: float = 0.8) -> pl.DataFrame:
-    return industry_features(frame, days, days[first], Features(min_observations_share=share))
+    return industry_features(frame, days, days[first], Features(min_observations_fraction=share))
 
 
 # known values
@@ -237,7 +237,7 @@ def test_what_stands_for_an_industry_is_the_slow_one(seed: int):
     row = told(members(dict.fromkeys(names, True), **before), bars=adjusted(DAYS, paths))["Unknown"]
     returns = {s: paths[s][1] for s in before if paths[s][1] is not None}
     dollars, caps = ({s: pair[i] for s, pair in before.items()} for i in (0, 1))
-    name, value = oracle.member_index(returns, caps, dollars, FEATURES.min_observations_share)
+    name, value = oracle.member_index(returns, caps, dollars, FEATURES.min_observations_fraction)
     assert (row["proxy"], row["proxy_log_return"]) == (name, None if value is None else pytest.approx(value))
 
 

@@ -26,7 +26,7 @@ from tests.oracles.panels import adjusted, assert_stored_as, industry_returns, m
 NAN = float("nan")
 DAYS = sessions(LOOKBACK_SESSIONS)
 TODAY = DAYS[-1]
-FEATURES = Features(min_observations_share=0.8)
+FEATURES = Features(min_observations_fraction=0.8)
 NO_INDUSTRIES = industry_returns([], {})
 
 
@@ -109,7 +109,7 @@ def test_a_burst_of_volatility_has_the_highest_rank_and_a_calm_the_lowest():
 
 def test_the_oldest_volatility_of_the_year_has_a_month_of_its_own_and_the_oldest_drawdown_a_year():
     calm = [0.0001 * (-1) ** i for i in range(len(DAYS))]
-    whole, by_one = Features(min_observations_share=1.0), {}
+    whole, by_one = Features(min_observations_fraction=1.0), {}
     for gone in (-273, -272, 0):
         path = [None if i == gone % len(DAYS) else x for i, x in enumerate(calm)]
         by_one[gone] = row(industry_returns(DAYS, {"A": path}), settings=whole)
@@ -231,7 +231,7 @@ def test_other_assets_are_the_slow_ones(seed: int, share: float):
     roles = dict(zip(("equity", "bonds", "high_yield", "investment_grade", "gold"), FUNDS, strict=True))
     paths = {role: [None if rng.random() < 0.02 else float(x) for x in rng.normal(0, 0.01, 252)] for role in roles}
     held = funds({of: paths[role] for role, of in roles.items()})
-    fast = row(benchmarks=held, settings=Features(min_observations_share=share))
+    fast = row(benchmarks=held, settings=Features(min_observations_fraction=share))
     bars = {role: [None if r is None else {"r": r, "high": 101.0, "low": 99.0} for r in paths[role]] for role in paths}
     for name, value in oracle.cross_asset(bars, share).items():
         assert fast[name] == (None if value is None else pytest.approx(value, rel=1e-8, abs=1e-12)), name
@@ -241,7 +241,7 @@ def test_other_assets_are_the_slow_ones(seed: int, share: float):
 @settings(max_examples=6, deadline=None)
 def test_the_market_is_the_slow_one(seed: int, share: float, holes: float):
     paths, members = random_paths(seed, len(DAYS), holes), {"A": 3, "B": 1, "C": 7}
-    fast = row(industry_returns(DAYS, paths, members), settings=Features(min_observations_share=share))
+    fast = row(industry_returns(DAYS, paths, members), settings=Features(min_observations_fraction=share))
     for name, value in oracle.market_features(paths, members, share).items():
         assert fast[name] == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)), name
 
@@ -261,9 +261,9 @@ def test_neither_order_nor_what_lies_outside_the_window_matters(seed: int):
 def test_an_industry_that_is_gone_changes_no_digit_of_the_market():
     paths = random_paths(4, len(DAYS))
     gone = {"0": [0.01, *[None] * (len(DAYS) - 1)], **paths}
-    later = row(industry_returns(DAYS, paths), settings=Features(min_observations_share=0.9))
+    later = row(industry_returns(DAYS, paths), settings=Features(min_observations_fraction=0.9))
     assert_frame_equal(
-        pl.DataFrame([row(industry_returns(DAYS, gone), settings=Features(min_observations_share=0.9))]).select(
+        pl.DataFrame([row(industry_returns(DAYS, gone), settings=Features(min_observations_fraction=0.9))]).select(
             "return_1", "momentum_63", "ma_gap_200", "drawdown_252", "volatility_21"
         ),
         pl.DataFrame([later]).select("return_1", "momentum_63", "ma_gap_200", "drawdown_252", "volatility_21"),

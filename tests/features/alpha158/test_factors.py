@@ -35,7 +35,7 @@ from tests.oracles import alpha158 as twin
 from tests.oracles.bundle import bundle_actions, bundle_bars, needs
 from tests.oracles.panels import adjusted, assert_stored_as, random_traded, sessions
 
-ON = Features(min_observations_share=0.8, alpha158=True)
+ON = Features(min_observations_fraction=0.8, alpha158=True)
 NAMES = tuple(FACTORS)
 
 
@@ -118,7 +118,7 @@ def test_four_of_five_sessions_are_enough_and_three_are_not():
     assert rows["MA5"].is_null().to_list() == [False, False, False]
     # a change needs the session before too
     assert rows["CNTP5"].is_null().to_list() == [True, True, True]
-    strict = ON.model_copy(update={"min_observations_share": 1.0})
+    strict = ON.model_copy(update={"min_observations_fraction": 1.0})
     assert alpha158(adjusted(days, {"A": path}), days, days[5], strict)["MA5"].null_count() == 3
 
 

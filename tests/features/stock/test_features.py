@@ -24,7 +24,7 @@ from tests.oracles.bundle import SHARED, bundle_actions, bundle_bars, needs
 from tests.oracles.panels import adjusted, assert_stored_as, random_returns, random_traded, sessions
 from tests.support.lookahead import assert_causal
 
-FEATURES = Features(min_observations_share=0.8)
+FEATURES = Features(min_observations_fraction=0.8)
 NAMES = STOCK_FEATURES.values
 NAN = float("nan")
 
@@ -203,7 +203,7 @@ def test_no_bars_give_no_rows_of_the_right_schema():
 )
 @settings(max_examples=5, deadline=None)
 def test_every_feature_is_the_slow_one(seed: int, share: float, holes: float, breaks: float, slope: int):
-    config = Features(min_observations_share=share, avwap_slope_sessions=slope, bollinger_deviations=1.5)
+    config = Features(min_observations_fraction=share, avwap_slope_sessions=slope, bollinger_standard_deviations=1.5)
     frame, days = random_traded(seed, 300, 2, holes, breaks)
     fast = stock_features(frame, days, days[0], config)
     assert_stored_as(fast, STOCK_FEATURES)
@@ -348,7 +348,7 @@ def test_every_declared_lookback_is_enough_and_not_too_much():
     """A value is the same with its declared sessions alone; and, of most, not with one fewer."""
     frame, days = random_returns(6, 300, n_symbols=2, holes=0.0, breaks=0.0)
     whole = frame.with_columns(vwap=pl.col("close"))
-    strict = Features(min_observations_share=1.0)
+    strict = Features(min_observations_fraction=1.0)
     last = stock_features(whole, days, days[-1], strict)
     for lookback in sorted({feature.lookback for feature in DECLARED}):
         names = [feature.name for feature in DECLARED if feature.lookback == lookback]

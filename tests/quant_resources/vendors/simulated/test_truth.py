@@ -22,20 +22,20 @@ from tests.support.simulated import ALPHAS, END, START, eventful, market_of, pro
 
 # Nothing but returns: no fate, and what is planted does not depend on the day.
 PLAIN = {
-    "happenings__listed_later": 0,
-    "happenings__failures": 0,
-    "happenings__mergers": 0,
-    "happenings__spin_offs": 0,
-    "happenings__reclassifications": 0,
+    "company_events__listed_later": 0,
+    "company_events__failures": 0,
+    "company_events__mergers": 0,
+    "company_events__spin_offs": 0,
+    "company_events__reclassifications": 0,
     "start": "2008-01-02",
     "n_symbols": 60,
 }
-STEADY = {"turbulent_share": 0.0001, "coupled_variance": 1, "earnings_move": 0}
+STEADY = {"turbulent_fraction": 0.0001, "coupled_variance": 1, "earnings_move": 0}
 
 
 @lru_cache
 def eight_years() -> Truth:
-    return truth_of(profile(calendar.at_or_before(END), **PLAIN, beta_wander=0, momentum_ic=0.3))
+    return truth_of(profile(calendar.at_or_before(END), **PLAIN, beta_volatility=0, momentum_ic=0.3))
 
 
 @lru_cache
@@ -102,7 +102,7 @@ def test_volatility_and_drift_are_those_of_the_regime() -> None:
 
 
 def test_stocks_are_as_correlated_as_the_regime_says() -> None:
-    truth = truth_of(profile(**PLAIN, style_volatility=0, beta_wander=0, sector_volatility=0, n_sectors=11))
+    truth = truth_of(profile(**PLAIN, style_volatility=0, beta_volatility=0, sector_volatility=0, n_sectors=11))
     market = truth._market
     kept = throughout(truth)
     beta, sigma = market.companies.beta[0, kept], market.companies.volatility[kept]
@@ -175,7 +175,7 @@ def test_betas_and_loads_are_found() -> None:
 
 
 def test_betas_move_slowly_about_their_level() -> None:
-    truth = truth_of(profile(**PLAIN, beta_wander=0.2))
+    truth = truth_of(profile(**PLAIN, beta_volatility=0.2))
     beta = wide(truth.exposures, "beta", truth)
     assert 0.1 < beta.std(axis=0).mean() < 0.3
     assert np.abs(np.diff(beta, axis=0)).max() < 0.1
@@ -193,7 +193,7 @@ def test_tails_are_those_of_students_t() -> None:
     sigma = wide(truth.exposures.join(truth.companies.select("symbol", vol="volatility"), on="symbol"), "vol", truth)
     z = (own / sigma).ravel()
     within(z.std(), 1, 3 / np.sqrt(len(z)))
-    rng, share = np.random.default_rng(11), settings.overnight_share
+    rng, share = np.random.default_rng(11), settings.overnight_fraction
     scale = np.sqrt((settings.tail_degrees - 2) / settings.tail_degrees)
     drawn = scale * rng.standard_t(settings.tail_degrees, (2, 2_000_000))
     sum_of_both = np.sqrt(share) * drawn[0] + np.sqrt(1 - share) * drawn[1]
@@ -209,7 +209,7 @@ def test_overnight_and_intraday_moves_have_their_shares_of_variance() -> None:
     day = paths.total[1:] - night
     keep = throughout(truth)
     ratio = night[:, keep].var(axis=0) / (night[:, keep].var(axis=0) + day[:, keep].var(axis=0))
-    within(ratio.mean(), truth.settings.overnight_share, ratio.std() / np.sqrt(len(keep)))
+    within(ratio.mean(), truth.settings.overnight_fraction, ratio.std() / np.sqrt(len(keep)))
 
 
 def test_ranges_are_those_of_brownian_motion() -> None:
