@@ -341,7 +341,7 @@ REAL = [
         "decorator",
         "that doubles a standard deviation",
         several(
-            replaced(f"{RISK}/returns.py", "def sample_deviation", "@doubled\ndef sample_deviation"),
+            replaced(f"{RISK}/returns.py", "def sample_std", "@doubled\ndef sample_std"),
             added(f"{RISK}/returns.py", "def doubled(f):\n    return lambda *args: f(*args) * 2\n\n", "top"),
         ),
     ),

@@ -56,7 +56,7 @@ OF_INDUSTRIES = (
 )
 
 
-def _told(profile: Profile) -> int:
+def _label_sessions(profile: Profile) -> int:
     return lookback_sessions(profile.features)
 
 
@@ -172,7 +172,7 @@ ASSETS: list[SessionAsset] = [
         FORWARD_RETURNS,
         forward_returns,
         {
-            "bars": trailing(ADJUSTED_BARS, _told, columns=("log_return", "intraday_log_return", "close")),
+            "bars": trailing(ADJUSTED_BARS, _label_sessions, columns=("log_return", "intraday_log_return", "close")),
             # a merger may be declared up to a year before its ex-date
             "actions": trailing(CORPORATE_ACTIONS, 273, columns=("value", "cash_usd")),
         },
@@ -181,9 +181,11 @@ ASSETS: list[SessionAsset] = [
         LABELS,
         labels,
         {
-            "forward": trailing(FORWARD_RETURNS, _told, columns=("log_return", "close_log_return", "learned")),
-            "universe": trailing(UNIVERSE, _told, columns=("tradable",)),
-            "industries": trailing(INDUSTRIES, _told),
+            "forward": trailing(
+                FORWARD_RETURNS, _label_sessions, columns=("log_return", "close_log_return", "learned")
+            ),
+            "universe": trailing(UNIVERSE, _label_sessions, columns=("tradable",)),
+            "industries": trailing(INDUSTRIES, _label_sessions),
         },
     ),
 ]

@@ -23,7 +23,7 @@ def catalogue(settings: Features) -> pl.DataFrame:
         values), `scored` (whether it is), `weight` in the composite, `floor` (both null where it has none) and
         `stationary` (how its scores see it, null where as it is).
     """
-    chosen, made = {*scored(settings)}, {*named(settings)}
+    scored_names, made = {*scored(settings)}, {*named(settings)}
     rows = [
         {
             "dataset": dataset,
@@ -34,7 +34,7 @@ def catalogue(settings: Features) -> pl.DataFrame:
             "lookback_sessions": feature.lookback,
             "sources": ", ".join(feature.sources),
             "parameters": ", ".join(f"{name} {getattr(settings, name)}" for name in feature.parameters),
-            "scored": dataset in OF_STOCKS and feature.name in chosen,
+            "scored": dataset in OF_STOCKS and feature.name in scored_names,
             "weight": settings.composite.get(feature.name) if dataset in OF_STOCKS else None,
             "floor": settings.floors.get(feature.name) if dataset in OF_STOCKS else None,
             "stationary": _method(settings, feature.name)

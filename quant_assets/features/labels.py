@@ -88,43 +88,43 @@ def forward_returns(
     gone, left = settings.delisted_after_sessions, 1.0 + settings.delisting_return
     parts = []
     for k in sorted(settings.horizons):
-        found = _forward(dense, present, known, k, gone, left)
-        parts += [_learned(bars, sessions, k, where, Forward(*(array[part] for array in found))) for part in (0, 1)]
+        both = _forward(dense, present, known, k, gone, left)
+        parts += [_learned(bars, sessions, k, where, Forward(*(array[part] for array in both))) for part in (0, 1)]
     return pl.concat(parts)
 
 
 def exits(actions: pl.DataFrame, where: Panel) -> Exits:
     """Mergers and delistings by the first session on which they are effective; of several the last named counts."""
     shape = (len(where.sessions), len(where.symbols))
-    found = Exits(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int8))
+    ends = Exits(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int8))
     place = {symbol: i for i, symbol in enumerate(where.symbols)}
-    told = actions.filter(pl.col("action").is_in(["merger", "delisting"]), pl.col("value").is_not_null())
+    endings = actions.filter(pl.col("action").is_in(["merger", "delisting"]), pl.col("value").is_not_null())
     days = np.array(where.sessions, dtype="datetime64[D]")
-    for row in told.sort("event_date", "symbol", "action").iter_rows(named=True):
+    for row in endings.sort("event_date", "symbol", "action").iter_rows(named=True):
         t, i = int(np.searchsorted(days, np.datetime64(row["event_date"]))), place.get(row["symbol"])
         if i is None or t >= len(days) or (t == 0 and row["event_date"] < where.sessions[0]):
             continue
         merged, cash = row["action"] == "merger", row["cash_usd"]
-        found.how[t, i] = MERGED if merged else DELISTED
-        found.left[t, i] = 1.0 if merged else 1.0 + row["value"]
-        found.cash_usd[t, i] = cash if merged and row["value"] == 0 and cash is not None else np.nan
-    return found
+        ends.how[t, i] = MERGED if merged else DELISTED
+        ends.left[t, i] = 1.0 if merged else 1.0 + row["value"]
+        ends.cash_usd[t, i] = cash if merged and row["value"] == 0 and cash is not None else np.nan
+    return ends
 
 
-def _learned(bars: pl.DataFrame, sessions: list[dt.date], horizon: int, where: Panel, found: Forward) -> pl.DataFrame:
+def _learned(bars: pl.DataFrame, sessions: list[dt.date], horizon: int, where: Panel, forward: Forward) -> pl.DataFrame:
     """The rows of one horizon that were learned inside the window."""
-    at = found.row[where.row, where.column]
+    at = forward.row[where.row, where.column]
     here = np.flatnonzero(at >= 0)
-    words = pl.Series([None, *ENDED], dtype=pl.String)
+    labels_of_ends = pl.Series([None, *ENDED], dtype=pl.String)
     learned = pl.Series(sessions, dtype=pl.Date).gather(pl.Series(at[here]))
     rows, columns = where.row[here], where.column[here]
     return bars.select("event_date", "symbol")[here].select(
         "event_date",
         "symbol",
         horizon_sessions=pl.lit(horizon, pl.Int32),
-        log_return=pl.Series(found.filled[rows, columns], nan_to_null=True),
-        close_log_return=pl.Series(found.closed[rows, columns], nan_to_null=True),
-        ended=words.gather(pl.Series(found.how[rows, columns].astype(np.int64))),
+        log_return=pl.Series(forward.filled[rows, columns], nan_to_null=True),
+        close_log_return=pl.Series(forward.closed[rows, columns], nan_to_null=True),
+        ended=labels_of_ends.gather(pl.Series(forward.how[rows, columns].astype(np.int64))),
         learned=learned,
         session=learned,
     )
@@ -160,8 +160,8 @@ def _forward(
                 continue
             for part, until in enumerate((end, stop + gone)):
                 if end <= until < n_sessions and last[until] == stop:
-                    rest, word = _left(known, i, stop, until, close[stop, i], gone, written_off)
-                    filled[part, t, i], closed[part, t, i], how[part, t, i] = fill + rest, whole + rest, word
+                    rest, end = _left(known, i, stop, until, close[stop, i], gone, written_off)
+                    filled[part, t, i], closed[part, t, i], how[part, t, i] = fill + rest, whole + rest, end
                     row[part, t, i] = until
             if row[1, t, i] == end:
                 row[1, t, i] = -1  # nothing more is learned
@@ -218,8 +218,8 @@ def labels(
     days = pl.col("event_date").is_in(due["event_date"].implode())
     tradable = universe.filter(days, "tradable").select("event_date", "symbol")
     section = forward.filter(days).join(due, on=["event_date", "horizon_sessions"], how="semi")
-    chosen = section.join(tradable, on=["event_date", "symbol"], how="semi")
-    peers = with_industry(chosen, industries.filter(days)).sort("event_date", "horizon_sessions", "industry", "symbol")
+    members = section.join(tradable, on=["event_date", "symbol"], how="semi")
+    peers = with_industry(members, industries.filter(days)).sort("event_date", "horizon_sessions", "industry", "symbol")
     simple = peers.with_columns(simple_return=_expm1(pl.col("log_return")))
     relative = simple.with_columns(
         label_log=_relative("log_return"),

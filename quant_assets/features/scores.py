@@ -31,9 +31,9 @@ def scored(settings: Features) -> tuple[str, ...]:
     Raises:
         ValueError: a name that no scored feature has.
     """
-    chosen = SCORED if settings.scored == "all" else settings.scored
-    _require_known("scored", chosen, SCORED)
-    return chosen
+    eligible = SCORED if settings.scored == "all" else settings.scored
+    _require_known("scored", eligible, SCORED)
+    return eligible
 
 
 def compared(settings: Features) -> tuple[str, ...]:
@@ -206,8 +206,8 @@ def _values(known: pl.DataFrame, stationary: pl.DataFrame, session: dt.date, set
 def _above(known: pl.DataFrame, floors: dict[str, float]) -> Mask:
     """(N,) whether every floored feature is known and not below its floor."""
     above = np.ones(len(known), dtype=np.bool_)
-    for name, least in floors.items():
-        above &= known[name].cast(pl.Float64).fill_null(np.nan).to_numpy() >= least
+    for name, min_count in floors.items():
+        above &= known[name].cast(pl.Float64).fill_null(np.nan).to_numpy() >= min_count
     return above
 
 
@@ -220,8 +220,8 @@ def _require_known(setting: str, names: Iterable[str], among: tuple[str, ...]) -
 
 def tradable_on(universe: pl.DataFrame, session: dt.date) -> pl.DataFrame:
     """event_date and symbol of the session's tradable securities, sorted by symbol."""
-    chosen = universe.filter(pl.col("event_date") == session, pl.col("tradable"))
-    return chosen.select("event_date", "symbol").sort("symbol")
+    eligible = universe.filter(pl.col("event_date") == session, pl.col("tradable"))
+    return eligible.select("event_date", "symbol").sort("symbol")
 
 
 def with_industry(frame: pl.DataFrame, industries: pl.DataFrame) -> pl.DataFrame:
@@ -253,10 +253,10 @@ def _at(ascending: Array, position: Array) -> Array:
     return value
 
 
-def standardize_within(x: Array, group: NDArray[np.object_], least: int) -> Array:
-    """(N, F) `x` less the mean of its group, per sample deviation of its group; NaN stays.
+def standardize_within(x: Array, group: NDArray[np.object_], min_count: int) -> Array:
+    """(N, F) `x` less the mean of its group, per sample standard deviation of its group; NaN stays.
 
-    A group with fewer than `least` values of a column, or no spread among them, is measured against all rows; where
+    A group with fewer than `min_count` values of a column, or no spread among them, is measured against all rows; where
     those too are fewer or do not differ, NaN.
 
     Args:
@@ -269,24 +269,26 @@ def standardize_within(x: Array, group: NDArray[np.object_], least: int) -> Arra
     ordered = x[order]
     starts = np.flatnonzero(np.r_[True, group[order][1:] != group[order][:-1]])
     sizes = np.diff(np.r_[starts, len(x)])
-    own_mean, own_deviation = _moments(ordered, starts, sizes, least)
-    mean, deviation = _moments(ordered, starts[:1], np.array([len(x)]), least)
-    alone = np.isnan(own_deviation)
+    own_mean, own_std = _moments(ordered, starts, sizes, min_count)
+    mean, std = _moments(ordered, starts[:1], np.array([len(x)]), min_count)
+    alone = np.isnan(own_std)
     centre = np.repeat(np.where(alone, mean, own_mean), sizes, axis=0)
-    scale = np.repeat(np.where(alone, deviation, own_deviation), sizes, axis=0)
+    scale = np.repeat(np.where(alone, std, own_std), sizes, axis=0)
     scores = np.empty_like(x)
     scores[order] = (ordered - centre) / scale
     return scores
 
 
-def _moments(x: Array, starts: Index, sizes: Index, least: int) -> tuple[Array, Array]:
-    """(G, F) mean and sample deviation of each group; both NaN with fewer than `least` values or no spread."""
+def _moments(x: Array, starts: Index, sizes: Index, min_count: int) -> tuple[Array, Array]:
+    """(G, F) mean and sample standard deviation of each group; both NaN with fewer than `min_count` values or no
+    spread.
+    """
     seen = ~np.isnan(x)
     n = np.add.reduceat(seen.astype(np.float64), starts, axis=0)
-    enough = n >= max(2, least)
+    enough = n >= max(2, min_count)
     mean = np.add.reduceat(np.where(seen, x, 0.0), starts, axis=0) / np.where(enough, n, np.nan)
     gaps = np.where(seen, x - np.repeat(mean, sizes, axis=0), 0.0)
-    deviation = np.sqrt(np.add.reduceat(gaps * gaps, starts, axis=0) / np.maximum(n - 1.0, 1.0))
+    std = np.sqrt(np.add.reduceat(gaps * gaps, starts, axis=0) / np.maximum(n - 1.0, 1.0))
     # equal values leave a spread of a few ulps, whose scores would be noise
-    spread = deviation > 1e-12 * np.abs(mean)
-    return np.where(spread, mean, np.nan), np.where(spread, deviation, np.nan)
+    spread = std > 1e-12 * np.abs(mean)
+    return np.where(spread, mean, np.nan), np.where(spread, std, np.nan)

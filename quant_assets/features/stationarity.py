@@ -11,7 +11,7 @@ from feature_store.schemas.stock_features import FEATURES
 from quant_assets.numerics.arrays import Array
 from quant_assets.numerics.compiled import njit
 from quant_assets.numerics.panel import panel
-from quant_assets.numerics.rolling import least_of, window_deviation, window_mean, window_rank
+from quant_assets.numerics.rolling import min_observations, window_mean, window_rank, window_std
 
 NO_SPREAD = 1e-12  # of the mean: equal values leave a spread of a few ulps, whose scores would be noise
 
@@ -57,7 +57,7 @@ def stationary_features(
     Args:
         features: rows of STOCK_FEATURES, with the columns that `read_of` says at least.
         sessions: the window, ascending; a value is exact once `reach` of them have passed.
-        first: the first session that is wanted.
+        first: the first session that is due.
         settings: `stationary`, `min_observations_fraction`.
 
     Returns:
@@ -67,7 +67,7 @@ def stationary_features(
     columns = STATIONARY_FEATURES.computed_schema
     if not settings.stationary:
         return pl.DataFrame(schema=columns)
-    where, wanted = panel(features, sessions), features["event_date"] >= first
+    where, is_due = panel(features, sessions), features["event_date"] >= first
     dense = {name: where.dense(features[name]) for name in read_of(settings)}
     begin = sessions.index(first) if first in sessions else 0
     made = [
@@ -77,51 +77,53 @@ def stationary_features(
     ]  # fmt: skip
     kept = features.select("event_date", "symbol").with_columns(made)
     rest = [pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in kept.columns]
-    return kept.with_columns(rest).select(*columns).filter(wanted)
+    return kept.with_columns(rest).select(*columns).filter(is_due)
 
 
-def stationary(x: Array, of: Stationary, share: float) -> Array:
+def stationary(x: Array, of: Stationary, min_fraction: float) -> Array:
     """(T, N) `x` against rows t-n+1 .. t, where n is the number of sessions.
 
-    difference: less the value of n sessions before. normalize: less the window's mean, per its deviation. rank: share
-    of the window's values that are not above it.
+    difference: less the value of n sessions before. normalize: less the window's mean, per its standard deviation.
+    rank: fraction of the window's values that are not above it.
     """
-    n, least = of.sessions, least_of(of.sessions, share)
+    n, min_count = of.sessions, min_observations(of.sessions, min_fraction)
     if of.method == "difference":
         before: Array = np.vstack([np.full((min(n, len(x)), x.shape[1]), np.nan), x[:-n]])
         return x - before
     if of.method == "rank":
-        return window_rank(x, n, least)
-    mean, deviation = window_mean(x, n, least), window_deviation(x, n, least)
-    score: Array = (x - mean) / np.where(deviation > NO_SPREAD * np.abs(mean), deviation, np.nan)
+        return window_rank(x, n, min_count)
+    mean, std = window_mean(x, n, min_count), window_std(x, n, min_count)
+    score: Array = (x - mean) / np.where(std > NO_SPREAD * np.abs(mean), std, np.nan)
     return score
 
 
-def neutralized(x: Array, of: Stationary, share: float, first: int = 0) -> Array:
+def neutralized(x: Array, of: Stationary, min_fraction: float, first: int = 0) -> Array:
     """(T, N) the first of (F, T, N) features of each column, without the trends that it shares with the others.
 
-    Mean, deviation and the principal components of the features' correlations are those of rows t-n .. t-1, which are
-    over when t is looked at; row t, in deviations, is then taken without its part along the first `components` of them.
-    A row counts where all features are known; NaN where row t is not, or one of the features does not vary.
+    Mean, standard deviation and the principal components of the features' correlations are those of rows t-n .. t-1,
+    which are over when t is looked at; row t, in standard deviations, is then taken without its part along the first
+    `components` of them. A row counts where all features are known; NaN where row t is not, or one of the features does
+    not vary.
 
     Args:
         first: rows before it are left NaN.
     """
     if of.components >= len(x):
         raise ValueError(f"{of.components} components of {len(x)} features leave nothing")
-    least = max(least_of(of.sessions, share), len(x) + 1)  # no fewer, or the components fit them exactly
-    found: Array = _neutralized(np.ascontiguousarray(x), of.sessions, least, of.components, first)
-    return found
+    # no fewer than features and one more, or the components fit them exactly
+    min_count = max(min_observations(of.sessions, min_fraction), len(x) + 1)
+    residual: Array = _neutralized(np.ascontiguousarray(x), of.sessions, min_count, of.components, first)
+    return residual
 
 
-def _made(group: list[Array], of: Stationary, share: float, first: int) -> Array:
+def _made(group: list[Array], of: Stationary, min_fraction: float, first: int) -> Array:
     if of.method == "neutralize":
-        return neutralized(np.stack(group), of, share, first)
-    return stationary(group[0], of, share)
+        return neutralized(np.stack(group), of, min_fraction, first)
+    return stationary(group[0], of, min_fraction)
 
 
 @njit()
-def _neutralized(x: Array, window: int, least: int, components: int, first: int) -> Array:
+def _neutralized(x: Array, window: int, min_count: int, components: int, first: int) -> Array:
     n_features, n_rows, n_columns = x.shape
     out = np.full((n_rows, n_columns), np.nan)
     past, today = np.empty((n_features, window)), np.empty(n_features)
@@ -135,7 +137,7 @@ def _neutralized(x: Array, window: int, least: int, components: int, first: int)
                 if known[s]:
                     past[:, n] = x[:, s, i]
                     n += 1
-            if n < least or not known[t]:
+            if n < min_count or not known[t]:
                 continue
             varies = True
             for f in range(n_features):
@@ -143,11 +145,11 @@ def _neutralized(x: Array, window: int, least: int, components: int, first: int)
                 for k in range(n):
                     past[f, k] -= mean
                     squares += past[f, k] * past[f, k]
-                deviation = np.sqrt(squares / (n - 1))
-                varies = varies and deviation > NO_SPREAD * abs(mean)
+                std = np.sqrt(squares / (n - 1))
+                varies = varies and std > NO_SPREAD * abs(mean)
                 if varies:
-                    past[f, :n] /= deviation
-                    today[f] = (x[f, t, i] - mean) / deviation
+                    past[f, :n] /= std
+                    today[f] = (x[f, t, i] - mean) / std
             if varies:
                 out[t, i] = _left_of(past[:, :n], today, components)
     return out

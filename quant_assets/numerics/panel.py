@@ -58,11 +58,11 @@ def panel(frame: pl.DataFrame, sessions: list[dt.date], key: str = "symbol") -> 
             f"rows of {day} lie outside the window of {len(days)} sessions; pass the window they belong to"
         )
     column = frame[key].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int64)
-    found = Panel(sessions, symbols.to_list(), np.searchsorted(days, dates).astype(np.int64), column)
-    if np.count_nonzero(found.present()) < len(frame):
+    placed = Panel(sessions, symbols.to_list(), np.searchsorted(days, dates).astype(np.int64), column)
+    if np.count_nonzero(placed.present()) < len(frame):
         twice = frame.filter(frame.select("event_date", key).is_duplicated()).row(0, named=True)
         raise ValueError(f"{twice[key]} has two rows on {twice['event_date']}; pass rows as known at one moment")
-    return found
+    return placed
 
 
 def window(frame: pl.DataFrame, session: dt.date, length: int) -> pl.DataFrame:

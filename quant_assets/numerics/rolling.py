@@ -17,9 +17,9 @@ from quant_assets.numerics.compiled import njit
 Rows = TypeVar("Rows", Array, Mask)
 
 
-def least_of(window: int, share: float) -> int:
+def min_observations(window: int, min_fraction: float) -> int:
     """Observations that a window needs; the tiny allowance keeps 0.7 * 10 at 7."""
-    return max(1, math.ceil(window * share - 1e-9))
+    return max(1, math.ceil(window * min_fraction - 1e-9))
 
 
 def window_count(x: Array, window: int, lag: int = 0, first: int = 0) -> Array:
@@ -29,64 +29,66 @@ def window_count(x: Array, window: int, lag: int = 0, first: int = 0) -> Array:
     return count
 
 
-def window_sum(x: Array, window: int, least: int, first: int = 0) -> Array:
-    """Sum of the observed values of rows t-window+1 .. t; NaN with fewer than `least`."""
+def window_sum(x: Array, window: int, min_count: int, first: int = 0) -> Array:
+    """Sum of the observed values of rows t-window+1 .. t; NaN with fewer than `min_count`."""
     x, first = _reached(x, window, first)
     total = _window_sum(np.where(np.isnan(x), 0.0, x), window, first)
-    return np.where(window_count(x, window, 0, first) >= least, total, np.nan)
+    return np.where(window_count(x, window, 0, first) >= min_count, total, np.nan)
 
 
-def window_mean(x: Array, window: int, least: int, first: int = 0) -> Array:
-    """Mean of the observed values of rows t-window+1 .. t; NaN with fewer than `least`."""
-    return window_sum(x, window, least, first) / np.maximum(window_count(x, window, 0, first), 1.0)
+def window_mean(x: Array, window: int, min_count: int, first: int = 0) -> Array:
+    """Mean of the observed values of rows t-window+1 .. t; NaN with fewer than `min_count`."""
+    return window_sum(x, window, min_count, first) / np.maximum(window_count(x, window, 0, first), 1.0)
 
 
-def window_deviation(x: Array, window: int, least: int, first: int = 0) -> Array:
-    """Sample deviation of the observed values of rows t-window+1 .. t; NaN with fewer than max(2, `least`)."""
+def window_std(x: Array, window: int, min_count: int, first: int = 0) -> Array:
+    """Sample standard deviation of the observed values of rows t-window+1 .. t; NaN with fewer than max(2,
+    `min_count`).
+    """
     x, first = _reached(x, window, first)
-    squares = _window_powers(x, window_mean(x, window, max(2, least), first), window, 2, first)
-    deviation: Array = np.sqrt(squares / np.maximum(window_count(x, window, 0, first) - 1.0, 1.0))
-    return deviation
+    squares = _window_powers(x, window_mean(x, window, max(2, min_count), first), window, 2, first)
+    std: Array = np.sqrt(squares / np.maximum(window_count(x, window, 0, first) - 1.0, 1.0))
+    return std
 
 
-def window_skewness(x: Array, window: int, least: int, first: int = 0) -> Array:
+def window_skewness(x: Array, window: int, min_count: int, first: int = 0) -> Array:
     """Third central moment over the second to the power of 3/2, of rows t-window+1 .. t.
 
-    NaN with fewer than max(3, `least`) observed values, or where they do not differ.
+    NaN with fewer than max(3, `min_count`) observed values, or where they do not differ.
     """
-    second, third = _moments(x, window, max(3, least), first, 3)
+    second, third = _moments(x, window, max(3, min_count), first, 3)
     skewness: Array = third / (second * np.sqrt(second))
     return skewness
 
 
-def window_kurtosis(x: Array, window: int, least: int, first: int = 0) -> Array:
+def window_kurtosis(x: Array, window: int, min_count: int, first: int = 0) -> Array:
     """Fourth central moment over the square of the second, of rows t-window+1 .. t; NaN as for the skewness."""
-    second, fourth = _moments(x, window, max(3, least), first, 4)
+    second, fourth = _moments(x, window, max(3, min_count), first, 4)
     kurtosis: Array = fourth / (second * second)
     return kurtosis
 
 
-def _moments(x: Array, window: int, least: int, first: int, power: int) -> tuple[Array, Array]:
+def _moments(x: Array, window: int, min_count: int, first: int, power: int) -> tuple[Array, Array]:
     """Second and another central moment; the second is NaN where the values do not differ."""
     x, first = _reached(x, window, first)
-    mean, n = window_mean(x, window, least, first), np.maximum(window_count(x, window, 0, first), 1.0)
+    mean, n = window_mean(x, window, min_count, first), np.maximum(window_count(x, window, 0, first), 1.0)
     second, other = (_window_powers(x, mean, window, p, first) / n for p in (2, power))
     # equal values leave a spread of a few ulps, whose ratio would be noise
     return np.where(np.sqrt(second) > 1e-12 * np.abs(mean), second, np.nan), other
 
 
-def window_max(x: Array, window: int, least: int, first: int = 0) -> Array:
-    """Largest observed value of rows t-window+1 .. t; NaN with fewer than `least`."""
+def window_max(x: Array, window: int, min_count: int, first: int = 0) -> Array:
+    """Largest observed value of rows t-window+1 .. t; NaN with fewer than `min_count`."""
     x, first = _reached(x, window, first)
     largest = _window_max(np.where(np.isnan(x), -np.inf, x), window, first)
-    return np.where(window_count(x, window, 0, first) >= least, largest, np.nan)
+    return np.where(window_count(x, window, 0, first) >= min_count, largest, np.nan)
 
 
-def window_rank(x: Array, window: int, least: int, first: int = 0) -> Array:
-    """Share of the observed values of rows t-window+1 .. t not above that of t; NaN with fewer than `least`."""
+def window_rank(x: Array, window: int, min_count: int, first: int = 0) -> Array:
+    """Fraction of the observed values of rows t-window+1 .. t not above that of t; NaN with fewer than `min_count`."""
     x, first = _reached(x, window, first)
     below, n = _window_below(x, window, first), window_count(x, window, 0, first)
-    return np.where((n >= least) & ~np.isnan(x[first:]), below, np.nan) / np.maximum(n, 1.0)
+    return np.where((n >= min_count) & ~np.isnan(x[first:]), below, np.nan) / np.maximum(n, 1.0)
 
 
 class Products(NamedTuple):
@@ -99,31 +101,31 @@ class Products(NamedTuple):
     y_mean: Array
 
 
-def window_products(x: Array, y: Array, window: int, least: int, first: int = 0) -> Products:
-    """Of the rows t-window+1 .. t in which both are observed; NaN with fewer than max(3, `least`) of them."""
+def window_products(x: Array, y: Array, window: int, min_count: int, first: int = 0) -> Products:
+    """Of the rows t-window+1 .. t in which both are observed; NaN with fewer than max(3, `min_count`) of them."""
     both = ~np.isnan(x) & ~np.isnan(y)
     (x, at), (y, _) = (_reached(np.where(both, z, np.nan), window, first) for z in (x, y))
-    x_mean, y_mean = (window_mean(z, window, max(3, least), at) for z in (x, y))
+    x_mean, y_mean = (window_mean(z, window, max(3, min_count), at) for z in (x, y))
     x_filled, y_filled = (np.where(np.isnan(x), 0.0, z) for z in (x, y))
     sums = _window_products(x_filled, y_filled, ~np.isnan(x), x_mean, y_mean, window, at)
     n = np.maximum(window_count(x, window, 0, at), 1.0)
     return Products(sums[0] / n, sums[1] / n, sums[2] / n, x_mean, y_mean)
 
 
-def window_correlation(x: Array, y: Array, window: int, least: int, first: int = 0) -> Array:
+def window_correlation(x: Array, y: Array, window: int, min_count: int, first: int = 0) -> Array:
     """Of the rows t-window+1 .. t in which both are observed; NaN where one does not differ, or as in `Products`."""
-    found = window_products(x, y, window, least, first)
+    products = window_products(x, y, window, min_count, first)
     # what does not differ leaves a spread of a few ulps of its level
     xx, yy = (
         np.where(square > 1e-24 * mean * mean, square, np.nan)
-        for square, mean in ((found.xx, found.x_mean), (found.yy, found.y_mean))
+        for square, mean in ((products.xx, products.x_mean), (products.yy, products.y_mean))
     )
-    correlation: Array = np.clip(found.xy / np.sqrt(xx * yy), -1.0, 1.0)
+    correlation: Array = np.clip(products.xy / np.sqrt(xx * yy), -1.0, 1.0)
     return correlation
 
 
-def total_return(returns: Array, present: Mask, window: int, least: int, lag: int = 0, first: int = 0) -> Array:
-    """Log return over rows t-lag-window+1 .. t-lag; NaN with fewer than `least` observed.
+def total_return(returns: Array, present: Mask, window: int, min_count: int, lag: int = 0, first: int = 0) -> Array:
+    """Log return over rows t-lag-window+1 .. t-lag; NaN with fewer than `min_count` observed.
 
     A row that is present without a return begins a new history (the first bar, or one after a gap too long): what lies
     before it stands in no known proportion to what follows and does not enter. A row that is absent is covered by the
@@ -135,30 +137,30 @@ def total_return(returns: Array, present: Mask, window: int, least: int, lag: in
     """
     (returns, at), (present, _) = _reached(returns, window + lag, first), _reached(present, window + lag, first)
     total, observed = _chained_sum(*_steps(returns, present), window, lag, at)
-    return np.where(observed >= least, total, np.nan)
+    return np.where(observed >= min_count, total, np.nan)
 
 
-def index_over_mean(returns: Array, present: Mask, window: int, least: int, first: int = 0) -> Array:
+def index_over_mean(returns: Array, present: Mask, window: int, min_count: int, first: int = 0) -> Array:
     """Log of the total return index of row t over its mean of rows t-window+1 .. t.
 
-    The index has a level where a row is present, as far back as `total_return` reaches; NaN with fewer than `least`
+    The index has a level where a row is present, as far back as `total_return` reaches; NaN with fewer than `min_count`
     levels, or where row t itself has none. It is built backward from row t, whose level is 1.
     """
     (returns, at), (present, _) = _reached(returns, window, first), _reached(present, window, first)
     total, _, levels = _index_levels(*_index(returns, present), window, at)
-    known = present[at:] & (levels >= least)
+    known = present[at:] & (levels >= min_count)
     gap: Array = -np.log(np.where(known, total, np.nan) / np.maximum(levels, 1.0))
     return gap
 
 
-def index_over_highest(returns: Array, present: Mask, window: int, least: int, first: int = 0) -> Array:
+def index_over_highest(returns: Array, present: Mask, window: int, min_count: int, first: int = 0) -> Array:
     """Log of the total return index of row t over its highest of rows t-window+1 .. t, itself included.
 
     At most 0 by construction; levels as in `index_over_mean`.
     """
     (returns, at), (present, _) = _reached(returns, window, first), _reached(present, window, first)
     _, highest, levels = _index_levels(*_index(returns, present), window, at)
-    known = present[at:] & (levels >= least)
+    known = present[at:] & (levels >= min_count)
     return 0.0 - np.log(np.where(known, highest, np.nan))  # not -log: that would make 0 a negative 0
 
 

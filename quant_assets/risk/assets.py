@@ -15,7 +15,7 @@ from quant_assets.engine.asset import CrossSection, SessionAsset, same, trailing
 from quant_assets.risk.cost_parameters import cost_parameters
 from quant_assets.risk.covariance import factor_covariance
 from quant_assets.risk.exposures import exposures
-from quant_assets.risk.factor_model import explained_share, factor_and_specific_returns
+from quant_assets.risk.factor_model import explained_variance, factor_and_specific_returns
 from quant_assets.risk.specific import specific_risk
 
 RETURN = ("log_return",)
@@ -35,7 +35,9 @@ ASSETS: list[SessionAsset] = [
         },
     ),
     CrossSection(FACTOR_RETURNS, factor_and_specific_returns, REGRESSION, outputs=REGRESSED),
-    CrossSection(SPECIFIC_RETURNS, factor_and_specific_returns, REGRESSION, outputs=REGRESSED, figures=explained_share),
+    CrossSection(
+        SPECIFIC_RETURNS, factor_and_specific_returns, REGRESSION, outputs=REGRESSED, figures=explained_variance
+    ),
     CrossSection(
         FACTOR_COVARIANCE,
         factor_covariance,

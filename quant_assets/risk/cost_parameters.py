@@ -6,7 +6,7 @@ import polars as pl
 
 from configs.settings import Risk
 from feature_store.schemas.risk import COST_PARAMETERS
-from quant_assets.risk.returns import observations, sample_deviation, window_returns
+from quant_assets.risk.returns import observations, sample_std, window_returns
 
 MIN_OBSERVATIONS = 21  # a month of returns; fewer say little of a volatility
 
@@ -30,7 +30,7 @@ def cost_parameters(bars: pl.DataFrame, universe: pl.DataFrame, session: dt.date
     """
     chosen = universe.filter(pl.col("event_date") == session, pl.col("has_bar"), pl.col("adv_usd") > 0).sort("symbol")
     returns = window_returns(bars, chosen["symbol"].to_list(), session, settings.volatility_sessions)
-    deviation = sample_deviation(returns)
+    deviation = sample_std(returns)
     known = (observations(returns) >= MIN_OBSERVATIONS) & (deviation > 0)
     return (
         chosen.with_columns(

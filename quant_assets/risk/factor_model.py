@@ -160,7 +160,7 @@ def _specific(found: Regression, session: dt.date) -> pl.DataFrame:
     )
 
 
-def explained_share(rows: pl.DataFrame) -> dict[str, float]:
+def explained_variance(rows: pl.DataFrame) -> dict[str, float]:
     """Share of the squared returns of SPECIFIC_RETURNS that the factors explain, market included; for the plots."""
     total = float((rows["simple_return"] ** 2).sum())
     left = float((rows["specific_return"] ** 2).sum())

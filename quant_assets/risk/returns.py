@@ -54,7 +54,7 @@ def centred(x: Array) -> Array:
     return np.where(seen, x - mean, 0.0)
 
 
-def sample_deviation(x: Array) -> Array:
+def sample_std(x: Array) -> Array:
     """(N,) sample deviation of each column's observed values; NaN with fewer than two."""
     count = observations(x)
     deviation: Array = np.sqrt((centred(x) ** 2).sum(axis=0) / np.where(count > 1, count - 1, np.nan))

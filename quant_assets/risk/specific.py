@@ -39,7 +39,7 @@ def specific_risk(residuals: pl.DataFrame, exposures: pl.DataFrame, session: dt.
     stocks = exposures.filter(event_date=session).sort("symbol")
     x = window_values(residuals, "specific_return", stocks["symbol"].to_list(), session, settings.lookback_sessions)
     count = observations(x)
-    fitted = weighted_deviation(x, settings.specific_half_life)
+    fitted = weighted_rms(x, settings.specific_half_life)
     # residuals that never move are those of a stock that the regression fits whatever it does
     enough = (count >= settings.min_observations) & (fitted > 0)
     own = np.where(enough, fitted, np.nan) * _taken_up(stocks)
@@ -63,7 +63,7 @@ def _taken_up(exposures: pl.DataFrame) -> float:
     return math.sqrt(n / max(n - free, 1))
 
 
-def weighted_deviation(x: Array, half_life: float) -> Array:
+def weighted_rms(x: Array, half_life: float) -> Array:
     """(N,) root of the exponentially weighted mean square of each column's values; NaN where it has none.
 
     Args:

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from quant_assets.numerics.rolling import (
     index_over_highest,
     index_over_mean,
-    least_of,
+    min_observations,
     total_return,
     window_count,
-    window_deviation,
     window_max,
     window_mean,
     window_skewness,
+    window_std,
     window_sum,
 )
 
@@ -32,8 +32,13 @@ def walk(seed: int, n: int = 60, holes: float = 0.0) -> np.ndarray:
 # known values
 
 
-def test_a_share_of_a_window_rounds_up_but_not_by_an_ulp():
-    assert [least_of(21, 0.8), least_of(10, 0.7), least_of(5, 1.0), least_of(3, 0.01)] == [17, 7, 5, 1]
+def test_a_fraction_of_a_window_rounds_up_but_not_by_an_ulp():
+    assert [
+        min_observations(21, 0.8),
+        min_observations(10, 0.7),
+        min_observations(5, 1.0),
+        min_observations(3, 0.01),
+    ] == [17, 7, 5, 1]
 
 
 def test_missing_values_are_left_out_of_every_statistic():
@@ -42,7 +47,7 @@ def test_missing_values_are_left_out_of_every_statistic():
     assert window_sum(x, 3, 1)[-1, 0] == 8.0
     assert window_mean(x, 3, 1)[-1, 0] == 4.0
     assert window_max(x, 3, 1)[-1, 0] == 6.0
-    assert window_deviation(x, 3, 1)[-1, 0] == pytest.approx(np.sqrt(8.0))
+    assert window_std(x, 3, 1)[-1, 0] == pytest.approx(np.sqrt(8.0))
     assert np.isnan(window_max(x, 3, 3)[:, 0]).all()
 
 
@@ -105,7 +110,7 @@ def test_whole_windows_are_those_of_pandas(seed: int, window: int):
     index = np.exp(frame.cumsum())
     expected = {
         "sum": (window_sum(x, window, window), frame.rolling(window).sum()),
-        "deviation": (window_deviation(x, window, window), frame.rolling(window).std()),
+        "deviation": (window_std(x, window, window), frame.rolling(window).std()),
         "max": (window_max(x, window, window), frame.rolling(window).max()),
         "return": (total_return(x, there, window, window, 5), frame.rolling(window).sum().shift(5)),
         "mean": (index_over_mean(x, there, window, window), np.log(index / index.rolling(window).mean())),
@@ -142,7 +147,7 @@ def test_every_statistic_is_the_same_bits_wherever_the_array_begins(seed: int, w
         return np.stack([
             window_sum(x, window, 1),
             window_mean(x, window, 1),
-            window_deviation(x, window, 1),
+            window_std(x, window, 1),
             window_skewness(x, window, 1),
             window_max(x, window, 1),
             total_return(x, there, window, 1),

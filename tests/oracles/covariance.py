@@ -23,7 +23,7 @@ def weighted_covariance(x: Array, half_life: float, typical: Array) -> Array:
     return covariance / sum(weights)
 
 
-def weighted_deviation(path: list[float], half_life: float) -> float:
+def weighted_rms(path: list[float], half_life: float) -> float:
     """Of one stock; NaN is a session without a residual."""
     pairs = [(0.5 ** (age / half_life), x) for age, x in enumerate(reversed(path)) if not math.isnan(x)]
     return math.sqrt(sum(w * x * x for w, x in pairs) / sum(w for w, _ in pairs))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
 from feature_store.schemas.risk import FACTOR_RETURNS, SPECIFIC_RETURNS
-from quant_assets.risk.factor_model import explained_share, factor_and_specific_returns, factor_returns
+from quant_assets.risk.factor_model import explained_variance, factor_and_specific_returns, factor_returns
 from tests.oracles import factor_model as oracle
 from tests.oracles.panels import adjusted, assert_stored_as
 from tests.risk.markets import Planted, planted
@@ -72,7 +72,7 @@ def test_returns_without_noise_give_the_planted_factors_and_no_residuals():
     factors, specific = rows_of(market, 2)
     np.testing.assert_allclose(in_order(factors, market.factors), market.factor_returns[2], atol=1e-12)
     np.testing.assert_allclose(specific["specific_return"], 0.0, atol=1e-12)
-    assert explained_share(specific)["r_squared"] == pytest.approx(1.0)
+    assert explained_variance(specific)["r_squared"] == pytest.approx(1.0)
     assert_stored_as(factors, FACTOR_RETURNS)
     assert_stored_as(specific, SPECIFIC_RETURNS)
 
@@ -83,7 +83,7 @@ def test_the_first_session_of_history_has_no_exposures_and_no_rows():
     assert_stored_as(factors, FACTOR_RETURNS)
     assert_stored_as(specific, SPECIFIC_RETURNS)
     assert len(factors) == len(specific) == 0
-    assert explained_share(specific) == {}
+    assert explained_variance(specific) == {}
 
 
 def test_only_the_exposures_of_the_session_before_count_and_only_stocks_with_a_return_today():

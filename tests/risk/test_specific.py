@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from configs.settings import Risk
 from feature_store.schemas.risk import SPECIFIC_RISK
-from quant_assets.risk.specific import median_alike, specific_risk, weighted_deviation
+from quant_assets.risk.specific import median_alike, specific_risk, weighted_rms
 from tests.oracles import covariance as oracle
 from tests.oracles.panels import assert_stored_as, sessions
 from tests.risk.markets import cross_section, on, specific_rows
@@ -95,12 +95,12 @@ def test_five_estimates_make_an_industry():
 
 @given(st.integers(0, 10**6), st.floats(2, 100))
 @settings(max_examples=20, deadline=None)
-def test_the_weighted_deviation_is_that_of_the_slow_twin(seed: int, half_life: float):
+def test_the_weighted_rms_is_that_of_the_reference_implementation(seed: int, half_life: float):
     rng = np.random.default_rng(seed)
     x = rng.normal(0, 0.01, (40, 5))
     x[rng.random(x.shape) < 0.3] = np.nan
-    slow = [oracle.weighted_deviation(column.tolist(), half_life) for column in x.T]
-    np.testing.assert_allclose(weighted_deviation(x, half_life), slow, rtol=1e-12)
+    slow = [oracle.weighted_rms(column.tolist(), half_life) for column in x.T]
+    np.testing.assert_allclose(weighted_rms(x, half_life), slow, rtol=1e-12)
 
 
 @given(st.integers(0, 10**6))

@@ -14,7 +14,7 @@ from quant_assets.features.scores import tradable_on, with_industry
 from quant_assets.features.stock.ranges import parkinson
 from quant_assets.numerics.arrays import Array
 from quant_assets.numerics.panel import panel
-from quant_assets.numerics.rolling import least_of, window_mean
+from quant_assets.numerics.rolling import min_observations, window_mean
 from quant_assets.numerics.units import ANNUAL
 
 CAPITALISATION, DOLLAR_VOLUME = "capitalisation", "dollar_volume"
@@ -29,7 +29,7 @@ class Proxy:
     Attributes:
         name: symbol of a fund, CAPITALISATION or DOLLAR_VOLUME; None where nothing does.
         log_return: since the session before; None without one.
-        range_variance: of the fund's bar; None for an index of members, whose high and low of the day nobody knows.
+        range_variance: of the fund's bar; None for an index of members, whose high and low of the day are not known.
     """
 
     name: str | None = None
@@ -76,7 +76,7 @@ def industry_returns(
     for (industry,), own in members.group_by(["industry"], maintain_order=True):
         fund = funds.get(settings.industry_proxies.get(str(industry), ""))
         proxy = fund or member_index(held.filter(industry=industry), settings.min_observations_fraction)
-        rows.append({"event_date": session, "industry": industry, **_across(own), **_told(proxy)})
+        rows.append({"event_date": session, "industry": industry, **_across(own), **_proxy_columns(proxy)})
     return pl.DataFrame(rows, schema=SCHEMA).sort("industry")
 
 
@@ -96,7 +96,7 @@ def _across(members: pl.DataFrame) -> dict[str, float | int | None]:
 
 
 def above(gaps: pl.Series) -> float | None:
-    """Share of the values that are above 0; None without any."""
+    """Fraction of the values that are above 0; None without any."""
     seen = _seen(gaps)
     return float((seen > 0).mean()) if len(seen) else None
 
@@ -105,7 +105,7 @@ def _seen(values: pl.Series) -> Array:
     return values.drop_nulls().to_numpy()
 
 
-def _told(proxy: Proxy) -> dict[str, str | float | None]:
+def _proxy_columns(proxy: Proxy) -> dict[str, str | float | None]:
     return {
         "proxy": proxy.name,
         "proxy_log_return": proxy.log_return,
@@ -125,21 +125,21 @@ def _held(today: pl.DataFrame, universe: pl.DataFrame, industries: pl.DataFrame,
     """Members of the session before with today's return: whoever chooses by today's price chooses winners."""
     before = calendar.shift(session, -1)
     weights = universe.filter(event_date=before).select("symbol", "market_cap_usd", "adv_usd")
-    chosen = with_industry(tradable_on(universe, before), industries)
-    return chosen.join(weights, on="symbol", how="left", maintain_order="left").join(
+    members = with_industry(tradable_on(universe, before), industries)
+    return members.join(weights, on="symbol", how="left", maintain_order="left").join(
         today.select("symbol", "log_return").drop_nulls(), on="symbol", how="inner", maintain_order="left"
     )
 
 
-def member_index(held: pl.DataFrame, share: float) -> Proxy:
+def member_index(held: pl.DataFrame, min_fraction: float) -> Proxy:
     """The index of an industry's members, by capitalisation or dollar volume.
 
     Args:
         held: log_return, market_cap_usd and adv_usd of the members with a return, sorted by symbol.
-        share: of them that must have a capitalisation to be weighted by it.
+        min_fraction: of them that must have a capitalisation to be weighted by it.
     """
     capitalised = held.drop_nulls("market_cap_usd")
-    if len(held) and len(capitalised) >= share * len(held):
+    if len(held) and len(capitalised) >= min_fraction * len(held):
         return Proxy(CAPITALISATION, weighted_return(capitalised["log_return"], capitalised["market_cap_usd"]))
     traded = held.filter(pl.col("adv_usd") > 0)
     return Proxy(DOLLAR_VOLUME, weighted_return(traded["log_return"], traded["adv_usd"])) if len(traded) else Proxy()
@@ -163,47 +163,47 @@ def industry_features(
         returns: rows of INDUSTRY_RETURNS.
         sessions: the window, ascending; a value is exact once `index_features.LOOKBACK_SESSIONS` of it have passed, and
             the same bits wherever the window begins.
-        first: the first session that is wanted.
+        first: the first session that is due.
         settings: `min_observations_fraction`.
 
     Returns:
         Rows of INDUSTRY_FEATURES, one for each of `returns` from `first` on; windows and missing values as in
         `stock_features`.
     """
-    where, wanted = panel(returns, sessions, key="industry"), returns["event_date"] >= first
-    begin, share = sum(day < first for day in sessions), settings.min_observations_fraction
+    where, is_due = panel(returns, sessions, key="industry"), returns["event_date"] >= first
+    begin, min_fraction = sum(day < first for day in sessions), settings.min_observations_fraction
     columns = {name: where.dense(returns[name]) for name in returns.columns if returns[name].dtype.is_numeric()}
     values = {
-        **index_features(columns["proxy_log_return"], where.present(), begin, share),
-        **_own(columns, begin, share),
+        **index_features(columns["proxy_log_return"], where.present(), begin, min_fraction),
+        **_own(columns, begin, min_fraction),
     }
     late = where.row >= begin
     named = [
         pl.Series(name, array[where.row[late] - begin, where.column[late]], nan_to_null=True)
         for name, array in values.items()
     ]
-    kept = returns.filter(wanted).select("event_date", "industry", "proxy", "breadth_50", "breadth_200")
+    kept = returns.filter(is_due).select("event_date", "industry", "proxy", "breadth_50", "breadth_200")
     return kept.with_columns(named)
 
 
-def _own(columns: dict[str, Array], first: int, share: float) -> dict[str, Array]:
+def _own(columns: dict[str, Array], first: int, min_fraction: float) -> dict[str, Array]:
     """(T - first, N) what does not follow from the return index."""
-    least = {n: least_of(n, share) for n in (10, MONTH, QUARTER)}
+    min_count = {n: min_observations(n, min_fraction) for n in (10, MONTH, QUARTER)}
     volume = mean_volume(columns["dollar_volume_usd"], columns["n_volumes"])
     return {
-        "return_10": window_mean(columns["proxy_log_return"], 10, least[10], first),
+        "return_10": window_mean(columns["proxy_log_return"], 10, min_count[10], first),
         **{
-            name: np.sqrt(window_mean(columns[variance], MONTH, least[MONTH], first)) * ANNUAL
+            name: np.sqrt(window_mean(columns[variance], MONTH, min_count[MONTH], first)) * ANNUAL
             for name, variance in (
                 ("range_volatility_21", "proxy_range_variance"),
                 ("member_range_volatility_21", "member_range_variance"),
             )
         },
-        "volume_z_63": against_own_past(volume, QUARTER, least[QUARTER], first),
+        "volume_z_63": against_own_past(volume, QUARTER, min_count[QUARTER], first),
     }
 
 
 def mean_volume(dollars: Array, n: Array) -> Array:
-    """Log of the mean dollar volume; NaN where nothing was traded or nobody has a volume."""
+    """Log of the mean dollar volume; NaN where nothing was traded or no member has a volume."""
     log: Array = np.log(np.where((n > 0) & (dollars > 0), dollars, np.nan) / np.maximum(n, 1.0))
     return log

@@ -49,11 +49,11 @@ def macro_features(macro: pl.DataFrame, session: dt.date, settings: Macro) -> di
 
 def observations(macro: pl.DataFrame, names: Iterable[str]) -> dict[str, list[Observation]]:
     """Of each series its days and values, ascending; a null value is none."""
-    wanted: dict[str, list[Observation]] = {name: [] for name in names}
-    rows = macro.filter(pl.col("series").is_in(list(wanted)), pl.col("value").is_not_null()).sort("event_date")
+    observations: dict[str, list[Observation]] = {name: [] for name in names}
+    rows = macro.filter(pl.col("series").is_in(list(observations)), pl.col("value").is_not_null()).sort("event_date")
     for name, day, value in rows.select("series", "event_date", "value").iter_rows():
-        wanted[name].append((day, value))
-    return wanted
+        observations[name].append((day, value))
+    return observations
 
 
 def last_observation(series: list[Observation], session: dt.date, max_age_sessions: int) -> Observation | None:

@@ -14,7 +14,7 @@ from quant_assets.features.aggregate.macro import macro_features
 from quant_assets.features.scores import UNKNOWN, tradable_on
 from quant_assets.numerics.arrays import Array, Mask
 from quant_assets.numerics.panel import Panel, panel, window_sessions
-from quant_assets.numerics.rolling import least_of, window_deviation
+from quant_assets.numerics.rolling import min_observations, window_std
 from quant_assets.numerics.units import ANNUAL
 
 VOLATILITY_SESSIONS = 21
@@ -85,31 +85,33 @@ def _added(x: Array) -> Array:
     return sum(x.T, start=np.zeros(len(x)))
 
 
-def _trend(market: Array, present: Mask, share: float) -> dict[str, float | None]:
+def _trend(market: Array, present: Mask, min_fraction: float) -> dict[str, float | None]:
     """Features of the market's own return, on the last session."""
     returns, there, last = market[:, None], present[:, None], len(market) - 1
-    values = index_features(returns, there, last, share)
+    values = index_features(returns, there, last, min_fraction)
     begin = max(0, len(market) - YEAR)
-    year = window_deviation(returns, VOLATILITY_SESSIONS, least_of(VOLATILITY_SESSIONS, share), begin) * ANNUAL
+    year = window_std(returns, VOLATILITY_SESSIONS, min_observations(VOLATILITY_SESSIONS, min_fraction), begin) * ANNUAL
     return {
         **{name: known(array[-1, 0]) for name, array in values.items()},
-        "volatility_percentile": percentile(year[:, 0], least_of(YEAR, share)),
+        "volatility_percentile": percentile(year[:, 0], min_observations(YEAR, min_fraction)),
     }
 
 
-def percentile(x: Array, least: int) -> float | None:
-    """Share of the observed values that are not above the last one; None with fewer than `least` or no last one."""
+def percentile(x: Array, min_count: int) -> float | None:
+    """Fraction of the observed values that are not above the last one; None with fewer than `min_count` or no last
+    one.
+    """
     seen = x[~np.isnan(x)]
-    if len(seen) < least or np.isnan(x[-1]):
+    if len(seen) < min_count or np.isnan(x[-1]):
         return None
     return float((seen <= x[-1]).mean())
 
 
-def _volume_z(industries: pl.DataFrame, where: Panel, share: float) -> float | None:
+def _volume_z(industries: pl.DataFrame, where: Panel, min_fraction: float) -> float | None:
     """Mean dollar volume over all members with one, on the last session."""
     dollars, n = (_added(np.nan_to_num(where.dense(industries[name]))) for name in ("dollar_volume_usd", "n_volumes"))
     volume = mean_volume(dollars, n)[:, None]
-    return known(against_own_past(volume, QUARTER, least_of(QUARTER, share), len(volume) - 1)[-1, 0])
+    return known(against_own_past(volume, QUARTER, min_observations(QUARTER, min_fraction), len(volume) - 1)[-1, 0])
 
 
 def _whole(returns: Array, where: Panel) -> Array:
@@ -135,7 +137,7 @@ def mean_correlation(returns: Array) -> float | None:
 
 
 def _deviation(x: pl.Series) -> float | None:
-    """Sample deviation of the values that are there; None with fewer than two."""
+    """Sample standard deviation of the values that are there; None with fewer than two."""
     seen = x.drop_nulls().to_numpy()
     return float(seen.std(ddof=1)) if len(seen) >= 2 else None
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 from configs.settings import Features
 from feature_store.schemas.alpha158 import BAR, FACTORS, ROLLING, WINDOWS
 from feature_store.schemas.features import ALPHA158
-from quant_assets.features.alpha158.kernels import EPSILON, KERNELS, Values, Wanted, bar_columns, lanes_of, place
+from quant_assets.features.alpha158.kernels import EPSILON, KERNELS, Request, Values, bar_columns, lanes_of, place
 from quant_assets.numerics.arrays import Array, Index
-from quant_assets.numerics.rolling import least_of
+from quant_assets.numerics.rolling import min_observations
 from quant_assets.numerics.sorting_network import ordering
 
 WINDOW_COLUMNS = ("high", "low", "close", "dollar_volume_usd", "split_ratio", "log_return")
@@ -31,7 +31,7 @@ def alpha158(bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, settin
         bars: rows of ADJUSTED_BARS, `BAR_COLUMNS` of them.
         sessions: the window, ascending; a value is exact once `LOOKBACK_SESSIONS` of it have passed, and the same bits
             wherever the window begins.
-        first: the first session that is wanted.
+        first: the first session that is due.
 
     Returns:
         Rows of ALPHA158, one for each bar from `first` on.
@@ -42,21 +42,21 @@ def alpha158(bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, settin
 
 
 def factors(
-    bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, names: Sequence[str], share: float
+    bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, names: Sequence[str], min_fraction: float
 ) -> pl.DataFrame:
     """The factors that are named, in single precision, by event_date and symbol of each bar from `first` on.
 
     On windows in which every session has a bar and a volume they are Qlib's. A window counts sessions; where less than
-    `share` of what a factor takes of it is observed, it is null, where Qlib makes do with one value. A bar without a
-    return (after a gap too long) hides all before it. A factor in terms of the session's volume is null where that is 0
-    or not known; RSQR, CORR and CORD are null where nothing moves.
+    `min_fraction` of what a factor takes of it is observed, it is null, where Qlib makes do with one value. A bar
+    without a return (after a gap too long) hides all before it. A factor in terms of the session's volume is null where
+    that is 0 or not known; RSQR, CORR and CORD are null where nothing moves.
 
     Raises:
         ValueError: a name that FACTORS has not, a bar outside `sessions`, or two of one symbol and session.
     """
     if unknown := [name for name in names if name not in FACTORS]:
         raise ValueError(f"Alpha158 has no factor {unknown}; choose among {', '.join(FACTORS)}")
-    families, windows, wanted = _wanted(names, share)
+    families, windows, request = _request(names, min_fraction)
     single = [name for name in BAR if name in names]
     bars = _in_order(bars)
     n_rows = int((bars["event_date"] >= first).sum())
@@ -70,15 +70,15 @@ def factors(
         column = {name: block.bars[name].to_numpy() for name in BAR_COLUMNS}  # null becomes NaN
         if families and len(rows):
             of_windows = bar_columns(np.array([column[name] for name in WINDOW_COLUMNS]), block.begin, block.day)
-            _fill(of_windows, block.begin, block.day, rows, wanted, rolling[:, :, start:end])
+            _fill(of_windows, block.begin, block.day, rows, request, rolling[:, :, start:end])
         if single:
             values = _of_bar({name: whole[rows] for name, whole in column.items()})
             of_bar[:, start:end] = [values[name] for name in single]
-    found = dict(zip(single, of_bar, strict=True)) | {
+    by_name = dict(zip(single, of_bar, strict=True)) | {
         f"{family}{n}": rolling[f, w] for f, family in enumerate(families) for w, n in enumerate(windows)
     }
     keys = bars.lazy().filter(pl.col("event_date") >= first).select("event_date", "symbol").collect()
-    return keys.hstack([_nullable(name, found[name]) for name in names])
+    return keys.hstack([_nullable(name, by_name[name]) for name in names])
 
 
 class Block(NamedTuple):
@@ -89,7 +89,7 @@ class Block(NamedTuple):
     day: Index
 
 
-def _wanted(names: Sequence[str], share: float) -> tuple[list[str], list[int], Wanted]:
+def _request(names: Sequence[str], min_fraction: float) -> tuple[list[str], list[int], Request]:
     """Families and windows that the names take, and the same for the kernels."""
     split = [(name.rstrip("0123456789"), name) for name in names if name not in BAR]
     families = list(dict.fromkeys(family for family, _ in split))
@@ -97,9 +97,9 @@ def _wanted(names: Sequence[str], share: float) -> tuple[list[str], list[int], W
     slot = [families.index(family) if family in families else len(families) for family in ROLLING]
     quantiles = {"QTLU", "QTLD"} & set(families)
     networks = [ordering(n, before) if quantiles else [] for before, n in pairwise([0, *windows])]
-    return families, windows, Wanted(
+    return families, windows, Request(
         np.array(windows, dtype=np.int64),
-        np.array([least_of(n, share) for n in windows], dtype=np.int64),
+        np.array([min_observations(n, min_fraction) for n in windows], dtype=np.int64),
         np.array(slot, dtype=np.int64),
         np.array(list(chain(*networks)), dtype=np.int64).reshape(-1, 2),
         np.cumsum([len(network) for network in networks], dtype=np.int64),
@@ -158,8 +158,8 @@ def _nullable(name: str, values: Values) -> pl.Series:
     return pl.Series(name, array)
 
 
-def _fill(columns: Array, begin: Index, day: Index, rows: Index, wanted: Wanted, out: Values) -> None:
-    """Write what is wanted of each of the `rows` to out[slot, w]; NaN where it is not known.
+def _fill(columns: Array, begin: Index, day: Index, rows: Index, request: Request, out: Values) -> None:
+    """Write the requested factors of each of the `rows` to out[slot, w]; NaN where it is not known.
 
     Args:
         columns: `bar_columns` of all symbols one after the other, each symbol's oldest first.
@@ -168,17 +168,17 @@ def _fill(columns: Array, begin: Index, day: Index, rows: Index, wanted: Wanted,
         rows: ascending.
         out: (slots, W, rows).
     """
-    kernels = [kernel for kernel, families in KERNELS.items() if (wanted.slot[list(families)] < len(out)).any()]
-    side_by_side = max(1, PLACES // (wanted.windows[-1] + 1))
+    kernels = [kernel for kernel, families in KERNELS.items() if (request.slot[list(families)] < len(out)).any()]
+    side_by_side = max(1, PLACES // (request.windows[-1] + 1))
     block = begin[rows] * (day.max() // side_by_side + 1) + day[rows] // side_by_side
     edges = [0, *(np.flatnonzero(np.diff(block)) + 1), len(rows)]
     for start, end in pairwise(edges):
         first, last = rows[start], rows[end - 1]
-        lanes = lanes_of(columns, begin[first], day, first, last, wanted.windows[-1])
-        found = np.full((len(out) + 1, out.shape[1], lanes.bar.shape[1]), np.nan, dtype=np.float32)
+        lanes = lanes_of(columns, begin[first], day, first, last, request.windows[-1])
+        values = np.full((len(out) + 1, out.shape[1], lanes.bar.shape[1]), np.nan, dtype=np.float32)
         for kernel in kernels:
-            kernel(lanes, wanted, found)
-        place(found, day[rows[start:end]] - day[first], out[:, :, start:end])
+            kernel(lanes, request, values)
+        place(values, day[rows[start:end]] - day[first], out[:, :, start:end])
 
 
 def _of_bar(bar: dict[str, Array]) -> dict[str, Array]:

@@ -54,17 +54,17 @@ class Lanes(NamedTuple):
     multiple: Array
 
 
-class Wanted(NamedTuple):
-    """What is wanted of each lane.
+class Request(NamedTuple):
+    """Windows and families to compute of each lane.
 
     Attributes:
-        windows, least: (W,) sessions, ascending, and the observations that each needs.
-        slot: (families,) place of each family among the results; one after the last for those that nobody wants.
+        windows, min_count: (W,) sessions, ascending, and the observations that each needs.
+        slot: (families,) place of each family among the results; one after the last for those that are not requested.
         pairs, pair_ends: places to compare and exchange, one after the other, which order the bars of each window.
     """
 
     windows: Index
-    least: Index
+    min_count: Index
     slot: Index
     pairs: Index
     pair_ends: Index
@@ -117,14 +117,14 @@ def _against(out: Array, ratio: float, gain: float, shares: float, before: float
 
 
 @njit()
-def place(found: Values, lane: Index, out: Values) -> None:
+def place(values: Values, lane: Index, out: Values) -> None:
     for f in range(out.shape[0]):
         for w in range(out.shape[1]):
             if lane[-1] - lane[0] == len(lane) - 1:
-                out[f, w] = found[f, w, lane[0] : lane[-1] + 1]
+                out[f, w] = values[f, w, lane[0] : lane[-1] + 1]
             else:
                 for i in range(len(lane)):
-                    out[f, w, i] = found[f, w, lane[i]]
+                    out[f, w, i] = values[f, w, lane[i]]
 
 
 @njit(error_model="numpy")
@@ -200,60 +200,60 @@ def _add_with_square(total: Array, squares: Array, x: Array) -> None:
 
 
 @njit(error_model="numpy")
-def _where_known(n: Array, x: Array, least: int, out: Values) -> None:
+def _where_known(n: Array, x: Array, min_count: int, out: Values) -> None:
     for i in range(len(n)):
-        out[i] = x[i] if n[i] >= least else np.nan
+        out[i] = x[i] if n[i] >= min_count else np.nan
 
 
 @njit(error_model="numpy")
-def _mean(n: Array, total: Array, least: int, out: Values) -> None:
+def _mean(n: Array, total: Array, min_count: int, out: Values) -> None:
     """One more than the mean of gaps to 1."""
     for i in range(len(n)):
-        out[i] = 1.0 + total[i] / n[i] if n[i] >= least else np.nan
+        out[i] = 1.0 + total[i] / n[i] if n[i] >= min_count else np.nan
 
 
 @njit(error_model="numpy")
-def _deviation(n: Array, total: Array, squares: Array, least: int, out: Values) -> None:
+def _std(n: Array, total: Array, squares: Array, min_count: int, out: Values) -> None:
     for i in range(len(n)):
         spread = squares[i] - total[i] * total[i] / n[i]
         spread = 0.0 if spread < 0.0 else spread
-        out[i] = math.sqrt(spread / (n[i] - 1.0)) if n[i] >= least else np.nan
+        out[i] = math.sqrt(spread / (n[i] - 1.0)) if n[i] >= min_count else np.nan
 
 
 @njit(error_model="numpy")
-def _correlation(n: Array, x: Array, y: Array, xx: Array, yy: Array, xy: Array, least: int, out: Values) -> None:
+def _correlation(n: Array, x: Array, y: Array, xx: Array, yy: Array, xy: Array, min_count: int, out: Values) -> None:
     """NaN where one does not differ, but for rounding."""
     for i in range(len(n)):
         x_spread, y_spread = xx[i] - x[i] * x[i] / n[i], yy[i] - y[i] * y[i] / n[i]
-        found = (xy[i] - x[i] * y[i] / n[i]) / math.sqrt(x_spread * y_spread)
-        known = n[i] >= least and x_spread > TIE * xx[i] and y_spread > TIE * yy[i]
-        found = 1.0 if found > 1.0 else found
-        found = -1.0 if found < -1.0 else found
-        out[i] = found if known else np.nan
+        r = (xy[i] - x[i] * y[i] / n[i]) / math.sqrt(x_spread * y_spread)
+        known = n[i] >= min_count and x_spread > TIE * xx[i] and y_spread > TIE * yy[i]
+        r = 1.0 if r > 1.0 else r
+        r = -1.0 if r < -1.0 else r
+        out[i] = r if known else np.nan
 
 
 @njit(error_model="numpy")
-def _way(n: Array, up: Array, down: Array, part: Array, least: int, out: Values) -> None:
-    """Share of a part in the whole way."""
+def _fraction_of_way(n: Array, up: Array, down: Array, part: Array, min_count: int, out: Values) -> None:
+    """Part of the whole way."""
     for i in range(len(n)):
-        out[i] = part[i] / (up[i] + down[i] + EPSILON) if n[i] >= least else np.nan
+        out[i] = part[i] / (up[i] + down[i] + EPSILON) if n[i] >= min_count else np.nan
 
 
 # -- families ----------------------------------------------------------------------------------------------------------
 
 
 @njit(error_model="numpy")
-def _past(lanes: Lanes, wanted: Wanted, out: Values) -> None:
-    for w in range(len(wanted.windows)):
-        k, found = wanted.windows[w], out[wanted.slot[ROC], w]
-        for i in range(len(found)):
-            found[i] = lanes.level[k, i] if lanes.bar[k, i] > 0 else np.nan
+def _past(lanes: Lanes, request: Request, out: Values) -> None:
+    for w in range(len(request.windows)):
+        k, roc = request.windows[w], out[request.slot[ROC], w]
+        for i in range(len(roc)):
+            roc[i] = lanes.level[k, i] if lanes.bar[k, i] > 0 else np.nan
 
 
 @njit(error_model="numpy")
-def _trend(lanes: Lanes, wanted: Wanted, out: Values) -> None:
-    """Mean, deviation, and the least squares line on the session's number, of gaps to the session's level."""
-    windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
+def _trend(lanes: Lanes, request: Request, out: Values) -> None:
+    """Mean, standard deviation, and the least squares line on the session's number, of gaps to the session's level."""
+    windows, slot, n_lanes = request.windows, request.slot, lanes.bar.shape[1]
     sums = np.zeros((6, n_lanes))
     n, x, xx, y, yy, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     gap, w = np.empty(n_lanes), 0
@@ -270,11 +270,11 @@ def _trend(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             yy[i] += gap[i] * gap[i]
             xy[i] += k * gap[i]
         if k + 1 == windows[w]:
-            least = wanted.least[w]
-            _mean(n, y, least, out[slot[MA], w])
-            _deviation(n, y, yy, least, out[slot[STD], w])
-            _line(n, x, xx, y, xy, least, out[slot[BETA], w], out[slot[RESI], w])
-            _correlation(n, x, y, xx, yy, xy, least, out[slot[RSQR], w])
+            min_count = request.min_count[w]
+            _mean(n, y, min_count, out[slot[MA], w])
+            _std(n, y, yy, min_count, out[slot[STD], w])
+            _line(n, x, xx, y, xy, min_count, out[slot[BETA], w], out[slot[RESI], w])
+            _correlation(n, x, y, xx, yy, xy, min_count, out[slot[RSQR], w])
             _multiply_own(out[slot[RSQR], w])
             w += 1
 
@@ -287,21 +287,21 @@ def _multiply_own(x: Values) -> None:
 
 @njit(error_model="numpy")
 def _line(
-    n: Array, age: Array, age_2: Array, y: Array, product: Array, least: int, slope: Values, rest: Values
+    n: Array, age: Array, age_2: Array, y: Array, product: Array, min_count: int, slope: Values, rest: Values
 ) -> None:
     """Slope of y against time, and what is left of the newest y, which is 0, over the line."""
     for i in range(len(n)):
-        found = -(product[i] - age[i] * y[i] / n[i]) / (age_2[i] - age[i] * age[i] / n[i])
-        slope[i] = found if n[i] >= least else np.nan
+        beta = -(product[i] - age[i] * y[i] / n[i]) / (age_2[i] - age[i] * age[i] / n[i])
+        slope[i] = beta if n[i] >= min_count else np.nan
     for i in range(len(n)):
-        found = -(product[i] - age[i] * y[i] / n[i]) / (age_2[i] - age[i] * age[i] / n[i])
-        rest[i] = -(y[i] + found * age[i]) / n[i] if n[i] >= least else np.nan
+        beta = -(product[i] - age[i] * y[i] / n[i]) / (age_2[i] - age[i] * age[i] / n[i])
+        rest[i] = -(y[i] + beta * age[i]) / n[i] if n[i] >= min_count else np.nan
 
 
 @njit(error_model="numpy")
-def _extremes(lanes: Lanes, wanted: Wanted, out: Values) -> None:
+def _extremes(lanes: Lanes, request: Request, out: Values) -> None:
     """Highest and lowest, and where they lie: the oldest of equal ones, counted from 1 at the window's begin."""
-    windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
+    windows, slot, n_lanes = request.windows, request.slot, lanes.bar.shape[1]
     room = np.zeros((7, n_lanes))
     n, high, low, high_age, low_age, here, spare = room[0], room[1], room[2], room[3], room[4], room[5], room[6]
     low[:], w = np.inf, 0
@@ -324,20 +324,20 @@ def _extremes(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             spare[i] = here[i] if here[i] < low[i] else low[i]
         low, spare = spare, low
         if k + 1 == windows[w]:
-            least, length = wanted.least[w], float(windows[w])
-            _where_known(n, high, least, out[slot[MAX], w])
-            _where_known(n, low, least, out[slot[MIN], w])
-            _where_known(n, (1.0 - low) / (high - low + EPSILON), least, out[slot[RSV], w])
-            _where_known(n, (length - high_age) / length, least, out[slot[IMAX], w])
-            _where_known(n, (length - low_age) / length, least, out[slot[IMIN], w])
-            _where_known(n, (low_age - high_age) / length, least, out[slot[IMXD], w])
+            min_count, length = request.min_count[w], float(windows[w])
+            _where_known(n, high, min_count, out[slot[MAX], w])
+            _where_known(n, low, min_count, out[slot[MIN], w])
+            _where_known(n, (1.0 - low) / (high - low + EPSILON), min_count, out[slot[RSV], w])
+            _where_known(n, (length - high_age) / length, min_count, out[slot[IMAX], w])
+            _where_known(n, (length - low_age) / length, min_count, out[slot[IMIN], w])
+            _where_known(n, (low_age - high_age) / length, min_count, out[slot[IMXD], w])
             w += 1
 
 
 @njit(error_model="numpy")
-def _quantiles(lanes: Lanes, wanted: Wanted, out: Values) -> None:
+def _quantiles(lanes: Lanes, request: Request, out: Values) -> None:
     """Between two levels in proportion; what is missing stands last, as infinite."""
-    windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
+    windows, slot, n_lanes = request.windows, request.slot, lanes.bar.shape[1]
     ordered, n, pair, k = np.empty((windows[-1], n_lanes)), np.zeros(n_lanes), 0, 0
     for w in range(len(windows)):
         while k < windows[w]:
@@ -347,11 +347,11 @@ def _quantiles(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             for i in range(n_lanes):
                 n[i] += bar[i]
             k += 1
-        while pair < wanted.pair_ends[w]:
-            _exchange(ordered[wanted.pairs[pair, 0]], ordered[wanted.pairs[pair, 1]])
+        while pair < request.pair_ends[w]:
+            _exchange(ordered[request.pairs[pair, 0]], ordered[request.pairs[pair, 1]])
             pair += 1
         for i in range(n_lanes):
-            if n[i] >= wanted.least[w]:
+            if n[i] >= request.min_count[w]:
                 out[slot[QTLU], w, i] = _quantile(ordered, i, int(n[i]), 0.8)
                 out[slot[QTLD], w, i] = _quantile(ordered, i, int(n[i]), 0.2)
 
@@ -373,9 +373,9 @@ def _quantile(ordered: Array, i: int, n: int, q: float) -> float:
 
 
 @njit(error_model="numpy")
-def _rank(lanes: Lanes, wanted: Wanted, out: Values) -> None:
+def _rank(lanes: Lanes, request: Request, out: Values) -> None:
     """Share of levels below the session's, where half of those equal to it count as below, and it itself."""
-    windows, n_lanes = wanted.windows, lanes.bar.shape[1]
+    windows, n_lanes = request.windows, lanes.bar.shape[1]
     n, twice, w = np.zeros(n_lanes), np.ones(n_lanes), 0
     for k in range(windows[-1]):
         bar, level = lanes.bar[k], lanes.level[k]
@@ -384,9 +384,9 @@ def _rank(lanes: Lanes, wanted: Wanted, out: Values) -> None:
             # 2 where it is below, 1 where it is equal
             twice[i] += bar[i] * ((1.0 if level[i] <= 1.0 + TIE else 0.0) + (1.0 if level[i] < 1.0 - TIE else 0.0))
         if k + 1 == windows[w]:
-            found = out[wanted.slot[RANK], w]
+            rank = out[request.slot[RANK], w]
             for i in range(n_lanes):
-                found[i] = 0.5 * twice[i] / n[i] if n[i] >= wanted.least[w] else np.nan
+                rank[i] = 0.5 * twice[i] / n[i] if n[i] >= request.min_count[w] else np.nan
             w += 1
 
 
@@ -400,9 +400,9 @@ def _log_shares(lanes: Lanes, k: int, out: Array) -> None:
 
 
 @njit(error_model="numpy")
-def _levels_with_shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
+def _levels_with_shares(lanes: Lanes, request: Request, out: Values) -> None:
     """Correlation of levels and the logarithm of shares, as gaps to the session's."""
-    windows, n_lanes = wanted.windows, lanes.bar.shape[1]
+    windows, n_lanes = request.windows, lanes.bar.shape[1]
     sums = np.zeros((6, n_lanes))
     n, x, xx, y, yy, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     room = np.empty((3, n_lanes))
@@ -424,14 +424,14 @@ def _levels_with_shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
         _add_with_square(y, yy, more)
         _add(xy, gap, more)
         if k + 1 == windows[w]:
-            _correlation(n, x, y, xx, yy, xy, max(2, wanted.least[w]), out[wanted.slot[CORR], w])
+            _correlation(n, x, y, xx, yy, xy, max(2, request.min_count[w]), out[request.slot[CORR], w])
             w += 1
 
 
 @njit(error_model="numpy")
-def _changes_with_shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
+def _changes_with_shares(lanes: Lanes, request: Request, out: Values) -> None:
     """Correlation of the ratios of neighbouring sessions."""
-    windows, n_lanes = wanted.windows, lanes.bar.shape[1]
+    windows, n_lanes = request.windows, lanes.bar.shape[1]
     sums = np.zeros((6, n_lanes))
     n, x, xx, y, yy, xy = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     w = 0
@@ -444,14 +444,14 @@ def _changes_with_shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
         _add(yy, bar, _at(lanes, SHARE_RATIO_2, k))
         _add(xy, bar, _at(lanes, RATIOS, k))
         if k + 1 == windows[w]:
-            _correlation(n, x, y, xx, yy, xy, max(2, wanted.least[w]), out[wanted.slot[CORD], w])
+            _correlation(n, x, y, xx, yy, xy, max(2, request.min_count[w]), out[request.slot[CORD], w])
             w += 1
 
 
 @njit(error_model="numpy")
-def _counts(lanes: Lanes, wanted: Wanted, out: Values) -> None:
+def _counts(lanes: Lanes, request: Request, out: Values) -> None:
     """Shares of sessions that rose and fell."""
-    windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
+    windows, slot, n_lanes = request.windows, request.slot, lanes.bar.shape[1]
     sums = np.zeros((3, n_lanes))
     n, rises, falls, w = sums[0], sums[1], sums[2], 0
     for k in range(windows[-1]):
@@ -460,16 +460,16 @@ def _counts(lanes: Lanes, wanted: Wanted, out: Values) -> None:
         _add(rises, bar, _at(lanes, RISE, k))
         _add(falls, bar, _at(lanes, FALL, k))
         if k + 1 == windows[w]:
-            _where_known(n, rises / n, wanted.least[w], out[slot[CNTP], w])
-            _where_known(n, falls / n, wanted.least[w], out[slot[CNTN], w])
-            _where_known(n, (rises - falls) / n, wanted.least[w], out[slot[CNTD], w])
+            _where_known(n, rises / n, request.min_count[w], out[slot[CNTP], w])
+            _where_known(n, falls / n, request.min_count[w], out[slot[CNTN], w])
+            _where_known(n, (rises - falls) / n, request.min_count[w], out[slot[CNTD], w])
             w += 1
 
 
 @njit(error_model="numpy")
-def _price_ways(lanes: Lanes, wanted: Wanted, out: Values) -> None:
+def _price_moves(lanes: Lanes, request: Request, out: Values) -> None:
     """Shares of the way of the price that went up and down."""
-    windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
+    windows, slot, n_lanes = request.windows, request.slot, lanes.bar.shape[1]
     sums = np.zeros((3, n_lanes))
     n, up, down, w = sums[0], sums[1], sums[2], 0
     for k in range(windows[-1]):
@@ -478,16 +478,16 @@ def _price_ways(lanes: Lanes, wanted: Wanted, out: Values) -> None:
         _add_scaled(up, bar, level, _at(lanes, GAIN, k))
         _add_scaled(down, bar, level, _at(lanes, LOSS, k))
         if k + 1 == windows[w]:
-            _way(n, up, down, up, wanted.least[w], out[slot[SUMP], w])
-            _way(n, up, down, down, wanted.least[w], out[slot[SUMN], w])
-            _way(n, up, down, up - down, wanted.least[w], out[slot[SUMD], w])
+            _fraction_of_way(n, up, down, up, request.min_count[w], out[slot[SUMP], w])
+            _fraction_of_way(n, up, down, down, request.min_count[w], out[slot[SUMN], w])
+            _fraction_of_way(n, up, down, up - down, request.min_count[w], out[slot[SUMD], w])
             w += 1
 
 
 @njit(error_model="numpy")
-def _shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
-    """Mean and deviation of shares, in those of the session; NaN where it has none."""
-    windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
+def _shares(lanes: Lanes, request: Request, out: Values) -> None:
+    """Mean and standard deviation of shares, in those of the session; NaN where it has none."""
+    windows, slot, n_lanes = request.windows, request.slot, lanes.bar.shape[1]
     sums = np.zeros((5, n_lanes))
     n, y, yy, per_own, more, w = sums[0], sums[1], sums[2], sums[3], sums[4], 0
     own = _at(lanes, SHARES, 0)
@@ -500,15 +500,15 @@ def _shares(lanes: Lanes, wanted: Wanted, out: Values) -> None:
         _add(n, bar, has)
         _add_with_square(y, yy, more)
         if k + 1 == windows[w]:
-            _mean(n, y, wanted.least[w], out[slot[VMA], w])
-            _deviation(n, y, yy, wanted.least[w], out[slot[VSTD], w])
+            _mean(n, y, request.min_count[w], out[slot[VMA], w])
+            _std(n, y, yy, request.min_count[w], out[slot[VSTD], w])
             w += 1
 
 
 @njit(error_model="numpy")
-def _moves(lanes: Lanes, wanted: Wanted, out: Values) -> None:
-    """Deviation over mean of the size of each move, weighed by the shares that made it."""
-    windows, n_lanes = wanted.windows, lanes.bar.shape[1]
+def _moves(lanes: Lanes, request: Request, out: Values) -> None:
+    """Standard deviation over mean of the size of each move, weighed by the shares that made it."""
+    windows, n_lanes = request.windows, lanes.bar.shape[1]
     sums = np.zeros((4, n_lanes))
     n, y, yy, weighed, w = sums[0], sums[1], sums[2], sums[3], 0
     for k in range(windows[-1]):
@@ -518,17 +518,17 @@ def _moves(lanes: Lanes, wanted: Wanted, out: Values) -> None:
         _add(n, bar, _at(lanes, HAS_MOVE, k))
         _add_with_square(y, yy, weighed)
         if k + 1 == windows[w]:
-            found = out[wanted.slot[WVMA], w]
-            _deviation(n, y, yy, wanted.least[w], found)
+            wvma = out[request.slot[WVMA], w]
+            _std(n, y, yy, request.min_count[w], wvma)
             for i in range(n_lanes):
-                found[i] = found[i] / (y[i] / n[i] + EPSILON)
+                wvma[i] = wvma[i] / (y[i] / n[i] + EPSILON)
             w += 1
 
 
 @njit(error_model="numpy")
-def _share_ways(lanes: Lanes, wanted: Wanted, out: Values) -> None:
+def _share_moves(lanes: Lanes, request: Request, out: Values) -> None:
     """Shares of the way of volume that went up and down."""
-    windows, slot, n_lanes = wanted.windows, wanted.slot, lanes.bar.shape[1]
+    windows, slot, n_lanes = request.windows, request.slot, lanes.bar.shape[1]
     sums = np.zeros((3, n_lanes))
     n, up, down, w = sums[0], sums[1], sums[2], 0
     for k in range(windows[-1]):
@@ -537,9 +537,9 @@ def _share_ways(lanes: Lanes, wanted: Wanted, out: Values) -> None:
         _add_scaled(up, bar, multiple, _at(lanes, MORE, k))
         _add_scaled(down, bar, multiple, _at(lanes, FEWER, k))
         if k + 1 == windows[w]:
-            _way(n, up, down, up, wanted.least[w], out[slot[VSUMP], w])
-            _way(n, up, down, down, wanted.least[w], out[slot[VSUMN], w])
-            _way(n, up, down, up - down, wanted.least[w], out[slot[VSUMD], w])
+            _fraction_of_way(n, up, down, up, request.min_count[w], out[slot[VSUMP], w])
+            _fraction_of_way(n, up, down, down, request.min_count[w], out[slot[VSUMN], w])
+            _fraction_of_way(n, up, down, up - down, request.min_count[w], out[slot[VSUMD], w])
             w += 1
 
 
@@ -552,9 +552,9 @@ KERNELS = {
     _levels_with_shares: (CORR,),
     _changes_with_shares: (CORD,),
     _counts: (CNTP, CNTN, CNTD),
-    _price_ways: (SUMP, SUMN, SUMD),
+    _price_moves: (SUMP, SUMN, SUMD),
     _shares: (VMA, VSTD),
     _moves: (WVMA,),
-    _share_ways: (VSUMP, VSUMN, VSUMD),
+    _share_moves: (VSUMP, VSUMN, VSUMD),
 }
 """Which families each writes: those that need the same sums."""

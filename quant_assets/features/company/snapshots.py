@@ -41,7 +41,7 @@ def company_snapshots(
         Rows of COMPANY_SNAPSHOTS, sorted by symbol.
     """
     frames = [
-        _standing(estimates, financials, session),
+        _open_periods(estimates, financials, session),
         _announced(earnings_dates, session),
         _last(short_interest.drop_nulls("shares_short"), session).select(
             "symbol", "shares_short", settled="event_date"
@@ -54,7 +54,7 @@ def company_snapshots(
     return rows.select(event_date=pl.lit(session, pl.Date), **{name: name for name in SCHEMA if name != "event_date"})
 
 
-def _standing(estimates: pl.DataFrame, financials: pl.DataFrame, session: dt.date) -> pl.DataFrame:
+def _open_periods(estimates: pl.DataFrame, financials: pl.DataFrame, session: dt.date) -> pl.DataFrame:
     """Of each symbol the first two quarters and fiscal years that are not reported."""
     reported = financials.select("symbol", reported="period_end").drop_nulls()
     from_day = pl.max_horizontal(
@@ -85,18 +85,18 @@ def _standing(estimates: pl.DataFrame, financials: pl.DataFrame, session: dt.dat
 def _announced(earnings_dates: pl.DataFrame, session: dt.date) -> pl.DataFrame:
     """Of each symbol the sessions that trade on the last and on the next announcement.
 
-    What is told after the close trades on the next session, as does what is told on a day without one; where the time
-    is not known, on the session of its day.
+    An announcement after the close trades on the next session, as does one on a day without a session; where the time
+    is not known, it trades on the session of its day.
     """
     days = exchange_days()
-    standing = earnings_dates.drop_nulls("time_of_day")
-    told = standing["event_date"].to_numpy().astype("datetime64[D]")
-    at = np.minimum(np.searchsorted(days, told), len(days) - 1)
-    late = (standing["time_of_day"] == "after_close").to_numpy() & (days[at] == told)
+    announced = earnings_dates.drop_nulls("time_of_day")
+    dates = announced["event_date"].to_numpy().astype("datetime64[D]")
+    at = np.minimum(np.searchsorted(days, dates), len(days) - 1)
+    late = (announced["time_of_day"] == "after_close").to_numpy() & (days[at] == dates)
     trades = pl.Series("trades", days[np.minimum(at + late, len(days) - 1)]).cast(pl.Date)
     past = pl.col("trades") <= session
     return (
-        standing.select("symbol", trades)
+        announced.select("symbol", trades)
         .group_by("symbol", maintain_order=True)
         .agg(
             last_earnings=pl.col("trades").filter(past).max(),

@@ -48,28 +48,28 @@ class Trades(NamedTuple):
 
 
 def volume_weighted(
-    chain: Chain, first: int, least: Callable[[int], int], year_begin: Index, slope_sessions: int
+    chain: Chain, first: int, min_count: Callable[[int], int], year_begin: Index, slope_sessions: int
 ) -> dict[str, Array]:
     """(T - first, N) each.
 
     Anchors: the first bar of the calendar year; of the last 252 sessions the bar with the lowest low, the highest high
-    and the most shares, the later of equal ones. NaN with fewer than `least` of the window's sessions with a bar (the
-    year's window is its sessions so far), or without a traded share since.
+    and the most shares, the later of equal ones. NaN with fewer than `min_count` of the window's sessions with a bar
+    (the year's window is its sessions so far), or without a traded share since.
 
     Args:
         year_begin: (T,) first row of each row's calendar year.
         slope_sessions: over which the slope of an anchored price is taken; NaN while the anchor is younger.
     """
-    needed = np.array([least(n) for n in range(YEAR_SESSIONS + 1)], dtype=np.int64)
+    needed = np.array([min_count(n) for n in range(YEAR_SESSIONS + 1)], dtype=np.int64)
     return over_rows(_volume_weighted, VOLUME_WEIGHTED, chain, first, needed, year_begin, slope_sessions)
 
 
 @njit()
-def since_anchor(chain: Chain, first: int, least: Index, age: Index, slope_sessions: int) -> Array:
+def since_anchor(chain: Chain, first: int, min_count: Index, age: Index, slope_sessions: int) -> Array:
     """(3, T - first, N) gap, slope and state of an anchor of each symbol's own.
 
     Args:
-        least: [n] bars that the last n sessions need.
+        min_count: [n] bars that the last n sessions need.
         age: (T - first, N) sessions from the anchor to the row, below `YEAR_SESSIONS`; negative where there is none.
     """
     n_symbols, n_sessions = chain.present.shape
@@ -83,14 +83,14 @@ def since_anchor(chain: Chain, first: int, least: Index, age: Index, slope_sessi
             if chain.present[i, t] and so_far > 0:
                 _walk(chain, i, t, bars)
                 anchor = bars.begin[so_far]
-                if YEAR_SESSIONS - anchor >= least[so_far]:
-                    _told(out[:, t - first, i], anchor, bars, chain.close[i, t], slope_sessions)
+                if YEAR_SESSIONS - anchor >= min_count[so_far]:
+                    _gap_slope_state(out[:, t - first, i], anchor, bars, chain.close[i, t], slope_sessions)
     return out
 
 
 @njit()
 def _volume_weighted(
-    chain: Chain, first: int, n_features: int, least: Index, year_begin: Index, slope_sessions: int
+    chain: Chain, first: int, n_features: int, min_count: Index, year_begin: Index, slope_sessions: int
 ) -> Array:
     n_symbols, n_sessions = chain.present.shape
     out = np.full((n_features, n_sessions - first, n_symbols), np.nan)
@@ -102,8 +102,8 @@ def _volume_weighted(
             if chain.present[i, t]:
                 _walk(chain, i, t, bars)
                 close = chain.close[i, t]
-                _recent(out[:, t - first, i], bars, least, close)
-                _anchored(out[:, t - first, i], bars, least, t - year_begin[t] + 1, close, slope_sessions)
+                _recent(out[:, t - first, i], bars, min_count, close)
+                _anchored(out[:, t - first, i], bars, min_count, t - year_begin[t] + 1, close, slope_sessions)
     return out
 
 
@@ -129,33 +129,33 @@ def _walk(chain: Chain, i: int, t: int, bars: Trades) -> None:
 
 
 @njit()
-def _recent(out: Array, bars: Trades, least: Index, close: float) -> None:
+def _recent(out: Array, bars: Trades, min_count: Index, close: float) -> None:
     """Close over the mean prices of 21 and 63 sessions, the one over the other, and how often nobody traded."""
     month, quarter = bars.begin[21], bars.begin[63]
-    price_21 = mean_price(bars.paid[month:], bars.shares[month:], least[21])
-    price_63 = mean_price(bars.paid[quarter:], bars.shares[quarter:], least[63])
+    price_21 = mean_price(bars.paid[month:], bars.shares[month:], min_count[21])
+    price_63 = mean_price(bars.paid[quarter:], bars.shares[quarter:], min_count[63])
     out[0], out[1], out[2] = np.log(close / price_21), np.log(close / price_63), np.log(price_21 / price_63)
-    out[3] = _no_trade_fraction(bars, quarter, least[63])
+    out[3] = _no_trade_fraction(bars, quarter, min_count[63])
 
 
 @njit()
-def _anchored(out: Array, bars: Trades, least: Index, so_far: int, close: float, slope_sessions: int) -> None:
+def _anchored(out: Array, bars: Trades, min_count: Index, so_far: int, close: float, slope_sessions: int) -> None:
     """Gap, slope and state of each anchor."""
     year, own, end = bars.begin[252], bars.begin[so_far], len(bars.row)
-    whole = end - year >= least[252]
+    whole = end - year >= min_count[252]
     anchors = (
-        own if end - own >= least[so_far] else -1,
+        own if end - own >= min_count[so_far] else -1,
         year + lowest(bars.low[year:]) if whole else -1,
         year + highest(bars.high[year:]) if whole else -1,
         year + highest(bars.shares[year:]) if whole else -1,
     )
     for a, anchor in enumerate(anchors):
         if anchor >= 0:
-            _told(out[4 + 3 * a : 7 + 3 * a], anchor, bars, close, slope_sessions)
+            _gap_slope_state(out[4 + 3 * a : 7 + 3 * a], anchor, bars, close, slope_sessions)
 
 
 @njit()
-def _told(out: Array, anchor: int, bars: Trades, close: float, slope_sessions: int) -> None:
+def _gap_slope_state(out: Array, anchor: int, bars: Trades, close: float, slope_sessions: int) -> None:
     """Gap, slope and state of one anchor."""
     gap, slope = _since(anchor, bars, close, slope_sessions)
     out[0], out[1] = gap, slope
@@ -164,14 +164,14 @@ def _told(out: Array, anchor: int, bars: Trades, close: float, slope_sessions: i
 
 
 @njit()
-def mean_price(paid: Array, shares: Array, least: int) -> float:
-    """Dollars over shares; NaN with fewer than `least` bars that traded."""
+def mean_price(paid: Array, shares: Array, min_count: int) -> float:
+    """Dollars over shares; NaN with fewer than `min_count` bars that traded."""
     dollars, total, seen = 0.0, 0.0, 0
     for k in range(len(paid)):
         dollars += paid[k]
         total += shares[k]
         seen += 1 if shares[k] > 0 else 0
-    return dollars / total if seen >= least and total > 0 else np.nan
+    return dollars / total if seen >= min_count and total > 0 else np.nan
 
 
 @njit()
@@ -184,13 +184,13 @@ def _since(anchor: int, bars: Trades, close: float, slope_sessions: int) -> tupl
 
 
 @njit()
-def _no_trade_fraction(bars: Trades, begin: int, least: int) -> float:
+def _no_trade_fraction(bars: Trades, begin: int, min_count: int) -> float:
     """Of the sessions from the first bar on, without a bar or volume; an unknown volume does not count."""
     span, traded = bars.row[-1] - bars.row[begin] + 1, 0
     for k in range(begin, len(bars.row)):
         span -= 0 if bars.known[k] else 1
         traded += 1 if bars.shares[k] > 0 else 0
-    return 1.0 - traded / span if span >= least else np.nan
+    return 1.0 - traded / span if span >= min_count else np.nan
 
 
 @njit()

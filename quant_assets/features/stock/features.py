@@ -40,22 +40,22 @@ def stock_features(bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, 
         bars: rows of ADJUSTED_BARS, `BAR_COLUMNS` of them.
         sessions: the window, ascending; a value is exact once `LOOKBACK_SESSIONS` of it have passed, and the same bits
             wherever the window begins.
-        first: the first session that is wanted.
+        first: the first session that is due.
         settings: `min_observations_fraction` and the features' parameters.
 
     Returns:
         Rows of STOCK_FEATURES, one for each bar from `first` on.
     """
-    wanted = bars.filter(pl.col("event_date") >= first)
-    where, rows = panel(bars, sessions), panel(wanted, [day for day in sessions if day >= first])
+    due = bars.filter(pl.col("event_date") >= first)
+    where, rows = panel(bars, sessions), panel(due, [day for day in sessions if day >= first])
     columns = {name: where.dense(bars[name]) for name in BAR_COLUMNS}
     begin = len(sessions) - len(rows.sessions)
     # symbols that end before `first` are left out of `rows`, and so out of its columns
     place = np.searchsorted(where.symbols, rows.symbols).astype(np.int64)
-    values = {feature.name: np.empty(len(wanted)) for feature in FEATURES}
+    values = {feature.name: np.empty(len(due)) for feature in FEATURES}
     for at in range(0, len(place), BLOCK):
         block = place[at : at + BLOCK]
-        chosen = (rows.column >= at) & (rows.column < at + len(block))
+        in_block = (rows.column >= at) & (rows.column < at + len(block))
         part = Bars(
             sessions,
             begin,
@@ -64,9 +64,9 @@ def stock_features(bars: pl.DataFrame, sessions: list[dt.date], first: dt.date, 
             settings.min_observations_fraction,
         )
         for name, array in _features(part, settings).items():
-            values[name][chosen] = array[rows.row[chosen], rows.column[chosen] - at]
+            values[name][in_block] = array[rows.row[in_block], rows.column[in_block] - at]
     named = [pl.Series(feature.name, _bounded(values[feature.name], feature), nan_to_null=True) for feature in FEATURES]
-    return wanted.select("event_date", "symbol").with_columns(named)
+    return due.select("event_date", "symbol").with_columns(named)
 
 
 def _bounded(x: Array, feature: Feature) -> Array:
@@ -87,8 +87,8 @@ def _features(bars: Bars, settings: Features) -> dict[str, Array]:
         **volume(bars),
         **liquidity(bars, settings),
         **seasonality(bars, settings.turn_of_month),
-        **indicators(bars.chain, bars.first, bars.least, settings.bollinger_standard_deviations),
-        **volume_weighted(bars.chain, bars.first, bars.least, _year_begin(bars), settings.avwap_slope_sessions),
+        **indicators(bars.chain, bars.first, bars.min_count, settings.bollinger_standard_deviations),
+        **volume_weighted(bars.chain, bars.first, bars.min_count, _year_begin(bars), settings.avwap_slope_sessions),
     }
 
 

@@ -3,7 +3,7 @@
 A kernel takes the bars of one symbol, oldest first, and gives its value at the last of them (`technical` gives series).
 
 Prices are total return levels built backward from the session, whose close is 1, so that a split or a dividend is no
-move and what is said of a price is a share of the session's close. Volumes are in the session's shares. A recursion
+move and statistics of prices are fractions of the session's close. Volumes are in the session's shares. A recursion
 begins where its window does, long enough ago that the beginning is forgotten: ten half-lives.
 
 Compiled functions call those of their own file only: Numba's cache would not notice a change in another.
@@ -85,15 +85,15 @@ class Window(NamedTuple):
     begin: Index
 
 
-def indicators(chain: Chain, first: int, least: Callable[[int], int], deviations: float) -> dict[str, Array]:
-    """(T - first, N) each; NaN with fewer than `least(window)` bars."""
+def indicators(chain: Chain, first: int, min_count: Callable[[int], int], n_stds: float) -> dict[str, Array]:
+    """(T - first, N) each; NaN with fewer than `min_count(window)` bars."""
     windows = np.array(list(INDICATORS.values()), dtype=np.int64)
-    needed = np.array([least(n) for n in windows], dtype=np.int64)
-    return over_rows(_indicators, tuple(INDICATORS), chain, first, windows, needed, deviations)
+    needed = np.array([min_count(n) for n in windows], dtype=np.int64)
+    return over_rows(_indicators, tuple(INDICATORS), chain, first, windows, needed, n_stds)
 
 
 @njit()
-def _indicators(chain: Chain, first: int, n_features: int, windows: Index, least: Index, deviations: float) -> Array:
+def _indicators(chain: Chain, first: int, n_features: int, windows: Index, min_count: Index, n_stds: float) -> Array:
     n_symbols, n_sessions = chain.present.shape
     out = np.full((n_features, n_sessions - first, n_symbols), np.nan)
     longest = windows.max()
@@ -104,8 +104,8 @@ def _indicators(chain: Chain, first: int, n_features: int, windows: Index, least
             if chain.present[i, t]:
                 _walk(chain, i, t, bars)
                 begin = bars.begin[windows]
-                for f, value in enumerate(_values(bars, begin, least, deviations)):
-                    if longest - begin[f] >= least[f]:
+                for f, value in enumerate(_values(bars, begin, min_count, n_stds)):
+                    if longest - begin[f] >= min_count[f]:
                         out[f, t - first, i] = value
     return out
 
@@ -135,15 +135,15 @@ def _walk(chain: Chain, i: int, t: int, bars: Window) -> None:
 
 
 @njit()
-def _values(bars: Window, begin: Index, least: Index, deviations: float) -> tuple[float, ...]:
+def _values(bars: Window, begin: Index, min_count: Index, n_stds: float) -> tuple[float, ...]:
     """In the order of INDICATORS."""
     high, low, close, typical = bars.high, bars.low, bars.close, bars.typical
     wilder = begin[1]
     line, signal = macd_at(close[begin[6] :], 12, 26, 9)
     plus, minus, _ = adx_at(high[wilder:], low[wilder:], close[wilder:], 14)
     _, _, index = adx_at(high[begin[9] :], low[begin[9] :], close[begin[9] :], 14)
-    mean, deviation = mean_and_deviation(close[begin[17] :])
-    half = deviations * deviation
+    mean, std = mean_and_std(close[begin[17] :])
+    half = n_stds * std
     return (
         rsi_at(close[begin[0] :], 7),
         rsi_at(close[wilder:], 14),
@@ -162,17 +162,17 @@ def _values(bars: Window, begin: Index, least: Index, deviations: float) -> tupl
         stochastic_at(high[begin[14] :], low[begin[14] :], close[begin[14] :], 14, 3),
         stochastic_mean_at(high[begin[15] :], low[begin[15] :], close[begin[15] :], 14, 3),
         place(high[begin[16] :], low[begin[16] :], 1.0) - 100.0,
-        (1.0 - mean) / half if deviation > 1e-12 * mean else np.nan,
+        (1.0 - mean) / half if std > 1e-12 * mean else np.nan,
         2.0 * half / mean,
-        mfi_at(typical[begin[19] :], bars.flow[begin[19] :], least[19] - 1),
-        money_flow(bars, begin[20], least[20]),
-        obv_slope(bars, begin[21], least[21]),
-        obv_slope(bars, begin[22], least[22]),
+        mfi_at(typical[begin[19] :], bars.flow[begin[19] :], min_count[19] - 1),
+        money_flow(bars, begin[20], min_count[20]),
+        obv_slope(bars, begin[21], min_count[21]),
+        obv_slope(bars, begin[22], min_count[22]),
     )
 
 
 @njit()
-def money_flow(bars: Window, begin: int, least: int) -> float:
+def money_flow(bars: Window, begin: int, min_count: int) -> float:
     """Chaikin's: the place of the close in its range, -1 to 1, by the shares traded; 0 where high and low are one."""
     weighed, shares, seen = 0.0, 0.0, 0
     for k in range(begin, len(bars.close)):
@@ -182,11 +182,11 @@ def money_flow(bars: Window, begin: int, least: int) -> float:
             if bars.high[k] > bars.low[k]:
                 place = (2.0 * bars.close[k] - bars.high[k] - bars.low[k]) / (bars.high[k] - bars.low[k])
                 weighed += place * bars.shares[k]
-    return min(1.0, max(-1.0, weighed / shares)) if seen >= least and shares > 0 else np.nan
+    return min(1.0, max(-1.0, weighed / shares)) if seen >= min_count and shares > 0 else np.nan
 
 
 @njit()
-def obv_slope(bars: Window, begin: int, least: int) -> float:
+def obv_slope(bars: Window, begin: int, min_count: int) -> float:
     """Slope of on-balance volume over the mean of the shares traded; its level depends on where it begins."""
     end, n, shares, row_mean = len(bars.close), 0, 0.0, 0.0
     for k in range(begin, end):
@@ -194,7 +194,7 @@ def obv_slope(bars: Window, begin: int, least: int) -> float:
             n += 1
             shares += bars.shares[k]
             row_mean += bars.row[k] - bars.row[-1]
-    if n < max(2, least) or not shares > 0:
+    if n < max(2, min_count) or not shares > 0:
         return np.nan
     level, xy, xx = 0.0, 0.0, 0.0
     for k in range(begin, end):
@@ -257,8 +257,8 @@ def macd_at(close: Array, fast: int, slow: int, signal: int) -> tuple[float, flo
 
 
 @njit()
-def mean_and_deviation(x: Array) -> tuple[float, float]:
-    """Mean and population deviation."""
+def mean_and_std(x: Array) -> tuple[float, float]:
+    """Mean and population standard deviation."""
     mean, squares = 0.0, 0.0
     for k in range(len(x)):
         mean += x[k]
@@ -291,8 +291,8 @@ def adx_at(high: Array, low: Array, close: Array, n: int) -> tuple[float, float,
 
 
 @njit()
-def mfi_at(typical: Array, flow: Array, least: int) -> float:
-    """Of the changes between the bars; a flow that is not known does not count, and NaN with fewer than `least`."""
+def mfi_at(typical: Array, flow: Array, min_count: int) -> float:
+    """Of the changes between the bars; a flow that is not known does not count, and NaN with fewer than `min_count`."""
     up, down, seen = 0.0, 0.0, 0
     for k in range(1, len(typical)):
         if not np.isnan(flow[k]):
@@ -300,7 +300,7 @@ def mfi_at(typical: Array, flow: Array, least: int) -> float:
             tie = TIE * typical[k]
             up += flow[k] if typical[k] > typical[k - 1] + tie else 0.0
             down += flow[k] if typical[k] < typical[k - 1] - tie else 0.0
-    return 100.0 * (up / (up + down)) if seen >= least and up + down > 0 else np.nan
+    return 100.0 * (up / (up + down)) if seen >= min_count and up + down > 0 else np.nan
 
 
 @njit()

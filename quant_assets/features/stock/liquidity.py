@@ -1,4 +1,4 @@
-"""What trading costs and moves, told from daily bars."""
+"""Costs and price impact of trading, estimated from daily bars."""
 
 import math
 

@@ -39,9 +39,9 @@ def momentum(bars: Bars) -> dict[str, Array]:
 
 
 def per_risk(bars: Bars, window: int) -> Array:
-    """Annual mean over deviation of the returns; NaN where they do not differ."""
-    found: Array = ANNUAL * bars.mean(bars.returns, window) / _spread(bars, window)
-    return found
+    """Annual mean over standard deviation of the returns; NaN where they do not differ."""
+    sharpe: Array = ANNUAL * bars.mean(bars.returns, window) / _spread(bars, window)
+    return sharpe
 
 
 def relative_strength(bars: Bars, window: int) -> Array:
@@ -56,9 +56,9 @@ def relative_strength(bars: Bars, window: int) -> Array:
 
 def _spread(bars: Bars, window: int) -> Array:
     """Deviation of the returns; NaN where they do not differ."""
-    deviation = bars.deviation(bars.returns, window)
+    std = bars.std(bars.returns, window)
     # equal values leave a spread of a few ulps
-    return np.where(deviation > 1e-12 * np.abs(bars.mean(bars.returns, window)), deviation, np.nan)
+    return np.where(std > 1e-12 * np.abs(bars.mean(bars.returns, window)), std, np.nan)
 
 
 def _signs(returns: Array) -> tuple[Array, Array]:
@@ -71,7 +71,7 @@ def _months_up(bars: Bars) -> Array:
     """Share of the last twelve blocks of 21 sessions with a positive return, of those known; NaN with too few."""
     blocks = np.stack([bars.total(bars.returns, MONTH, MONTH * k) for k in range(MONTHS)])
     known = np.count_nonzero(~np.isnan(blocks), axis=0)
-    share: Array = np.where(
-        known >= bars.least(MONTHS), np.count_nonzero(blocks > 0, axis=0) / np.maximum(known, 1), np.nan
+    fraction: Array = np.where(
+        known >= bars.min_count(MONTHS), np.count_nonzero(blocks > 0, axis=0) / np.maximum(known, 1), np.nan
     )
-    return share
+    return fraction

@@ -137,14 +137,14 @@ PATH_FEATURES = (
 WINDOWS = (21, 63, 126, 252)
 
 
-def path_features(chain: Chain, first: int, least: Callable[[int], int]) -> dict[str, Array]:
+def path_features(chain: Chain, first: int, min_count: Callable[[int], int]) -> dict[str, Array]:
     """Slopes, drawdowns and distances of the total return index, (T - first, N) each."""
-    needed = np.array([least(n) for n in WINDOWS], dtype=np.int64)
+    needed = np.array([min_count(n) for n in WINDOWS], dtype=np.int64)
     return over_rows(_paths, PATH_FEATURES, chain, first, np.array(WINDOWS, dtype=np.int64), needed)
 
 
 @njit()
-def _paths(chain: Chain, first: int, n_features: int, windows: Index, least: Index) -> Array:
+def _paths(chain: Chain, first: int, n_features: int, windows: Index, min_count: Index) -> Array:
     n_symbols, n_sessions = chain.present.shape
     out = np.full((n_features, n_sessions - first, n_symbols), np.nan)
     path = _empty_path(windows[-1])
@@ -152,18 +152,18 @@ def _paths(chain: Chain, first: int, n_features: int, windows: Index, least: Ind
         for t in range(first, n_sessions):
             if chain.present[i, t]:
                 _walk(chain, i, t, path)
-                for f, value in enumerate(_path_values(path, windows, least)):
+                for f, value in enumerate(_path_values(path, windows, min_count)):
                     out[f, t - first, i] = value
     return out
 
 
 @njit()
-def _path_values(path: Path, windows: Index, least: Index) -> tuple[float, ...]:
+def _path_values(path: Path, windows: Index, min_count: Index) -> tuple[float, ...]:
     """In the order of PATH_FEATURES."""
     month, quarter, half, year = path.begin[windows]
     end = len(path.level)
-    has_month, has_quarter = end - month >= least[0], end - quarter >= least[1]
-    has_half, has_year = end - half >= least[2], end - year >= least[3]
+    has_month, has_quarter = end - month >= min_count[0], end - quarter >= min_count[1]
+    has_half, has_year = end - half >= min_count[2], end - year >= min_count[3]
     slope_21 = slope_63 = slope_126 = slope_252 = fit_63 = fit_252 = np.nan
     low_gap = deepest_63 = deepest_252 = ulcer = z_63 = z_252 = half_life = since_high = since_low = np.nan
     if has_month:
@@ -234,15 +234,15 @@ def drawdown(log_level: Array) -> tuple[float, float]:
 
 @njit()
 def last_z(x: Array) -> float:
-    """The last value less the mean of all, per their sample deviation; NaN where they do not differ."""
+    """The last value less the mean of all, per their sample standard deviation; NaN where they do not differ."""
     mean, squares = 0.0, 0.0
     for k in range(len(x)):
         mean += x[k]
     mean /= len(x)
     for k in range(len(x)):
         squares += (x[k] - mean) ** 2
-    deviation = math.sqrt(squares / max(1, len(x) - 1))
-    return (x[-1] - mean) / deviation if deviation > 1e-12 * mean else np.nan
+    std = math.sqrt(squares / max(1, len(x) - 1))
+    return (x[-1] - mean) / std if std > 1e-12 * mean else np.nan
 
 
 @njit()

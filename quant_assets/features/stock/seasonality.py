@@ -1,6 +1,6 @@
 """Calendar effects: what a stock did a year ago, on such weekdays, and at the turn of the month.
 
-The day that comes next is the next weekday, whether the exchange opens on it or not: no schedule is asked that could
+The day that comes next is the next weekday, whether the exchange opens on it or not: no schedule is read that could
 have been changed later.
 """
 
@@ -61,18 +61,18 @@ def at_turn(days: Days, turn: tuple[int, int]) -> Mask:
     return np.asarray((left <= turn[0]) | (since < turn[1]))
 
 
-def _mean_on(bars: Bars, chosen: Mask) -> Array:
-    """Mean return of the chosen sessions of a year."""
-    chosen_returns = np.where(chosen[:, None], bars.returns, np.nan)
-    return window_mean(chosen_returns, YEAR, bars.least(LIKE_DAYS), bars.first)
+def _mean_on(bars: Bars, sessions: Mask) -> Array:
+    """Mean return of these sessions of a year."""
+    own_returns = np.where(sessions[:, None], bars.returns, np.nan)
+    return window_mean(own_returns, YEAR, bars.min_count(LIKE_DAYS), bars.first)
 
 
-def _on_weekday(bars: Bars, of: Index, wanted: Index) -> Array:
+def _on_weekday(bars: Bars, of: Index, weekdays: Index) -> Array:
     """Mean return of a year's sessions on the weekday that each row wants."""
-    found = np.full((len(wanted), bars.present.shape[1]), np.nan)
-    for day in np.unique(wanted):
-        found = np.where((wanted == day)[:, None], _mean_on(bars, of == day), found)
-    return found
+    means = np.full((len(weekdays), bars.present.shape[1]), np.nan)
+    for day in np.unique(weekdays):
+        means = np.where((weekdays == day)[:, None], _mean_on(bars, of == day), means)
+    return means
 
 
 def _for_all(values: Index | Mask, width: int) -> Array:

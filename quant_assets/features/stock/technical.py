@@ -15,7 +15,7 @@ from quant_assets.features.stock.indicators import (
     cci_at,
     ema_at,
     macd_at,
-    mean_and_deviation,
+    mean_and_std,
     mfi_at,
     place,
     rsi_at,
@@ -48,10 +48,10 @@ def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple
     return line, average, line - average
 
 
-def bollinger(close: Array, n: int = 20, deviations: float = 2.0) -> tuple[Array, Array, Array]:
-    """Lower band, middle and upper band: the mean of n, and so many population deviations off it."""
-    middle = _series(lambda t: mean_and_deviation(close[t - n : t])[0], len(close), n - 1)
-    half = deviations * _series(lambda t: mean_and_deviation(close[t - n : t])[1], len(close), n - 1)
+def bollinger(close: Array, n: int = 20, n_stds: float = 2.0) -> tuple[Array, Array, Array]:
+    """Lower band, middle and upper band: the mean of n, and so many population standard deviations off it."""
+    middle = _series(lambda t: mean_and_std(close[t - n : t])[0], len(close), n - 1)
+    half = n_stds * _series(lambda t: mean_and_std(close[t - n : t])[1], len(close), n - 1)
     return middle - half, middle, middle + half
 
 

@@ -16,7 +16,7 @@ def trend(bars: Bars) -> dict[str, Array]:
         **{f"ma_cross_{fast}_{slow}": values for (fast, slow), values in cross.items()},
         "high_gap_252": bars.over_highest(252),
         **{f"efficiency_{n}": efficiency(bars, n) for n in (21, 63)},
-        **path_features(bars.chain, bars.first, bars.least),
+        **path_features(bars.chain, bars.first, bars.min_count),
         "above_ma_200": above(gap[200]),
         "ma_50_above_200": above(cross[50, 200]),
         "above_ma_50_fraction_63": bars.mean(above(bars.before(63).over_mean(50)), 63),

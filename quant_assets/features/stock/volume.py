@@ -19,7 +19,7 @@ def volume(bars: Bars) -> dict[str, Array]:
     return {
         "volume_trend_5_63": log(ratio(mean[5], mean[63])),
         "volume_trend_21_252": log(ratio(mean[21], mean[252])),
-        "volume_volatility_63": ratio(bars.deviation(dollars, 63), mean[63]),
+        "volume_volatility_63": ratio(bars.std(dollars, 63), mean[63]),
         **{f"volume_z_{n}": _z(bars, size, n) for n in (63, 252)},
         "turnover_trend_63": ratio(trend.xy, trend.xx),
         "volume_concentration_21": ratio(bars.max(dollars, 21), bars.sum(dollars, 21)),
@@ -40,6 +40,6 @@ def _numbers(bars: Bars) -> Array:
 
 
 def _z(bars: Bars, x: Array, window: int) -> Array:
-    """Less the mean of the window, per its deviation; NaN where the values do not differ."""
-    mean, deviation = bars.mean(x, window), bars.deviation(x, window)
-    return (bars.now(x) - mean) / np.where(deviation > 1e-12 * np.abs(mean), deviation, np.nan)
+    """Less the mean of the window, per its standard deviation; NaN where the values do not differ."""
+    mean, std = bars.mean(x, window), bars.std(x, window)
+    return (bars.now(x) - mean) / np.where(std > 1e-12 * np.abs(mean), std, np.nan)

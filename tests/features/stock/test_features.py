@@ -65,7 +65,7 @@ def test_a_steady_climber_by_hand():
     assert last["log_adv_63"] == pytest.approx(math.log(2e6))
 
 
-def test_volatility_is_the_sample_deviation_times_the_root_of_252():
+def test_volatility_is_the_sample_standard_deviation_times_the_root_of_252():
     days = sessions(21)
     path = [0.01, -0.01] * 10 + [0.01]
     assert last_of(adjusted(days, {"A": path}), days)["volatility_21"] == pytest.approx(
