@@ -6,4 +6,8 @@ from configs.settings.base import Settings
 
 
 class Backtest(Settings):
-    benchmarks: tuple[str, ...] = Field(("RSP", "SPY"), description="symbols of market/benchmarks, first to be beaten")
+    """What results are compared with."""
+
+    benchmarks: tuple[str, ...] = Field(
+        ("RSP", "SPY"), description="symbols of market/benchmarks to compare with, the main one first"
+    )

@@ -1,4 +1,4 @@
-"""Which sessions a profile has."""
+"""Settings of the range of sessions."""
 
 import datetime as dt
 
@@ -8,14 +8,18 @@ from configs.settings.base import Settings
 
 
 class History(Settings):
-    """Which sessions exist for this profile."""
+    """The sessions of a profile."""
 
-    start: dt.date = Field(description="first session; nothing earlier is an input")
-    hold_out: dt.date | None = Field(None, description="reports show nothing from here on without --final")
-    end: dt.date | None = Field(None, description="last session; null where the history goes on with the calendar")
+    start: dt.date = Field(description="first session of the history; nothing earlier is an input of anything")
+    hold_out: dt.date | None = Field(
+        None, description="first session that reports leave out unless asked by --final; null: there is no hold-out"
+    )
+    end: dt.date | None = Field(
+        None, description="last session of the history; null: the history goes on with the exchange calendar"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> "History":
         if self.end is not None and self.end < self.start:
-            raise ValueError(f"end {self.end} lies before start {self.start}")
+            raise ValueError(f"end {self.end} lies before start {self.start}; set a later end or an earlier start")
         return self

@@ -1,38 +1,78 @@
 """Settings of the optimization problem that chooses weights."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from configs.settings.base import Settings
+from configs.settings.units import (
+    AnnualVolatility,
+    BasisPoints,
+    Count,
+    Fraction,
+    NavFraction,
+    PerYear,
+    Ratio,
+    Sessions,
+    Unit,
+)
 
 
 class Portfolio(Settings):
-    mode: Literal["long_only", "dollar_neutral"] = Field("long_only")
+    """The optimization problem that chooses weights."""
+
+    mode: Literal["long_only", "dollar_neutral"] = Field(
+        "long_only", description="whether weights are all positive, or longs and shorts balance"
+    )
     benchmark: Literal["equal", "dollar_volume", "capitalisation"] = Field(
-        "equal", description="weights of the tradable universe"
+        "equal", description="weights of the tradable universe in the benchmark"
     )
-    benchmark_coverage: float = Field(
-        0.9, ge=0, le=1, description="share of dollar volume with a capitalisation; with less, dollar volume weights"
+    benchmark_coverage: Fraction = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="part of the dollar volume that must have a capitalisation; with less the benchmark is weighted by "
+        "dollar volume",
     )
-    horizon_sessions: int = Field(21, ge=1, description="of alpha, covariance and borrow in the programme")
-    risk_aversion: float = Field(8.0, gt=0, description="gamma, per unit of variance over the horizon")
-    turnover_penalty: float = Field(5e-4, ge=0, description="lambda 1: per unit traded, beside the estimated costs")
-    impact_multiple: float = Field(1.0, ge=0, description="lambda 2: of the estimated impact")
-    market_premium_annual: float | None = Field(
-        None, ge=-0.5, le=0.5, description="of every stock over cash; null: returns at which the benchmark is optimal"
+    horizon_sessions: Sessions = Field(
+        21, ge=1, description="horizon of alpha, covariance and borrow fees in the optimization problem"
     )
-    weight_cap: float = Field(0.02, gt=0, le=1)
-    short_cap: float = Field(0.01, ge=0, le=1, description="dollar_neutral: largest short weight")
-    gross_cap: float = Field(2.0, gt=0, le=10, description="dollar_neutral: sum of |weights|")
-    net_band: float = Field(0.02, ge=0, le=1, description="dollar_neutral: largest |sum of weights|")
-    industry_band: float = Field(0.05, ge=0, le=1, description="active weight; net weight when dollar_neutral")
-    crisis_band_multiple: float = Field(0.5, gt=0, le=1, description="of an industry's band in a crisis")
-    turnover_cap: float = Field(0.25, gt=0, le=2, description="sum of |trades| a session, fraction of NAV")
-    cash_floor: float = Field(0.0, ge=0, lt=1)
-    volatility_target_annual: float = Field(0.12, gt=0, le=1)
-    crisis_volatility_multiple: float = Field(0.67, gt=0, le=1, description="of the target when all are in a crisis")
-    volatility_penalty: float = Field(1.0, gt=0, description="per unit of volatility over the target, over the horizon")
-    trend_tilt_bp: float = Field(10.0, ge=0, le=200, description="kappa: of a surely bullish industry")
-    max_candidates: int = Field(600, ge=1, description="of the largest by dollar volume")
-    min_trade: float = Field(0.0005, ge=0, description="fraction of NAV; smaller trades are not sent")
+    risk_aversion: Annotated[float, Unit("per unit of variance")] = Field(
+        8.0, gt=0, description="gamma: penalty of variance over the horizon"
+    )
+    turnover_penalty: Annotated[float, Unit("return per unit traded")] = Field(
+        5e-4, ge=0, description="lambda 1: penalty of turnover, beside the estimated costs"
+    )
+    impact_multiple: Ratio = Field(1.0, ge=0, description="lambda 2: multiple of the estimated market impact")
+    market_premium_annual: PerYear | None = Field(
+        None,
+        ge=-0.5,
+        le=0.5,
+        description="expected return of every stock over cash; null: the returns at which the benchmark is optimal",
+    )
+    weight_cap: NavFraction = Field(0.02, gt=0, le=1, description="largest weight of a stock")
+    short_cap: NavFraction = Field(0.01, ge=0, le=1, description="dollar_neutral: largest short weight of a stock")
+    gross_cap: NavFraction = Field(2.0, gt=0, le=10, description="dollar_neutral: largest sum of absolute weights")
+    net_band: NavFraction = Field(0.02, ge=0, le=1, description="dollar_neutral: largest absolute sum of weights")
+    industry_band: NavFraction = Field(
+        0.05, ge=0, le=1, description="largest active weight of an industry, up or down; dollar_neutral: net weight"
+    )
+    crisis_band_multiple: Fraction = Field(0.5, gt=0, le=1, description="multiple of an industry's band in a crisis")
+    turnover_cap: NavFraction = Field(0.25, gt=0, le=2, description="largest sum of absolute trades of a session")
+    cash_floor: NavFraction = Field(0.0, ge=0, lt=1, description="smallest weight of cash")
+    volatility_target_annual: AnnualVolatility = Field(
+        0.12, gt=0, le=1, description="volatility of the portfolio above which a penalty is paid"
+    )
+    crisis_volatility_multiple: Fraction = Field(
+        0.67, gt=0, le=1, description="multiple of the volatility target when every industry is in a crisis"
+    )
+    volatility_penalty: Annotated[float, Unit("per unit of volatility")] = Field(
+        1.0, gt=0, description="penalty of volatility above the target, over the horizon"
+    )
+    trend_tilt_bp: BasisPoints = Field(
+        10.0, ge=0, le=200, description="kappa: expected return added to an industry that is bullish for certain"
+    )
+    max_candidates: Count = Field(
+        600, ge=1, description="stocks that may enter the book, the largest by dollar volume; held ones come on top"
+    )
+    min_trade: NavFraction = Field(0.0005, ge=0, description="smallest trade; smaller ones are not sent")

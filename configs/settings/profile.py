@@ -16,6 +16,7 @@ from configs.settings.portfolio import Portfolio
 from configs.settings.quality import Quality
 from configs.settings.regimes import Regimes
 from configs.settings.risk import Risk
+from configs.settings.units import Minutes, Unit
 from configs.settings.vendors.files import FilesVendor
 from configs.settings.vendors.http import HttpVendor
 from configs.settings.vendors.simulated import SimulatedVendor
@@ -24,28 +25,30 @@ Vendor = Annotated[FilesVendor | HttpVendor | SimulatedVendor, Field(discriminat
 
 
 class Profile(Settings):
-    """Everything a run is told."""
+    """All settings of a run."""
 
-    name: str
-    seed: int = 7
-    history: History
-    decision_minutes_before_open: int = Field(30, ge=1, le=900)
-    vendor: Vendor
-    exceptions: dict[str, str] = Field({}, description="dataset name to why hindsight may enter it")
-    market: Market = Market()
-    quality: Quality = Quality()
-    macro: Macro = Macro()
-    features: Features = Features()
-    regimes: Regimes = Regimes()
-    alpha: Alpha = Alpha()
-    risk: Risk = Risk()
-    portfolio: Portfolio = Portfolio()
-    execution: Execution = Execution()
-    backtest: Backtest = Backtest()
+    name: str = Field(description="name of the profile: its file's, without the ending")
+    seed: Annotated[int, Unit("seed")] = Field(7, description="seed of everything random, with the dataset and session")
+    history: History = Field(description="sessions of the profile")
+    decision_minutes_before_open: Minutes = Field(
+        30, ge=1, le=900, description="how long before the next session's open a session is decided"
+    )
+    vendor: Vendor = Field(description="where the data come from")
+    exceptions: dict[str, str] = Field({}, description="dataset to the reason why hindsight may enter it")
+    market: Market = Field(Market(), description="prices, and the universe of tradable stocks")
+    quality: Quality = Field(Quality(), description="thresholds of findings in the data that come in")
+    macro: Macro = Field(Macro(), description="series of market/macro by their role")
+    features: Features = Field(Features(), description="features, scores and labels")
+    regimes: Regimes = Field(Regimes(), description="regimes of industries and of the market")
+    alpha: Alpha = Field(Alpha(), description="models of future relative returns")
+    risk: Risk = Field(Risk(), description="factor model of risk, and estimates of trading costs")
+    portfolio: Portfolio = Field(Portfolio(), description="optimization problem that chooses weights")
+    execution: Execution = Field(Execution(), description="account, pre-trade checks and costs of fills")
+    backtest: Backtest = Field(Backtest(), description="what results are compared with")
 
     def part(self, kind: type[Settings]) -> Settings:
         """The one slice of the given type."""
-        found: list[Any] = [value for _, value in self if type(value) is kind]
-        if len(found) != 1:
-            raise KeyError(f"profile {self.name} has {len(found)} parts of type {kind.__name__}")
-        return found[0]  # type: ignore[no-any-return]
+        parts: list[Any] = [value for _, value in self if type(value) is kind]
+        if len(parts) != 1:
+            raise KeyError(f"profile {self.name} has {len(parts)} parts of type {kind.__name__}")
+        return parts[0]  # type: ignore[no-any-return]

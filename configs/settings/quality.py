@@ -3,20 +3,43 @@
 from pydantic import Field
 
 from configs.settings.base import Settings
+from configs.settings.units import Count, Fraction, LogReturn, Ratio, Sessions
 
 
 class Quality(Settings):
-    """What is strange in the data that come in: nothing of it is dropped, but for what breaks a rule of the door."""
+    """Thresholds of findings in the data that come in; no row is dropped for a finding."""
 
-    quarantine_tolerance: int = Field(0, ge=0, description="rows a session kept out at the door; more fail the check")
-    missing_tolerance: float = Field(0.5, ge=0, le=1, description="share of names without a bar; more fails the check")
-    missing_sessions: int = Field(5, ge=1, le=21, description="a name with a bar in the last so many should have one")
-    large_move: float = Field(0.4, gt=0, description="log; a larger one without an action is a finding")
-    split_missed: float = Field(0.75, ge=0.5, le=1, description="share of a split's log: missed by more")
-    large_distribution: float = Field(0.2, gt=0, description="of the previous close; more paid in cash is a finding")
-    stale_sessions: int = Field(3, ge=1, le=21, description="unchanged bars in a row that are a finding")
-    volume_sessions: int = Field(21, ge=5, le=252, description="of the median dollar volume")
-    volume_multiple: float = Field(20.0, gt=1, description="of that median; more is a finding")
-    range_limit: float = Field(0.5, gt=0, description="log of high over low; a wider one is a finding")
-    close_tolerance: float = Field(0.005, gt=0, description="log of one vendor's close over another's")
-    volume_tolerance: float = Field(0.7, gt=0, description="log of one vendor's volume over another's")
+    quarantine_tolerance: Count = Field(
+        0,
+        ge=0,
+        description="rows of a session that may fail validation at ingest before the check of the session fails",
+    )
+    missing_tolerance: Fraction = Field(
+        0.5, ge=0, le=1, description="largest fraction of expected symbols without a bar; more fails the check"
+    )
+    missing_sessions: Sessions = Field(
+        5, ge=1, le=21, description="a symbol with a bar in the last so many sessions is expected to have one"
+    )
+    large_move: LogReturn = Field(0.4, gt=0, description="smallest move without a corporate action that is a finding")
+    split_missed: Fraction = Field(
+        0.75,
+        ge=0.5,
+        le=1,
+        description="largest fraction of a split's log ratio that the price may miss; a price that misses more does "
+        "not show the split",
+    )
+    large_distribution: Fraction = Field(
+        0.2, gt=0, description="smallest cash distribution, of the previous close, that is a finding"
+    )
+    stale_sessions: Sessions = Field(3, ge=1, le=21, description="unchanged bars in a row that are a finding")
+    volume_sessions: Sessions = Field(21, ge=5, le=252, description="window of the median dollar volume")
+    volume_multiple: Ratio = Field(
+        20.0, gt=1, description="dollar volume over its median above which a bar is a finding"
+    )
+    range_limit: LogReturn = Field(0.5, gt=0, description="log of high over low above which a bar is a finding")
+    close_tolerance: LogReturn = Field(
+        0.005, gt=0, description="largest log difference of two vendors' closes; more is a finding"
+    )
+    volume_tolerance: LogReturn = Field(
+        0.7, gt=0, description="largest log difference of two vendors' volumes; more is a finding"
+    )

@@ -3,14 +3,27 @@
 from pydantic import Field
 
 from configs.settings.base import Settings
+from configs.settings.units import BasisPoints, Count, Fraction, MeanSessions, Sessions, StandardDeviations
 
 
 class Risk(Settings):
-    lookback_sessions: int = Field(252, ge=21, le=1260, description="of betas, returns and residuals")
-    min_observations: int = Field(63, ge=10)
-    factor_half_life: float = Field(90.0, gt=1, description="sessions")
-    specific_half_life: float = Field(60.0, gt=1, description="sessions")
-    specific_shrinkage: float = Field(0.3, ge=0, le=1, description="towards the median of stocks alike")
-    exposure_limit: float = Field(3.0, gt=0, description="deviations; styles beyond are moved there")
-    spread_floor_bp: float = Field(5.0, gt=0, description="daily bars cannot tell narrower spreads from none")
-    volatility_sessions: int = Field(63, ge=21, le=252, description="of the total volatility that prices impact")
+    """The factor model of risk, and estimates of trading costs."""
+
+    lookback_sessions: Sessions = Field(
+        252, ge=21, le=1260, description="window of betas, factor returns and residuals"
+    )
+    min_observations: Count = Field(63, ge=10, description="smallest number of observations of an estimate")
+    factor_half_life: MeanSessions = Field(90.0, gt=1, description="half-life of the weights in factor covariances")
+    specific_half_life: MeanSessions = Field(60.0, gt=1, description="half-life of the weights in specific variances")
+    specific_shrinkage: Fraction = Field(
+        0.3, ge=0, le=1, description="weight of the median of similar stocks in a specific volatility"
+    )
+    exposure_limit: StandardDeviations = Field(
+        3.0, gt=0, description="largest style exposure, up or down; those beyond are clipped"
+    )
+    spread_floor_bp: BasisPoints = Field(
+        5.0, gt=0, description="bid-ask spread of every stock; daily bars cannot tell narrower spreads from none"
+    )
+    volatility_sessions: Sessions = Field(
+        63, ge=21, le=252, description="window of the total volatility that market impact is estimated with"
+    )

@@ -41,8 +41,8 @@ def test_a_relative_folder_starts_at_the_repository_and_data_takes_its_place(tmp
 
 
 def test_an_override_reaches_into_a_list_of_tables() -> None:
-    profile = load("vintages", overrides={"vendor.bars.0.off_calendar": "refuse"})
-    assert profile.vendor.bars[0].off_calendar == "refuse"
+    profile = load("vintages", overrides={"vendor.bars.0.off_calendar": "reject"})
+    assert profile.vendor.bars[0].off_calendar == "reject"
 
 
 # --- properties -----------------------------------------------------------------------------------------------------
