@@ -88,7 +88,6 @@ PENDING = {
     "quant_resources/vendors/files": "vendors and the market",
     "quant_resources/vendors/http": "vendors and the market",
     "quant_resources/vendors/ingest": "vendors and the market",
-    "quant_resources/vendors/simulated": "vendors and the market",
 }
 
 

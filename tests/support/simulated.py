@@ -1,4 +1,4 @@
-"""A simulated market in which everything happens within two years, and how to ask it."""
+"""A simulated market in which everything happens within two years, and how to query it."""
 
 import datetime as dt
 from functools import lru_cache
@@ -13,7 +13,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, TICKERS
 from quant_resources.vendors.simulated.market import Market, simulate
-from quant_resources.vendors.simulated.vendor import SimulatedMarket, Tape, tape_of
+from quant_resources.vendors.simulated.vendor import Feed, SimulatedMarket, feed_of
 
 SERVED = (
     BARS,
@@ -57,8 +57,8 @@ ALPHAS = [
 def profile(end: dt.date = END, **changes: object) -> Profile:
     """The demo's profile until `end`, without its alphas; dots of a vendor's setting are written as two underscores."""
     changes = {"alphas": "[]", "momentum_ic": 0.03} | changes
-    given = {f"vendor.{key.replace('__', '.')}": str(value) for key, value in changes.items()}
-    return load("demo", overrides={"vendor.end": str(end), **given})
+    overrides = {f"vendor.{key.replace('__', '.')}": str(value) for key, value in changes.items()}
+    return load("demo", overrides={"vendor.end": str(end), **overrides})
 
 
 def eventful(end: dt.date = END, n_symbols: int = 40, **changes: object) -> Profile:
@@ -66,8 +66,8 @@ def eventful(end: dt.date = END, n_symbols: int = 40, **changes: object) -> Prof
     return profile(end, n_symbols=n_symbols, **often | changes)
 
 
-def market_of(chosen: Profile) -> Market:
-    return tape_of(chosen.vendor, chosen.seed).market
+def market_of(profile_: Profile) -> Market:
+    return feed_of(profile_.vendor, profile_.seed).market
 
 
 @lru_cache
@@ -81,19 +81,19 @@ def with_more(n_symbols: int) -> SimulatedMarket:
 
 
 @lru_cache
-def made_again(seed: int) -> Tape:
+def made_again(seed: int) -> Feed:
     """A market made without what the process keeps."""
-    return Tape(simulate(eventful().vendor, seed))
+    return Feed(simulate(eventful().vendor, seed))
 
 
-def told(market: SimulatedMarket, dataset: Dataset, first: dt.date, last: dt.date) -> pl.DataFrame:
+def parsed(market: SimulatedMarket, dataset: Dataset, first: dt.date, last: dt.date) -> pl.DataFrame:
     days = calendar.between(first, last)
     return market.parse(dataset, market.fetch(dataset, days, CLOCK.decision_time(last)), days)
 
 
 @lru_cache
 def planted() -> Market:
-    """What `busy` tells of."""
+    """What `busy` serves."""
     return market_of(eventful())
 
 
@@ -104,4 +104,4 @@ def busy() -> SimulatedMarket:
 
 @lru_cache
 def everything(dataset: Dataset) -> pl.DataFrame:
-    return told(busy(), dataset, START, END)
+    return parsed(busy(), dataset, START, END)

@@ -1,4 +1,4 @@
-"""Bars of the simulated stocks: bid-ask bounce, ranges, volume, mean prices, as the tape has them. Pure."""
+"""Bars of the simulated stocks: bid-ask bounce, ranges, volume, mean prices, before delivery. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from scipy.special import ndtri
 from configs.settings import SimulatedVendor
 from quant_resources.vendors.simulated import streams
 from quant_resources.vendors.simulated.factors import Companies
-from quant_resources.vendors.simulated.lifecycles import ILLIQUID, Lives
+from quant_resources.vendors.simulated.lifecycles import ILLIQUID, Lifecycles
 from quant_resources.vendors.simulated.paths import Paths
 from quant_resources.vendors.simulated.regimes import Regimes
 from quant_resources.vendors.simulated.streams import Array, Flags, fading
 
-SPREAD_DISPERSION = 0.5  # deviation of the log of the spread between stocks
-TURNOVER, TURNOVER_DISPERSION = 0.01, 0.3  # of the capitalisation a quiet session; log, cut at two deviations
-ILLIQUID_SHARE = 0.002  # of the volume it would have
+SPREAD_DISPERSION = 0.5  # standard deviation of the log of the spread between stocks
+TURNOVER, TURNOVER_DISPERSION = 0.01, 0.3  # of the capitalisation a quiet session; log, cut at two standard deviations
+ILLIQUID_FRACTION = 0.002  # of the volume it would have
 VOLUME_HALF_LIFE, VOLUME_DEVIATION = 5.0, 0.3  # sessions; log
-VOLUME_ON_MOVE, USUAL_MOVE = 0.35, 0.8  # log, for a deviation of the absolute move over its mean
-VOLUME_ON_ALPHA = 0.4  # log, for a deviation of an alpha that the volume shows
+VOLUME_ON_MOVE, USUAL_MOVE = 0.35, 0.8  # log, per standard deviation of the absolute move over its mean
+VOLUME_ON_ALPHA = 0.4  # log, per standard deviation of an alpha that the volume shows
 TRADE_SHARES = (80, 250)
 HALT_SESSIONS = 10  # at most
 
@@ -47,25 +47,25 @@ def bars(
     seed: int,
     regimes: Regimes,
     companies: Companies,
-    lives: Lives,
+    lifecycles: Lifecycles,
     paths: Paths,
     signals: Sequence[Array],
 ) -> Bars:
-    places, T = lives.places, len(paths.close)
-    half = settings.half_spread * np.exp(SPREAD_DISPERSION * ndtri(lives.trait["spread"]))
+    places, T = lifecycles.places, len(paths.close)
+    half = settings.half_spread * np.exp(SPREAD_DISPERSION * ndtri(lifecycles.trait["spread"]))
     first, last = (
         np.where(streams.uniform(seed, places, side, T) < 0.5, -half, half) for side in ("open_side", "close_side")
     )
-    gone = _without_bar(settings, seed, lives, T)
+    gone = _without_bar(settings, seed, lifecycles, T)
     opened, closed = (_cents(price * np.exp(noise)) for price, noise in ((paths.open, first), (paths.close, last)))
     variance = _variance(settings, regimes, companies)
-    high, low = _range(seed, lives, paths, variance * (1 - settings.overnight_fraction))
+    high, low = _range(seed, lifecycles, paths, variance * (1 - settings.overnight_fraction))
     high = np.maximum(_cents(high), np.maximum(opened, closed))
     low = np.minimum(_cents(low), np.minimum(opened, closed))
-    volume = _volume(settings, seed, lives, paths, np.sqrt(variance), signals)
+    volume = _volume(settings, seed, lifecycles, paths, np.sqrt(variance), signals)
     for values in (opened, closed, high, low, volume):
         values[gone] = np.nan
-    size = TRADE_SHARES[0] + (TRADE_SHARES[1] - TRADE_SHARES[0]) * lives.trait["trade_size"]
+    size = TRADE_SHARES[0] + (TRADE_SHARES[1] - TRADE_SHARES[0]) * lifecycles.trait["trade_size"]
     trades = volume / size * np.exp(0.2 * streams.normal(seed, places, "trades", T))
     mean = (opened + high + low + closed) / 4 + (high - low) * 0.05 * streams.normal(seed, places, "vwap", T)
     return Bars(
@@ -84,12 +84,12 @@ def _cents(price: Array) -> Array:
     return np.maximum(np.round(price, 2), 0.01)
 
 
-def _without_bar(settings: SimulatedVendor, seed: int, lives: Lives, T: int) -> Flags:
+def _without_bar(settings: SimulatedVendor, seed: int, lifecycles: Lifecycles, T: int) -> Flags:
     """Before a symbol is listed, after it is gone, and while it is halted."""
     t = np.arange(T)[:, None]
-    without: Flags = (t < lives.listed) | (t >= lives.gone)
+    without: Flags = (t < lifecycles.listed) | (t >= lifecycles.gone)
     if settings.faults.halts:
-        drawn = streams.uniform(seed, lives.places, "halt", T) / settings.faults.halts
+        drawn = streams.uniform(seed, lifecycles.places, "halt", T) / settings.faults.halts
         for start, i in np.argwhere(drawn < 1):
             without[start : start + 1 + int(drawn[start, i] * HALT_SESSIONS), i] = True
     return without
@@ -104,29 +104,34 @@ def _variance(settings: SimulatedVendor, regimes: Regimes, companies: Companies)
     return variance
 
 
-def _range(seed: int, lives: Lives, paths: Paths, variance: Array) -> tuple[Array, Array]:
+def _range(seed: int, lifecycles: Lifecycles, paths: Paths, variance: Array) -> tuple[Array, Array]:
     """Highest and lowest price of a Brownian bridge from the open to the close; each has its exact distribution."""
     T = len(paths.close)
     start, move = np.log(paths.open), np.log(paths.close / paths.open)
-    found = []
+    extremes = []
     for name, sign in (("high", 1), ("low", -1)):
-        u = streams.uniform(seed, lives.places, name, T)
-        found.append(np.exp(start + (move + sign * np.sqrt(move**2 - 2 * variance * np.log1p(-u))) / 2))
-    return found[0], found[1]
+        u = streams.uniform(seed, lifecycles.places, name, T)
+        extremes.append(np.exp(start + (move + sign * np.sqrt(move**2 - 2 * variance * np.log1p(-u))) / 2))
+    return extremes[0], extremes[1]
 
 
 def _volume(
-    settings: SimulatedVendor, seed: int, lives: Lives, paths: Paths, deviation: Array, signals: Sequence[Array]
+    settings: SimulatedVendor,
+    seed: int,
+    lifecycles: Lifecycles,
+    paths: Paths,
+    volatility: Array,
+    signals: Sequence[Array],
 ) -> Array:
     """Shares: persistent, busier on days of large moves, in step with the capitalisation."""
     T = len(paths.close)
-    log = VOLUME_DEVIATION * fading(streams.normal(seed, lives.places, "volume", T), VOLUME_HALF_LIFE)
-    log += VOLUME_ON_MOVE * np.minimum(np.abs(paths.total) / deviation - USUAL_MOVE, 4)
+    log = VOLUME_DEVIATION * fading(streams.normal(seed, lifecycles.places, "volume", T), VOLUME_HALF_LIFE)
+    log += VOLUME_ON_MOVE * np.minimum(np.abs(paths.total) / volatility - USUAL_MOVE, 4)
     for planted, signal in zip(settings.alphas, signals, strict=True):
         if planted.shown_by == "volume":
             log += VOLUME_ON_ALPHA * signal
-    usual = TURNOVER * np.exp(TURNOVER_DISPERSION * np.clip(ndtri(lives.trait["turnover"]), -2, 2))
+    usual = TURNOVER * np.exp(TURNOVER_DISPERSION * np.clip(ndtri(lifecycles.trait["turnover"]), -2, 2))
     if len(usual) > ILLIQUID:
-        usual[ILLIQUID] *= ILLIQUID_SHARE
+        usual[ILLIQUID] *= ILLIQUID_FRACTION
     volume: Array = np.maximum(np.round(usual * paths.shares * np.exp(log)), 1.0)
     return volume

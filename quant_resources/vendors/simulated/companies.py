@@ -1,6 +1,6 @@
-"""What the simulated companies report, and when: true figures, filings, amendments. Pure.
+"""What the simulated companies report, and when: true items, filings, amendments. Pure.
 
-The figures of a company follow the book value that its price leads by quarters, with noise of their own. Statements
+The items of a company follow the book value that its price leads by quarters, with noise of their own. Statements
 balance: assets are liabilities and equity, gross profit is revenue less its cost, cash moves by the three cash flows.
 """
 
@@ -17,14 +17,14 @@ from feature_store.schemas.companies import FUNDAMENTALS
 from quant_resources.vendors.ingest import moments
 from quant_resources.vendors.simulated import streams
 from quant_resources.vendors.simulated.market import Market
-from quant_resources.vendors.simulated.payloads import days_from, payload, told
+from quant_resources.vendors.simulated.payloads import days_from, payload, published_by_end
 from quant_resources.vendors.simulated.streams import Array, Flags, Ints, fading
 
-SALES, SALES_DISPERSION = 0.35, 0.4  # a quarter, of the book value; deviation of the log, cut at two
+SALES, SALES_DISPERSION = 0.35, 0.4  # a quarter, of the book value; standard deviation of the log, cut at two
 SEASON, SALES_NOISE = 0.06, 0.04  # log: of the strongest and weakest quarter; of an autoregression
-SURPRISING_SALES = 0.01  # log, for a surprise of one deviation
+SURPRISING_SALES = 0.01  # log, for a surprise of one standard deviation
 MARGIN, MARGIN_NOISE, FADING = (-0.02, 0.16), 0.012, 4.0  # net; half-life in quarters, of sales and margin
-SURPRISING_EARNINGS = 0.004  # of revenue, for a surprise of one deviation
+SURPRISING_EARNINGS = 0.004  # of revenue, for a surprise of one standard deviation
 TAX, INTEREST, DEPRECIATION, CAPITAL_SPENDING = 0.21, 0.0125, 0.04, 0.05  # a quarter; the last two of revenue
 LEVERAGE = (1.5, 3.5)  # assets over equity
 DEBT, CURRENT_LIABILITIES, CURRENT_ASSETS, CASH = 0.5, 0.3, 0.35, 0.1  # of liabilities, of these, of assets, of assets
@@ -39,8 +39,8 @@ CASH_FLOWS = ("operating_cash_flow", "investing_cash_flow", "financing_cash_flow
 
 
 @dataclass(frozen=True)
-class Figures:
-    """True figures of each quarter, (Q, M); NaN where the quarter, or what it rests on, has not come."""
+class Financials:
+    """True items of each quarter, (Q, M); NaN where the quarter, or what it rests on, has not come."""
 
     market: Market
 
@@ -65,7 +65,7 @@ class Figures:
     @cached_property
     def quarterly(self) -> dict[str, Array]:
         """Every item of one quarter, or at its end."""
-        equity, trait = np.exp(self.market.paths.book), self.market.lives.trait
+        equity, trait = np.exp(self.market.paths.book), self.market.lifecycles.trait
         revenue, net = self._revenue(equity), self.margin * self._revenue(equity)
         assets = equity * _between(LEVERAGE, trait["leverage"])
         liabilities = assets - equity
@@ -97,7 +97,7 @@ class Figures:
         }
 
     def _revenue(self, equity: Array) -> Array:
-        trait, quarters = self.market.lives.trait, self.market.quarters
+        trait, quarters = self.market.lifecycles.trait, self.market.quarters
         level = SALES * np.exp(SALES_DISPERSION * np.clip(ndtri(trait["sales"]), -2, 2))
         season = SEASON * np.cos(np.pi / 2 * quarters.place)
         noise = SALES_NOISE * fading(self._draw("revenue"), FADING) + SURPRISING_SALES * quarters.surprise
@@ -107,12 +107,12 @@ class Figures:
     @cached_property
     def margin(self) -> Array:
         """Net income over revenue."""
-        usual = _between(MARGIN, self.market.lives.trait["margin"])
+        usual = _between(MARGIN, self.market.lifecycles.trait["margin"])
         noise = MARGIN_NOISE * fading(self._draw("margin"), FADING)
         return usual + noise + SURPRISING_EARNINGS * self.market.quarters.surprise
 
     def _draw(self, quantity: str) -> Array:
-        return streams.normal(self.market.seed, self.market.lives.places, quantity, len(self.market.quarters.ends))
+        return streams.normal(self.market.seed, self.market.lifecycles.places, quantity, len(self.market.quarters.ends))
 
     def summed(self, item: str, quarters: int) -> Array:
         """The item over that many quarters up to each one; NaN for the first ones."""
@@ -128,51 +128,51 @@ def _between(bounds: tuple[float, float], u: Array) -> Array:
     return bounds[0] + (bounds[1] - bounds[0]) * u
 
 
-def fundamentals(market: Market, figures: Figures) -> pl.DataFrame:
-    """Figures by filing: quarters of the income statement, cash flows of the year to date, years in annual reports."""
+def fundamentals(market: Market, financials: Financials) -> pl.DataFrame:
+    """Reported items by filing: quarters of income, cash flows of the year to date, years in annual reports."""
     filed = _filings(market)
     T, rate = len(market.sessions), market.settings.company_events.restatements
     Q, M = filed.shape
-    drawn = streams.uniform(market.seed, market.lives.places, "restated", 3 * Q).reshape(Q, 3, M)
+    drawn = streams.uniform(market.seed, market.lifecycles.places, "restated", 3 * Q).reshape(Q, 3, M)
     after = (AMENDED_AFTER[0] + (AMENDED_AFTER[1] - AMENDED_AFTER[0]) * drawn[:, 1]).astype(np.int64)
     session: Ints = market.quarters.filed
-    amended = filed & (drawn[:, 0] < rate) & (session + after < np.minimum(market.lives.gone, T))
+    amended = filed & (drawn[:, 0] < rate) & (session + after < np.minimum(market.lifecycles.gone, T))
     frames = [
-        _rows(market, where, item, months, value, session) for item, months, value, where in _items(figures, filed)
+        _rows(market, where, item, months, value, session) for item, months, value, where in _items(financials, filed)
     ]
     frames += [
         _rows(market, where, item, months, value * (1 - AMENDED_BY * drawn[:, 2]), session + after, "/A")
-        for item, months, value, where in _items(figures, amended)
+        for item, months, value, where in _items(financials, amended)
         if months
     ]
-    rows = pl.concat(frames).filter(pl.col("value").is_not_nan(), told(market.settings))
+    rows = pl.concat(frames).filter(pl.col("value").is_not_nan(), published_by_end(market.settings))
     return payload(FUNDAMENTALS, rows, Grade.DATED)
 
 
 def _filings(market: Market) -> Flags:
     """(Q, M) filed within the sessions, of a listed company."""
-    session, lives = market.quarters.filed, market.lives
-    end = np.minimum(lives.gone, len(market.sessions))
-    filed: Flags = (session >= lives.listed) & (session < end)
+    session, lifecycles = market.quarters.filed, market.lifecycles
+    end = np.minimum(lifecycles.gone, len(market.sessions))
+    filed: Flags = (session >= lifecycles.listed) & (session < end)
     return filed
 
 
-def _items(figures: Figures, filed: Flags) -> Iterator[tuple[str, int, Array, Flags]]:
+def _items(financials: Financials, filed: Flags) -> Iterator[tuple[str, int, Array, Flags]]:
     """item, months, value and where it is filed."""
-    place = figures.market.quarters.place
+    place = financials.market.quarters.place
     for item in (*BALANCE, "shares_outstanding"):
-        yield item, 0, figures.quarterly[item], filed
+        yield item, 0, financials.quarterly[item], filed
     for item in (*INCOME, "eps_diluted"):
         for quarters, where in ((1, filed & (place < 4)), (4, filed & (place == 4))):
             value = (
-                figures.summed("net_income", quarters) / figures.shares
+                financials.summed("net_income", quarters) / financials.shares
                 if item == "eps_diluted"
-                else figures.summed(item, quarters)
+                else financials.summed(item, quarters)
             )
             yield item, 3 * quarters, value, where
     for item in CASH_FLOWS:
         for quarters in (1, 2, 3, 4):
-            yield item, 3 * quarters, figures.summed(item, quarters), filed & (place == quarters)
+            yield item, 3 * quarters, financials.summed(item, quarters), filed & (place == quarters)
 
 
 def _rows(

@@ -25,14 +25,14 @@ SECTORS = (
     "Energy", "Financials", "Health Care", "Industrials", "Information Technology", "Utilities", "Materials",
     "Consumer Discretionary", "Consumer Staples", "Real Estate", "Communication Services",
 )  # fmt: skip
-# Premium a year for one deviation of exposure.
+# Premium a year per standard deviation of exposure.
 STYLES = {"size": -0.01, "value": 0.02, "momentum": 0.02, "volatility": -0.01}
-VOLATILITY_DISPERSION = 0.25  # deviation of the log of idiosyncratic volatility between stocks
+VOLATILITY_DISPERSION = 0.25  # standard deviation of the log of idiosyncratic volatility between stocks
 BETA_RANGE, LOAD_RANGE = (0.7, 1.3), (0.7, 1.3)
 BETA_HALF_LIFE = 252.0
 MONTH = 21  # sessions over which the strength of an alpha is stated
-SKIP = 21  # the month that 12-1 momentum leaves out
-FURTHEST = 3.0  # deviations; scores are clipped there
+SKIP = 21  # the month that 12-1 momentum omits
+FURTHEST = 3.0  # standard deviations; scores are clipped there
 MARKET_RETURN = 3  # place of the stream, after the regimes'
 
 
@@ -73,27 +73,27 @@ class Companies:
 
 
 def factors(settings: SimulatedVendor, seed: int, regimes: Regimes) -> Factors:
-    share = shares(settings)
-    market = _moves(seed, (MARKET_STREAM, MARKET_RETURN), regimes.volatility, share)
-    market += share * regimes.drift
+    fraction = session_fractions(settings)
+    market = _moves(seed, (MARKET_STREAM, MARKET_RETURN), regimes.volatility, fraction)
+    market += fraction * regimes.drift
     sector_volatility, style_volatility = settings.sector_volatility * regimes.other, settings.style_volatility
-    sectors = [_moves(seed, (SECTOR_STREAM, j), sector_volatility, share) for j in range(settings.n_sectors)]
+    sectors = [_moves(seed, (SECTOR_STREAM, j), sector_volatility, fraction) for j in range(settings.n_sectors)]
     styles = [
-        _moves(seed, (STYLE_STREAM, k), style_volatility * regimes.other, share) + share * premium / YEAR
+        _moves(seed, (STYLE_STREAM, k), style_volatility * regimes.other, fraction) + fraction * premium / YEAR
         for k, premium in enumerate(STYLES.values())
     ]
     return Factors(market, np.stack(sectors, axis=2), np.stack(styles, axis=2))
 
 
-def shares(settings: SimulatedVendor) -> Array:
+def session_fractions(settings: SimulatedVendor) -> Array:
     """(2, 1) of variance and drift, overnight and intraday."""
     return np.array([[settings.overnight_fraction], [1 - settings.overnight_fraction]])
 
 
-def _moves(seed: int, place: tuple[int, ...], volatility: Array, share: Array) -> Array:
+def _moves(seed: int, place: tuple[int, ...], volatility: Array, fraction: Array) -> Array:
     """(2, T) log moves; their exponentials have mean one."""
     draws = np.stack([stream(seed, *place, part).standard_normal(len(volatility)) for part in (0, 1)])
-    variance = share * volatility**2
+    variance = fraction * volatility**2
     return -variance / 2 + np.sqrt(variance) * draws
 
 
@@ -126,27 +126,27 @@ def idiosyncratic(
     T = len(regimes.other)
     noise = np.empty((2, T, len(places)))
     for part, name in enumerate(("overnight", "intraday")):
-        share = shares(settings)[part, 0]
+        fraction = session_fractions(settings)[part, 0]
         noise[part] = streams.fat_tailed(seed, places, name, T, settings.tail_degrees)
-        noise[part] *= np.sqrt(share) * volatility
+        noise[part] *= np.sqrt(fraction) * volatility
         noise[part] *= regimes.other[:, None]
         # the exponentials have mean one but for the fat tails
-        noise[part] -= share / 2 * (volatility * regimes.other[:, None]) ** 2
+        noise[part] -= fraction / 2 * (volatility * regimes.other[:, None]) ** 2
     return noise
 
 
 def alpha_signals(alphas: Sequence[PlantedAlpha], seed: int, places: Sequence[Place], T: int) -> list[Array]:
-    """(T, M) of deviation one, for each alpha: what is known of it at the session."""
+    """(T, M) of standard deviation one, for each alpha: what is known of it at the session."""
     return [
         fading(streams.normal(seed, places, "alpha", T, number), alpha.half_life) for number, alpha in enumerate(alphas)
     ]
 
 
 def strength(ic: float, half_life: float) -> float:
-    """Deviations expected of the next session for each deviation of the signal.
+    """Return expected of the next session per standard deviation of the signal, in standard deviations.
 
     The signal decays by `keep` a session, so over the next month it promises strength * (1 - keep^21) / (1 - keep)
-    deviations of a session's return, whose sum over the month has a deviation of sqrt(21).
+    standard deviations of a session's return, whose sum over the month has a standard deviation of sqrt(21).
     """
     keep = 0.5 ** (1 / half_life)
     promised = (1 - keep**MONTH) / (1 - keep) if keep < 1 else MONTH

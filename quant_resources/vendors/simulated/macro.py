@@ -9,21 +9,21 @@ from feature_store.dataset import Grade
 from feature_store.schemas.market import MACRO
 from quant_resources.vendors.ingest import moments
 from quant_resources.vendors.simulated.market import Market
-from quant_resources.vendors.simulated.payloads import days_from, payload, told
+from quant_resources.vendors.simulated.payloads import days_from, payload, published_by_end
 from quant_resources.vendors.simulated.streams import MACRO_STREAM, YEAR, Array, stream
 
 VIX, VIX3M = "VIX_CLOSE", "VIX3M"
 VIX_PREMIUM = 1.1  # of implied over realized volatility
-VIX_SPEED, VIX_NOISE = 0.3, 0.05  # share of the log gap closed a session; log
+VIX_SPEED, VIX_NOISE = 0.3, 0.05  # fraction of the log gap closed a session; log
 MONTHS_AHEAD_SPEED, MONTHS_AHEAD_WEIGHT = 0.1, 0.6  # of VIX3M; weight of today's volatility against the usual
-# Level in percent, deviation of its logarithm in the long run, half-life in sessions, log level more in turbulence.
+# Level in percent, long-run standard deviation of its logarithm, half-life in sessions, log level more in turbulence.
 RATES = {
     "DGS10": (2.5, 0.15, 250.0, -0.1),
     "DGS2": (1.4, 0.2, 250.0, -0.2),
     "BAA10Y": (2.2, 0.06, 15.0, 0.35),
     "DFF": (0.9, 0.1, 250.0, 0.0),
 }
-# Others are told by these: a weighted sum, in percent.
+# Others follow from these: a weighted sum, in percent.
 DERIVED = {
     "DGS3MO": {"DFF": 0.95, "DGS2": 0.05},
     "DGS5": {"DGS2": 0.6, "DGS10": 0.4},
@@ -33,14 +33,14 @@ DERIVED = {
     "HY_OAS": {"BAA10Y": 1.7},
 }
 DERIVED_NOISE = 0.01  # percentage points
-JOBLESS, JOBLESS_TURBULENT, JOBLESS_SPEED = 5.0, 1.5, 0.08  # percent; more in turbulence; share of the gap a month
+JOBLESS, JOBLESS_TURBULENT, JOBLESS_SPEED = 5.0, 1.5, 0.08  # percent; more in turbulence; fraction of the gap a month
 OUTPUT_GROWTH, OUTPUT_TURBULENT, OUTPUT_NOISE = 0.002, -0.004, 0.003  # log, a month
 JOBLESS_LAG, OUTPUT_LAG, REVISED_LAG = 35, 46, 76  # days from the first of the month to the release
 FIRST_RELEASE_NOISE = 0.003  # log, of output
 
 
 def macro(market: Market) -> pl.DataFrame:
-    """Volatility is known on its day, rates on the next session; monthly figures weeks later, output twice."""
+    """Volatility is known on its day, rates on the next session; monthly series weeks later, output twice."""
     days = pl.DataFrame({"event_date": pl.Series(market.sessions, dtype=pl.Date)})
     following = days_from(market).slice(1, days.height).alias("following")
     daily = [
@@ -50,7 +50,7 @@ def macro(market: Market) -> pl.DataFrame:
     same_day = pl.col("series").is_in([VIX, VIX3M])
     known_at = moments.end_of_day(pl.when(same_day).then("event_date").otherwise("following"))
     rows = pl.concat([pl.concat(daily).with_columns(known_at=known_at).drop("following"), _monthly(market)])
-    return payload(MACRO, rows.filter(told(market.settings)), Grade.DATED)
+    return payload(MACRO, rows.filter(published_by_end(market.settings)), Grade.DATED)
 
 
 def volatility(market: Market) -> dict[str, Array]:
@@ -60,26 +60,26 @@ def volatility(market: Market) -> dict[str, Array]:
     usual = np.log(100 * VIX_PREMIUM * np.sqrt(YEAR) * settings.volatility_calm)
     usual += settings.turbulent_fraction * np.log(settings.volatility_turbulent / settings.volatility_calm)
     later = MONTHS_AHEAD_WEIGHT * now + (1 - MONTHS_AHEAD_WEIGHT) * usual
-    found = {}
+    series = {}
     for place, (name, target, speed) in enumerate(((VIX, now, VIX_SPEED), (VIX3M, later, MONTHS_AHEAD_SPEED))):
         noise = VIX_NOISE * stream(market.seed, MACRO_STREAM, place).standard_normal(len(now))
-        found[name] = np.exp(nearing(target, speed, noise)).round(2)
-    return found
+        series[name] = np.exp(nearing(target, speed, noise)).round(2)
+    return series
 
 
 def rates(market: Market) -> dict[str, Array]:
     """(T,) percent: they wander about levels that turbulence moves."""
-    T, found = len(market.sessions), {}
-    for place, (name, (level, deviation, half_life, moved)) in enumerate(RATES.items(), start=2):
+    T, series = len(market.sessions), {}
+    for place, (name, (level, dispersion, half_life, moved)) in enumerate(RATES.items(), start=2):
         speed = 1 - 0.5 ** (1 / half_life)
-        step = deviation * np.sqrt(speed * (2 - speed))  # gives that deviation in the long run
+        step = dispersion * np.sqrt(speed * (2 - speed))  # gives that standard deviation in the long run
         noise = step * stream(market.seed, MACRO_STREAM, place).standard_normal(T)
         target = np.log(level) + moved * market.regimes.turbulent
-        found[name] = np.exp(nearing(target, speed, noise)).round(2)
+        series[name] = np.exp(nearing(target, speed, noise)).round(2)
     for place, (name, weights) in enumerate(DERIVED.items(), start=2 + len(RATES)):
         noise = DERIVED_NOISE * stream(market.seed, MACRO_STREAM, place).standard_normal(T)
-        found[name] = (sum(weight * found[other] for other, weight in weights.items()) + noise).round(2)
-    return found
+        series[name] = (sum(weight * series[other] for other, weight in weights.items()) + noise).round(2)
+    return series
 
 
 def nearing(target: Array, speed: float, noise: Array) -> Array:
@@ -93,7 +93,7 @@ def nearing(target: Array, speed: float, noise: Array) -> Array:
 def _monthly(market: Market) -> pl.DataFrame:
     """Unemployment, never revised, and output, whose first release is off. Dated by the first of the month."""
     months = sorted({day.replace(day=1) for day in market.sessions})
-    turbulent = np.array([_share(market, month) for month in months])
+    turbulent = np.array([_turbulent_fraction(market, month) for month in months])
     drawn = [stream(market.seed, MACRO_STREAM, place).standard_normal(len(months)) for place in (50, 51, 52)]
     jobless = nearing(JOBLESS + JOBLESS_TURBULENT * turbulent, JOBLESS_SPEED, 0.1 * drawn[0]).round(1)
     growth = OUTPUT_GROWTH + OUTPUT_TURBULENT * turbulent + OUTPUT_NOISE * drawn[1]
@@ -117,7 +117,7 @@ def _monthly(market: Market) -> pl.DataFrame:
     return rows.select("event_date", "series", "value", "known_at")
 
 
-def _share(market: Market, month: dt.date) -> float:
+def _turbulent_fraction(market: Market, month: dt.date) -> float:
     """Of the month's sessions that are turbulent."""
     here = [t for t, day in enumerate(market.sessions) if day.replace(day=1) == month]
     return float(market.regimes.turbulent[here].mean())

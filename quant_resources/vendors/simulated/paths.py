@@ -1,4 +1,4 @@
-"""What was walked of the simulated market: prices, shares, exposures, corporate actions."""
+"""The simulated paths: prices, shares, exposures, corporate actions."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Paths:
-    """What was walked; (T, M) unless said otherwise. Prices are efficient ones, before noise and rounding.
+    """Simulated paths; (T, M) unless stated otherwise. Prices are efficient ones, before noise and rounding.
 
     Attributes:
         open, close: USD.
@@ -29,9 +29,10 @@ class Paths:
         shares: outstanding.
         total: log total return of the session.
         own: (T + 1, M) idiosyncratic log return summed up to the session's start, alphas included, news not.
-        signal: 12-1 momentum of the idiosyncratic return in deviations, known at the session; 0 in the first year.
+        signal: 12-1 momentum of the idiosyncratic return in standard deviations, known at the session;
+            0 in the first year.
         alpha: idiosyncratic log return expected of the *next* session because of momentum and the planted alphas.
-        size, value: exposures known at the session, in deviations.
+        size, value: exposures known at the session, in standard deviations.
         book: (Q, M) log of the book value in USD at the end of each quarter; NaN where it is not settled yet.
         actions: by declaration; spin-offs have two, the second with their worth.
         exits: simple return on the ex-date, by session and position, for those who hold a symbol that ends.

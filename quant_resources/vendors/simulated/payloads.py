@@ -1,4 +1,4 @@
-"""What the simulated payloads have in common: when a thing is told, and how arrays become rows. Pure."""
+"""What the simulated payloads have in common: when rows are published, and how arrays become rows. Pure."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from quant_resources.vendors.simulated.market import Market
 from quant_resources.vendors.simulated.streams import Array, Flags, Ints
 
 SOURCE = "simulated"
-# The tape is published this long after the close.
+# Bars are published this long after the close.
 DELAY = dt.timedelta(minutes=90)
 
 
@@ -26,7 +26,7 @@ def days_from(market: Market) -> pl.Series:
 
 
 def published(sessions: Sequence[dt.date]) -> pl.Series:
-    """When the tape of each session is there."""
+    """When the bars of each session are published."""
     return pl.Series("known_at", [calendar.closes_at(day) + DELAY for day in sessions], KNOWN_AT)
 
 
@@ -37,7 +37,7 @@ def ends_of(sessions: Sequence[dt.date]) -> pl.Series:
 def rows_of(
     market: Market, where: Flags, columns: Mapping[str, Array | Ints | Flags], first: int = 0
 ) -> tuple[pl.DataFrame, Ints, Ints]:
-    """event_date, symbol and the columns where asked, by session and symbol; and the positions.
+    """event_date, symbol and the columns where the mask is true, by session and symbol; and the positions.
 
     The arrays are (any number of sessions from `first` on, M).
     """
@@ -53,18 +53,18 @@ def rows_of(
     return frame, t, i
 
 
-def told(settings: SimulatedVendor) -> pl.Expr:
-    """What the vendor has told by the last session of its range, at the latest decision time of any profile."""
+def published_by_end(settings: SimulatedVendor) -> pl.Expr:
+    """What the vendor has published by the last session of its range, at the latest decision time of any profile."""
     last = DecisionClock(1).decision_time(calendar.at_or_before(settings.end))
     return pl.col("known_at") <= pl.lit(last).cast(KNOWN_AT)
 
 
 def payload(dataset: Dataset, rows: pl.DataFrame, grade: Grade | None = None) -> pl.DataFrame:
     """Columns of the dataset and `grade`; those that the rows lack are null."""
-    lacking = [pl.lit(None, dtype).alias(name) for name, dtype in dataset.schema.items() if name not in rows.columns]
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in dataset.schema.items() if name not in rows.columns]
     graded = [] if grade is None else [pl.lit(int(grade), pl.Int8).alias("grade")]
     types = {name: dtype for name, dtype in dataset.schema.items() if name in rows.columns}
-    return rows.cast(types).with_columns(*lacking, *graded).select(*dataset.schema, "grade")  # type: ignore[arg-type]
+    return rows.cast(types).with_columns(*missing, *graded).select(*dataset.schema, "grade")  # type: ignore[arg-type]
 
 
 def completed(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:

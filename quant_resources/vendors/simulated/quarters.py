@@ -9,7 +9,7 @@ import numpy as np
 from configs.settings import SimulatedVendor
 from feature_store import sessions as calendar
 from quant_resources.vendors.simulated import streams
-from quant_resources.vendors.simulated.lifecycles import Lives
+from quant_resources.vendors.simulated.lifecycles import Lifecycles
 from quant_resources.vendors.simulated.streams import Array, Flags, Ints
 
 BEFORE = 8  # quarters before the start, so that twelve months and their year ago are there on the first session
@@ -18,8 +18,8 @@ LAGS = (18, 40)  # days from the end of a quarter to its announcement
 ANNUAL_LAG = 15  # more days where the year is closed
 JITTER = 3  # days
 LATEST_FILING = 5  # days from the announcement to the filing
-CALENDAR_YEAR = 0.7  # share of companies whose year ends in December
-BEFORE_OPEN = 0.4  # share of companies that announce then; the others after the close
+CALENDAR_YEAR = 0.7  # fraction of companies whose year ends in December
+BEFORE_OPEN = 0.4  # fraction of companies that announce then; the others after the close
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Quarters:
         news = np.zeros((T, M))
         for q in range(Q):
             session = self.announced[q] + np.where(self.before_open, 0, 1)
-            told = np.flatnonzero((session >= 0) & (session < T))
-            news[session[told], told] += move * self.surprise[q, told]
+            inside = np.flatnonzero((session >= 0) & (session < T))
+            news[session[inside], inside] += move * self.surprise[q, inside]
         return news
 
 
-def quarters(settings: SimulatedVendor, seed: int, days: Sequence[dt.date], lives: Lives) -> Quarters:
+def quarters(settings: SimulatedVendor, seed: int, days: Sequence[dt.date], lifecycles: Lifecycles) -> Quarters:
     ends = _quarter_ends(days[0], days[-1])
-    Q, trait, places = len(ends), lives.trait, lives.places
+    Q, trait, places = len(ends), lifecycles.trait, lifecycles.places
     ordinals = np.array([day.toordinal() for day in ends])
     current = np.searchsorted(ordinals, [day.toordinal() for day in days])
     # the year's last quarter: 3 is the one that ends in December

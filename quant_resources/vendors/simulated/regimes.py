@@ -32,7 +32,7 @@ class Regimes:
     other: Array
 
 
-def regimes(settings: SimulatedVendor, seed: int, T: int) -> Regimes:
+def draw_regimes(settings: SimulatedVendor, seed: int, T: int) -> Regimes:
     """The regimes of T sessions; all begin calm, rising and apart."""
     draws = [stream(seed, MARKET_STREAM, part).random(T) for part in (TURBULENT_STREAM, FALLING_STREAM, COUPLED_STREAM)]
     turbulent = chain(draws[0], settings.turbulent_fraction, settings.regime_half_life)
@@ -49,11 +49,11 @@ def regimes(settings: SimulatedVendor, seed: int, T: int) -> Regimes:
     )
 
 
-def chain(uniform: Array, share: float, length: float) -> Flags:
-    """(T,) whether the second state holds: it does for `share` of the time; stays last `length` on average."""
-    # mean stays d_0, d_1 with (d_0 + d_1) / 2 = the average length and d_1 / (d_0 + d_1) = the share
-    leave_second = 1 / max(1.0, 2 * length * share)
-    leave_first = 1 / max(1.0, 2 * length * (1 - share))
+def chain(uniform: Array, fraction: float, length: float) -> Flags:
+    """(T,) whether the second state holds: it does for `fraction` of the time; episodes last `length` on average."""
+    # mean episodes d_0, d_1 with (d_0 + d_1) / 2 = the average length and d_1 / (d_0 + d_1) = the fraction
+    leave_second = 1 / max(1.0, 2 * length * fraction)
+    leave_first = 1 / max(1.0, 2 * length * (1 - fraction))
     state, states = False, np.empty(len(uniform), bool)
     for t, u in enumerate(uniform):
         state = state != (u < (leave_second if state else leave_first))

@@ -18,7 +18,7 @@ from quant_resources.vendors.simulated.payloads import SOURCE
 from quant_resources.vendors.simulated.streams import Flags
 
 REVIEW, ANNOUNCED, EFFECTIVE = 63, 2, 10  # sessions between reviews; from one to its publication and to its effect
-BUFFER = 0.1  # members stay while their rank is no worse than this share beyond the last place
+BUFFER = 0.1  # members remain while their rank is no worse than this fraction beyond the last place
 SIC = {
     "Energy": (1311, 1381, 2911), "Financials": (6021, 6311, 6211), "Health Care": (2834, 3841, 8062),
     "Industrials": (3531, 3721, 4011), "Information Technology": (7372, 3674, 3571), "Utilities": (4911, 4924, 4941),
@@ -43,19 +43,19 @@ def members(market: Market) -> pl.DataFrame:
     days = market.sessions
     tickers = names(market)
     rows = []
-    for stay in memberships(market):
-        symbol, recorded = market.symbols[stay.position], stay.recorded
-        ticker = next(name.ticker for name in reversed(tickers[stay.position]) if name.first <= recorded)
-        until = None if stay.until is None else days[stay.until]
-        known_at = end_of_day(days[stay.first])
-        first = days[stay.first]
+    for membership in memberships(market):
+        symbol, recorded = market.symbols[membership.position], membership.recorded
+        ticker = next(name.ticker for name in reversed(tickers[membership.position]) if name.first <= recorded)
+        until = None if membership.until is None else days[membership.until]
+        known_at = end_of_day(days[membership.first])
+        first = days[membership.first]
         rows.append((SOURCE, symbol, ticker, first, until, days[recorded], known_at, True, int(Grade.DATED)))
     return pl.DataFrame(rows, schema=MEMBER_SCHEMA, orient="row")
 
 
 def memberships(market: Market) -> list[Membership]:
     """The largest of the listed symbols: reviewed each quarter, new listings among them let in soon."""
-    return _Index(market).stays()
+    return _Index(market).memberships()
 
 
 class _Index:
@@ -63,29 +63,29 @@ class _Index:
 
     def __init__(self, market: Market) -> None:
         self.market, self.T = market, len(market.sessions)
-        self.ends = market.lives.gone.copy()
+        self.ends = market.lifecycles.gone.copy()
         self.ends[LEAVES_INDEX] = min(self.ends[LEAVES_INDEX], LEAVE_SESSION)
         self.present: dict[int, tuple[int, int]] = {}  # position of a member to its first session and record
         self.past: list[Membership] = []
 
-    def stays(self) -> list[Membership]:
+    def memberships(self) -> list[Membership]:
         for t in self._occasions():
             review = t % REVIEW == 0
             effective = t + (EFFECTIVE if review else ANNOUNCED) if t else 0
-            chosen = self._chosen(t) & (self.ends > effective)
-            out = [m for m in self.present if self.ends[m] <= effective or (review and not chosen[m])]
+            selected = self._constituents(t) & (self.ends > effective)
+            out = [m for m in self.present if self.ends[m] <= effective or (review and not selected[m])]
             for member in out:
                 self._leave(member, min(effective, int(self.ends[member])))
-            new = chosen if review else chosen & (self.market.lives.listed == t + ANNOUNCED - EFFECTIVE)
+            new = selected if review else selected & (self.market.lifecycles.listed == t + ANNOUNCED - EFFECTIVE)
             for i in np.flatnonzero(new):
                 self.present.setdefault(int(i), (effective, t + ANNOUNCED if review and t else t))
         for member in list(self.present):
             self._leave(member, int(self.ends[member]))
-        return sorted(self.past, key=lambda stay: (stay.position, stay.first))
+        return sorted(self.past, key=lambda membership: (membership.position, membership.first))
 
     def _occasions(self) -> list[int]:
-        """Sessions after whose close members are chosen: reviews, and shortly before a new listing may enter."""
-        listings = {int(t) + EFFECTIVE - ANNOUNCED for t in self.market.lives.listed if 0 < t < self.T}
+        """Sessions after whose close members are selected: reviews, and shortly before a new listing may enter."""
+        listings = {int(t) + EFFECTIVE - ANNOUNCED for t in self.market.lifecycles.listed if 0 < t < self.T}
         return sorted(t for t in {*range(0, self.T, REVIEW), *listings} if t + EFFECTIVE < self.T)
 
     def _leave(self, i: int, session: int) -> None:
@@ -93,27 +93,27 @@ class _Index:
         if session > first:
             self.past.append(Membership(i, first, session if session < self.T else None, recorded))
 
-    def _chosen(self, t: int) -> Flags:
+    def _constituents(self, t: int) -> Flags:
         """The largest listed symbols by capitalisation; members keep their place near the edge."""
         paths = self.market.paths
-        listed = np.flatnonzero((self.market.lives.listed <= t) & (t < self.ends))
+        listed = np.flatnonzero((self.market.lifecycles.listed <= t) & (t < self.ends))
         ranked = listed[np.argsort(-paths.close[t, listed] * paths.shares[t, listed], kind="stable")]
         places = max(1, math.ceil(self.market.settings.index_fraction * len(listed)))
         edge = int(BUFFER * places)
         sure, near = ranked[: places - edge], ranked[places - edge : places + edge]
-        stay = [i for i in near if int(i) in self.present]
+        members = [i for i in near if int(i) in self.present]
         others = [i for i in near if int(i) not in self.present]
-        chosen = np.zeros(len(self.ends), bool)
-        chosen[[*sure, *[*stay, *others][:edge]]] = True
-        return chosen
+        selected = np.zeros(len(self.ends), bool)
+        selected[[*sure, *[*members, *others][:edge]]] = True
+        return selected
 
 
 def industries(market: Market) -> pl.DataFrame:
     """Facts of INDUSTRY_SCHEMA: published when a symbol is listed, and when it is reclassified."""
-    days, lives, T = market.sessions, market.lives, len(market.sessions)
-    rows = [(i, int(lives.listed[i]), market.companies.sector[i]) for i in range(len(market.symbols))]
-    moved = np.flatnonzero(lives.reclassified < T)
-    rows += [(int(i), int(lives.reclassified[i]), market.companies.new_sector[i]) for i in moved]
+    days, lifecycles, T = market.sessions, market.lifecycles, len(market.sessions)
+    rows = [(i, int(lifecycles.listed[i]), market.companies.sector[i]) for i in range(len(market.symbols))]
+    moved = np.flatnonzero(lifecycles.reclassified < T)
+    rows += [(int(i), int(lifecycles.reclassified[i]), market.companies.new_sector[i]) for i in moved]
     facts = [
         {
             "file": SOURCE,
@@ -135,10 +135,10 @@ def industries(market: Market) -> pl.DataFrame:
 def tickers(market: Market) -> pl.DataFrame:
     """Facts of TICKER_SCHEMA; the company keeps its code when its sector changes."""
     days, T, rows = market.sessions, len(market.sessions), []
-    codes = (market.lives.trait["sic"] * 3).astype(int)
-    for i, given in enumerate(names(market)):
+    codes = (market.lifecycles.trait["sic"] * 3).astype(int)
+    for i, own_names in enumerate(names(market)):
         symbol = market.symbols[i]
-        for name in given:
+        for name in own_names:
             rows.append(
                 {
                     "file": SOURCE,

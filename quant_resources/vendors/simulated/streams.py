@@ -30,13 +30,13 @@ TRAITS = (
     "price", "capitalisation", "volatility", "beta", "sector_load", "book", "turnover", "margin", "spread", "pays",
     "dividend_day", "declares", "trade_size", "fiscal_year", "report_lag", "time_of_day", "short", "analysts",
     "listed", "fails", "failing_for", "loses", "bought", "deal_length", "deal_kind", "deal_premium", "acquirer",
-    "spins_off", "spun_share", "renamed", "reuses", "reclassified", "new_sector", "recovers", "sic", "sales",
+    "spins_off", "spun_fraction", "renamed", "reuses", "reclassified", "new_sector", "recovers", "sic", "sales",
     "leverage",
 )  # fmt: skip
 # Quantities that change with time; the place of a symbol's stream. New ones go to the end.
 QUANTITIES = (
     "traits", "overnight", "intraday", "beta", "open_side", "close_side", "high", "low", "volume", "vwap", "trades",
-    "special", "late", "wrong", "halt", "twin", "book", "revenue", "margin", "surprise", "revisions", "reports",
+    "special", "late", "wrong", "halt", "duplicate", "book", "revenue", "margin", "surprise", "revisions", "reports",
     "moved", "restated", "issued", "short", "fee", "alpha",
 )  # fmt: skip
 
@@ -48,8 +48,8 @@ def stream(seed: int, *place: int) -> np.random.Generator:
 
 def sessions_of(settings: SimulatedVendor) -> list[dt.date]:
     """The exchange's sessions from the vendor's start to a few beyond its end."""
-    wanted = len(calendar.between(settings.start, settings.end)) + BEYOND
-    blocks = -(-wanted // BLOCK) * BLOCK
+    needed = len(calendar.between(settings.start, settings.end)) + BEYOND
+    blocks = -(-needed // BLOCK) * BLOCK
     first = calendar.index_of(calendar.at_or_after(settings.start))
     return list(calendar.all_sessions()[first : first + blocks])
 
@@ -89,7 +89,7 @@ def _stacked(
 
 
 def fading(noise: Array, half_life: float) -> Array:
-    """An autoregression of deviation one over (T, ...) standard noise, from its long run on."""
+    """An autoregression of standard deviation one over (T, ...) standard noise, from its long run on."""
     keep = 0.5 ** (1 / half_life)
     step, x = np.sqrt(1 - keep * keep), np.empty_like(noise)
     x[0] = noise[0]

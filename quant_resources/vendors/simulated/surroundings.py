@@ -11,14 +11,14 @@ from feature_store.schemas.market import BENCHMARKS
 from quant_resources.vendors.simulated.factors import SECTORS
 from quant_resources.vendors.simulated.macro import rates
 from quant_resources.vendors.simulated.market import Market
-from quant_resources.vendors.simulated.payloads import payload, published, told
+from quant_resources.vendors.simulated.payloads import payload, published, published_by_end
 from quant_resources.vendors.simulated.streams import FUND_STREAM, YEAR, Array, Ints, stream
 
 FUND = "INDEX"
 FUND_FEE_ANNUAL = 0.0009
 FUND_START_USD = 100.0
 FUND_USUAL_USD = 5e8  # dollar volume of a quiet session
-# Funds of bonds: years of duration on the 10-year yield, years on the spread, share of the market's return.
+# Funds of bonds: years of duration on the 10-year yield, years on the spread, fraction of the market's return.
 BONDS = {"FUND_TREASURIES": (17.0, 0.0, 0.0), "FUND_CREDIT": (8.0, 7.0, 0.05), "FUND_HIGH_YIELD": (3.0, 5.0, 0.35)}
 GOLD, GOLD_VOLATILITY, GOLD_DRIFT = "FUND_GOLD", 0.009, 0.03  # per session; a year
 BOND_NOISE = 0.001  # log, per session
@@ -26,7 +26,7 @@ OWN_PLACES = 100  # of the streams: the index and its sectors below, other funds
 
 
 def benchmarks(market: Market) -> pl.DataFrame:
-    """Bars of the funds, published with the tape."""
+    """Bars of the funds, published with those of the stocks."""
     days = pl.Series("event_date", market.sessions, pl.Date)
     frames = [
         pl.DataFrame({"event_date": days, "known_at": published(market.sessions), **bars}).with_columns(
@@ -34,7 +34,7 @@ def benchmarks(market: Market) -> pl.DataFrame:
         )
         for name, bars in funds(market).items()
     ]
-    rows = pl.concat(frames).filter(pl.col("event_date") <= market.settings.end, told(market.settings))
+    rows = pl.concat(frames).filter(pl.col("event_date") <= market.settings.end, published_by_end(market.settings))
     return payload(BENCHMARKS, rows, Grade.OBSERVED)
 
 
@@ -42,8 +42,8 @@ def funds(market: Market) -> dict[str, dict[str, Array]]:
     """Bars (T,) by fund: the index, the sectors, bonds, credit and gold.
 
     A fund of stocks holds every one with a bar, by the weights that the settings name, rebalanced at each close.
-    Dividends stay in it, a fee goes out daily, and a stock that fails or is bought costs or earns it what it does any
-    holder.
+    Dividends are reinvested, a fee goes out daily, and a stock that fails or is bought costs or earns it what it
+    does any holder.
     """
     overnight, whole = (_simple(market, price) for price in (market.bars.open, market.bars.close))
     weights = _weights(market)
@@ -52,17 +52,17 @@ def funds(market: Market) -> dict[str, dict[str, Array]]:
     held |= {
         f"FUND_{SECTORS[j].upper().replace(' ', '_')}": (1 + j, sector == j) for j in range(market.settings.n_sectors)
     }
-    found = {
+    bars_of = {
         name: _bars(market, place, _mean(overnight, weights * who), _mean(whole, weights * who))
         for name, (place, who) in held.items()
     }
-    return found | _others(market)
+    return bars_of | _others(market)
 
 
 def sectors(market: Market) -> Ints:
     """(T, M) positions in SECTORS, through reclassifications."""
     t = np.arange(len(market.sessions))[:, None]
-    moved = t >= market.lives.reclassified
+    moved = t >= market.lifecycles.reclassified
     return np.where(moved, market.companies.new_sector, market.companies.sector)
 
 
@@ -92,7 +92,7 @@ def _mean(simple: Array, weights: Array) -> Array:
 
 
 def _others(market: Market) -> dict[str, dict[str, Array]]:
-    share, found = market.settings.overnight_fraction, {}
+    fraction, bars_of = market.settings.overnight_fraction, {}
     latent = rates(market)
     stocks = market.factors.market.sum(axis=0)
     for place, (name, (duration, credit, equity)) in enumerate(BONDS.items(), start=OWN_PLACES):
@@ -100,12 +100,12 @@ def _others(market: Market) -> dict[str, dict[str, Array]]:
         move = -duration * np.diff(yields, prepend=yields[0]) - credit * np.diff(spread, prepend=spread[0])
         noise = BOND_NOISE * stream(market.seed, FUND_STREAM, place, 9).standard_normal(len(move))
         move += yields / YEAR + (credit > 0) * spread / YEAR + equity * stocks + noise
-        found[name] = _bars(market, place, np.expm1(share * move), np.expm1(move))
+        bars_of[name] = _bars(market, place, np.expm1(fraction * move), np.expm1(move))
     place = OWN_PLACES + len(BONDS)
     drawn = stream(market.seed, FUND_STREAM, place, 9).standard_normal(len(stocks))
     move = GOLD_DRIFT / YEAR + GOLD_VOLATILITY * drawn
-    found[GOLD] = _bars(market, place, np.expm1(share * move), np.expm1(move))
-    return found
+    bars_of[GOLD] = _bars(market, place, np.expm1(fraction * move), np.expm1(move))
+    return bars_of
 
 
 def _bars(market: Market, place: int, overnight: Array, whole: Array) -> dict[str, Array]:

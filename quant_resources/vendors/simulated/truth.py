@@ -14,26 +14,26 @@ from quant_resources.vendors.simulated.names import names
 from quant_resources.vendors.simulated.payloads import rows_of
 from quant_resources.vendors.simulated.streams import Array, Flags, Ints
 from quant_resources.vendors.simulated.surroundings import sectors
-from quant_resources.vendors.simulated.vendor import Tape, tape_of
+from quant_resources.vendors.simulated.vendor import Feed, feed_of
 
 
 def truth_of(profile: Profile) -> "Truth":
     """The truth of the market that the profile's simulated vendor serves."""
     if not isinstance(profile.vendor, SimulatedVendor):
         raise VendorError(f"profile {profile.name} is not simulated")
-    return Truth(tape_of(profile.vendor, profile.seed))
+    return Truth(feed_of(profile.vendor, profile.seed))
 
 
 class Truth:
-    """Frames by session or by session and symbol, up to the vendor's end; returns are log unless said otherwise.
+    """Frames by session or by session and symbol, up to the vendor's end; returns are log unless stated otherwise.
 
     A return is beta * market + load * the own sector's + the exposures known the session before * the styles' +
     idiosyncratic + news. While a stock is being bought (`in_deal`) it follows its terms instead.
     """
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape, self._market = tape, tape.market
-        self.settings = tape.market.settings
+    def __init__(self, feed: Feed) -> None:
+        self._feed, self._market = feed, feed.market
+        self.settings = feed.market.settings
 
     @cached_property
     def regimes(self) -> pl.DataFrame:
@@ -110,15 +110,15 @@ class Truth:
 
     @cached_property
     def alpha(self) -> pl.DataFrame:
-        """event_date, symbol; momentum and each planted alpha in deviations, and alpha: the idiosyncratic return that
-        they promise for the next session, all known at event_date."""
+        """event_date, symbol; momentum and each planted alpha in standard deviations; and alpha, the idiosyncratic
+        return that they promise for the next session; all known at event_date."""
         signals = {a.name: x for a, x in zip(self.settings.alphas, self._market.signals, strict=True)}
         return self._rows({"momentum": self._market.paths.signal, **signals, "alpha": self._market.paths.alpha})
 
     @cached_property
     def alphas(self) -> pl.DataFrame:
         """name, ic (correlation with the idiosyncratic return of the next 21 sessions, when calm), half_life
-        (null: it hardly fades), strength: deviations of the next session's return for one of the signal."""
+        (null: it hardly fades), strength: expected next return per unit of the signal, both in standard deviations."""
         rows: list[tuple[str, float, float | None, float]]
         rows = [("momentum", self.settings.momentum_ic, None, self.settings.momentum_ic / np.sqrt(MONTH))]
         rows += [(a.name, a.ic, a.half_life, strength(a.ic, a.half_life)) for a in self.settings.alphas]
@@ -128,7 +128,7 @@ class Truth:
     def companies(self) -> pl.DataFrame:
         """symbol, idiosyncratic volatility (per session, when calm), load, parent (of a spin-off)."""
         market = self._market
-        parent = [market.symbols[p] if p >= 0 else None for p in market.lives.parent]
+        parent = [market.symbols[p] if p >= 0 else None for p in market.lifecycles.parent]
         return pl.DataFrame(
             {
                 "symbol": market.symbols,
@@ -140,18 +140,18 @@ class Truth:
 
     @cached_property
     def events(self) -> pl.DataFrame:
-        """session, symbol, event, value, told or not: listings, failures and when they begin, deals by their
+        """session, symbol, event, value, published or not: listings, failures and when they begin, deals by their
         announcement, mergers with the holder's simple return on the ex-date, actions, new tickers and sectors."""
-        market, lives = self._market, self._market.lives
+        market, lifecycles = self._market, self._market.lifecycles
         rows: list[tuple[int, int, str, float | None]]
         rows = [(a.ex, a.position, a.kind, a.value) for a in market.paths.actions]
         rows += [(t, i, "exit", earned) for (t, i), earned in market.paths.exits.items()]
-        rows += [(name.first, i, "ticker", None) for i, given in enumerate(names(market)) for name in given]
+        rows += [(name.first, i, "ticker", None) for i, tickers in enumerate(names(market)) for name in tickers]
         for event, sessions in (
-            ("listing", lives.listed),
-            ("decline", lives.failing_from),
-            ("deal", np.where(lives.announced < FAR, lives.announced, FAR)),
-            ("reclassification", lives.reclassified),
+            ("listing", lifecycles.listed),
+            ("decline", lifecycles.failing_from),
+            ("deal", np.where(lifecycles.announced < FAR, lifecycles.announced, FAR)),
+            ("reclassification", lifecycles.reclassified),
         ):
             rows += [(int(t), i, event, None) for i, t in enumerate(sessions)]
         schema = {"t": pl.Int64(), "position": pl.Int64(), "event": pl.String(), "value": pl.Float64()}
@@ -164,8 +164,9 @@ class Truth:
 
     @cached_property
     def fundamentals(self) -> pl.DataFrame:
-        """event_date (end of the quarter), symbol, every item of the quarter or at its end, surprise (deviations) and
-        announced: the session of the announcement, null beyond the end. Quarters before the listing are there too."""
+        """event_date (end of the quarter), symbol, every item of the quarter or at its end, surprise (in standard
+        deviations) and announced: the session of the announcement, null beyond the end. Quarters before the listing
+        are there too."""
         market, quarters = self._market, self._market.quarters
         Q, M = quarters.announced.shape
         days = pl.Series(market.sessions, dtype=pl.Date)
@@ -175,23 +176,23 @@ class Truth:
             {
                 "event_date": pl.Series(quarters.ends, dtype=pl.Date).gather(np.repeat(np.arange(Q), M)),
                 "symbol": pl.Series(market.symbols).gather(np.tile(np.arange(M), Q)),
-                **{item: values.reshape(-1) for item, values in self._tape.figures.quarterly.items()},
+                **{item: values.reshape(-1) for item, values in self._feed.financials.quarterly.items()},
                 "surprise": quarters.surprise.reshape(-1),
                 "announced": announced,
                 "inside": inside.reshape(-1),
             }
         )
-        told = frame.with_columns(pl.when("inside").then("announced").alias("announced")).drop("inside")
-        return told.filter(pl.col("event_date") <= self.settings.end)
+        published = frame.with_columns(pl.when("inside").then("announced").alias("announced")).drop("inside")
+        return published.filter(pl.col("event_date") <= self.settings.end)
 
     def _in_deal(self) -> Flags:
         t = np.arange(len(self._market.sessions))[:, None]
-        deal: Flags = t > self._market.lives.announced
+        deal: Flags = t > self._market.lifecycles.announced
         return deal
 
     def _rows(self, columns: Mapping[str, Array | Ints | Flags]) -> pl.DataFrame:
         """Of the sessions on which a symbol is listed and not gone, halted or not."""
-        t, lives = np.arange(len(self._market.sessions))[:, None], self._market.lives
-        listed = (t >= lives.listed) & (t < lives.gone)
+        t, lifecycles = np.arange(len(self._market.sessions))[:, None], self._market.lifecycles
+        listed = (t >= lifecycles.listed) & (t < lifecycles.gone)
         rows, _, _ = rows_of(self._market, listed, columns)
         return rows.filter(pl.col("event_date") <= self.settings.end)

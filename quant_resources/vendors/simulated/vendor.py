@@ -1,4 +1,4 @@
-"""The simulated vendor: a market from a seed, told as a real vendor would. What was planted is in `simulated_truth`."""
+"""The simulated vendor: a market from a seed, published as a real vendor would. What was planted is in `truth`."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,8 @@ from quant_resources.vendors.ingest.canonical import empty_payload, events_left_
 from quant_resources.vendors.ingest.identities import parse_states, payload_of
 from quant_resources.vendors.ingest.quarantine import fetch_quarantine, parse_quarantine
 from quant_resources.vendors.simulated.actions import corporate_actions
-from quant_resources.vendors.simulated.companies import Figures, fundamentals
+from quant_resources.vendors.simulated.bar_feed import bar_feed
+from quant_resources.vendors.simulated.companies import Financials, fundamentals
 from quant_resources.vendors.simulated.expectations import earnings_dates, estimates
 from quant_resources.vendors.simulated.lending import borrow, short_interest, short_ratio
 from quant_resources.vendors.simulated.macro import macro
@@ -28,20 +29,19 @@ from quant_resources.vendors.simulated.market import Market, simulate
 from quant_resources.vendors.simulated.payloads import completed
 from quant_resources.vendors.simulated.states import industries, members, tickers
 from quant_resources.vendors.simulated.surroundings import benchmarks
-from quant_resources.vendors.simulated.tape import tape
 
 
-class Tape:
-    """A simulated market and its raw payloads, each made when it is first asked for."""
+class Feed:
+    """A simulated market and its raw payloads, each made when it is first needed."""
 
     def __init__(self, market: Market) -> None:
         self.market = market
         self._payloads: dict[str, pl.DataFrame] = {}
 
     @cached_property
-    def figures(self) -> Figures:
+    def financials(self) -> Financials:
         """What companies earn and own, reported or not."""
-        return Figures(self.market)
+        return Financials(self.market)
 
     def payload(self, name: str) -> pl.DataFrame:
         """Rows of a dataset, of events without the columns that `completed` adds."""
@@ -50,19 +50,19 @@ class Tape:
         return self._payloads[name]
 
 
-PAYLOADS: Mapping[str, Callable[[Tape], pl.DataFrame]] = {
-    BARS.name: lambda tape_: tape(tape_.market),
-    CORPORATE_ACTIONS.name: lambda tape_: corporate_actions(tape_.market),
-    MEMBERS.name: lambda tape_: members(tape_.market),
-    INDUSTRIES.name: lambda tape_: industries(tape_.market),
-    TICKERS.name: lambda tape_: tickers(tape_.market),
-    BENCHMARKS.name: lambda tape_: benchmarks(tape_.market),
-    MACRO.name: lambda tape_: macro(tape_.market),
-    FUNDAMENTALS.name: lambda tape_: fundamentals(tape_.market, tape_.figures),
-    ESTIMATES.name: lambda tape_: estimates(tape_.market, tape_.figures),
-    EARNINGS_DATES.name: lambda tape_: earnings_dates(tape_.market),
-    SHORT_INTEREST.name: lambda tape_: short_interest(tape_.market, short_ratio(tape_.market)),
-    BORROW.name: lambda tape_: borrow(tape_.market, short_ratio(tape_.market)),
+PAYLOADS: Mapping[str, Callable[[Feed], pl.DataFrame]] = {
+    BARS.name: lambda feed: bar_feed(feed.market),
+    CORPORATE_ACTIONS.name: lambda feed: corporate_actions(feed.market),
+    MEMBERS.name: lambda feed: members(feed.market),
+    INDUSTRIES.name: lambda feed: industries(feed.market),
+    TICKERS.name: lambda feed: tickers(feed.market),
+    BENCHMARKS.name: lambda feed: benchmarks(feed.market),
+    MACRO.name: lambda feed: macro(feed.market),
+    FUNDAMENTALS.name: lambda feed: fundamentals(feed.market, feed.financials),
+    ESTIMATES.name: lambda feed: estimates(feed.market, feed.financials),
+    EARNINGS_DATES.name: lambda feed: earnings_dates(feed.market),
+    SHORT_INTEREST.name: lambda feed: short_interest(feed.market, short_ratio(feed.market)),
+    BORROW.name: lambda feed: borrow(feed.market, short_ratio(feed.market)),
     COMPARED_BARS.name: lambda _: empty_payload(COMPARED_BARS),
 }
 
@@ -77,7 +77,7 @@ class SimulatedMarket:
             raise VendorError(f"profile {profile.name} is not simulated")
         self._settings = profile.vendor
         self._market = profile.market
-        self._tape = tape_of(profile.vendor, profile.seed)
+        self._feed = feed_of(profile.vendor, profile.seed)
         self._clock = DecisionClock(profile.decision_minutes_before_open)
 
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
@@ -90,14 +90,14 @@ class SimulatedMarket:
         if min(sessions) < start or max(sessions) > end:
             raise VendorError(
                 f"the simulated market runs from {start} to {end}, not from {min(sessions)} to {max(sessions)}; "
-                "--set vendor.start or vendor.end, or ask for other sessions"
+                "--set vendor.start or vendor.end, or request other sessions"
             )
-        payload = self._tape.payload(payload_of(dataset, self._market).name)
+        payload = self._feed.payload(payload_of(dataset, self._market).name)
         last = min(until, self._clock.decision_time(max(sessions)))
         if dataset.name in EVENTS:
             after = self._clock.decision_time(calendar.shift(min(sessions), -1))
-            asked = (pl.col("known_at") > after) & (pl.col("known_at") <= last)
-            return refuse_later_than(completed(EVENT_DATASETS[dataset.name], payload.filter(asked)), until)
+            requested = (pl.col("known_at") > after) & (pl.col("known_at") <= last)
+            return refuse_later_than(completed(EVENT_DATASETS[dataset.name], payload.filter(requested)), until)
         # an end that had not been announced by then is not known
         ended = moments.end_of_day(pl.col("until")) <= moments.literal(last)
         rows = payload.filter(pl.col("known_at") <= last)
@@ -117,5 +117,5 @@ class SimulatedMarket:
 
 
 @lru_cache(maxsize=2)
-def tape_of(settings: SimulatedVendor, seed: int) -> Tape:
-    return Tape(simulate(settings, seed))
+def feed_of(settings: SimulatedVendor, seed: int) -> Feed:
+    return Feed(simulate(settings, seed))

@@ -11,11 +11,11 @@ from feature_store.decision_time import end_of_day, morning_of
 from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, TICKERS
 from feature_store.schemas.quality import QUARANTINE
-from quant_resources.vendors.simulated import lifecycles as fates
+from quant_resources.vendors.simulated import lifecycles as planned
 from quant_resources.vendors.simulated.companies import SURPRISING_EARNINGS
 from quant_resources.vendors.simulated.truth import Truth, truth_of
 from quant_resources.vendors.simulated.vendor import SimulatedMarket
-from tests.support.simulated import DAYS, END, START, eventful, everything, planted, profile, told
+from tests.support.simulated import DAYS, END, START, eventful, everything, parsed, planted, profile
 
 market = planted
 
@@ -53,9 +53,9 @@ def test_a_spin_off_takes_from_the_parent_what_the_child_begins_with() -> None:
         opened = everything(BARS).filter(symbol=child)
         assert opened["event_date"].min() == day
         t, i = DAYS.index(day), market().symbols.index(symbol)
-        share = market().lives.spun_share[i]
+        fraction = market().lifecycles.spun_fraction[i]
         before = close(symbol, DAYS[t - 1]) / market().paths.split[t, i]
-        assert second["cash_usd"] / before == pytest.approx(share, rel=0.005)
+        assert second["cash_usd"] / before == pytest.approx(fraction, rel=0.005)
         began = second["cash_usd"] / second["value"]  # of a child's share at the last close
         move = market().paths.total[t, market().symbols.index(child)]
         assert close(child, day) == pytest.approx(began * np.exp(move), rel=0.005)
@@ -63,11 +63,13 @@ def test_a_spin_off_takes_from_the_parent_what_the_child_begins_with() -> None:
 
 @pytest.mark.parametrize("in_stock", [0.0, 0.5, 1.0])
 def test_a_deal_trades_near_its_terms_and_ends_in_them(in_stock: float) -> None:
-    lives, paths = market().lives, market().paths
-    done = [i for i in lives.bought(len(DAYS)) if lives.in_stock[i] == in_stock and lives.gone[i] < len(DAYS)]
+    lifecycles, paths = market().lifecycles, market().paths
+    done = [
+        i for i in lifecycles.bought(len(DAYS)) if lifecycles.in_stock[i] == in_stock and lifecycles.gone[i] < len(DAYS)
+    ]
     assert done
     for i in done:
-        symbol, ex = market().symbols[i], int(lives.gone[i])
+        symbol, ex = market().symbols[i], int(lifecycles.gone[i])
         row = everything(CORPORATE_ACTIONS).filter(symbol=symbol, action="merger").row(-1, named=True)
         assert row["event_date"] == DAYS[ex]
         assert row["known_at"] == end_of_day(DAYS[ex - 5])
@@ -78,10 +80,10 @@ def test_a_deal_trades_near_its_terms_and_ends_in_them(in_stock: float) -> None:
         got = (row["cash_usd"] + shares) / close(symbol, DAYS[ex - 1]) - 1
         assert got == pytest.approx(paths.exits[ex, i], abs=0.005)
         assert abs(got) < 0.08
-        told_of = int(lives.announced[i])
-        assert paths.total[told_of + 1, i] > 0.5 * lives.premium[i]
+        told_of = int(lifecycles.announced[i])
+        assert paths.total[told_of + 1, i] > 0.5 * lifecycles.premium[i]
         if in_stock == 1.0:
-            buyer = int(lives.acquirer[i])
+            buyer = int(lifecycles.acquirer[i])
             both = paths.total[told_of + 2 : ex, [i, buyer]]
             assert np.corrcoef(both.T)[0, 1] > 0.9
         if in_stock == 0.0:
@@ -89,18 +91,18 @@ def test_a_deal_trades_near_its_terms_and_ends_in_them(in_stock: float) -> None:
 
 
 def test_a_failure_is_the_end_of_a_long_decline() -> None:
-    found = everything(CORPORATE_ACTIONS).filter(action="delisting")
-    assert found.height >= 3
-    lives = market().lives
-    for row in found.rows(named=True):
+    rows = everything(CORPORATE_ACTIONS).filter(action="delisting")
+    assert rows.height >= 3
+    lifecycles = market().lifecycles
+    for row in rows.rows(named=True):
         i = market().symbols.index(row["symbol"])
-        assert row["value"] == lives.delisting_return[i]
+        assert row["value"] == lifecycles.delisting_return[i]
         assert -1 < row["value"] < 0
         assert everything(BARS).filter(symbol=row["symbol"])["event_date"].max() < row["event_date"]
-        decline = market().paths.total[lives.failing_from[i] : lives.gone[i], i].sum()
+        decline = market().paths.total[lifecycles.failing_from[i] : lifecycles.gone[i], i].sum()
         assert decline < -0.5
     begun = truth().events.filter(event="decline")
-    assert set(found["symbol"]) <= set(begun["symbol"])
+    assert set(rows["symbol"]) <= set(begun["symbol"])
 
 
 def test_a_ticker_goes_to_another_company_when_the_first_is_gone() -> None:
@@ -110,7 +112,7 @@ def test_a_ticker_goes_to_another_company_when_the_first_is_gone() -> None:
     owners = rows.group_by("ticker").agg(pl.col("symbol").n_unique().alias("owners"), pl.col("company").n_unique())
     reused = owners.filter(pl.col("owners") > 1)
     assert reused.height >= 1
-    old, new = market().symbols[fates.BOUGHT_FOR_CASH], market().symbols[fates.TAKES_OLD_TICKER]
+    old, new = market().symbols[planned.BOUGHT_FOR_CASH], market().symbols[planned.TAKES_OLD_TICKER]
     ticker = rows.filter(symbol=old)["ticker"].unique().item()
     assert rows.filter(symbol=new, session=END)["ticker"].item() == ticker
     assert reused["company"].to_list() == reused["owners"].to_list()
@@ -219,7 +221,7 @@ def test_prices_move_by_the_surprise() -> None:
     moves, surprises = [], []
     for q, i in np.argwhere((quarters.announced > 0) & (quarters.announced < len(DAYS) - 1)):
         t = quarters.announced[q, i] + (0 if quarters.before_open[i] else 1)
-        if market().lives.listed[i] < t < min(market().lives.announced[i], market().lives.gone[i]):
+        if market().lifecycles.listed[i] < t < min(market().lifecycles.announced[i], market().lifecycles.gone[i]):
             moves.append(paths.total[t, i])
             surprises.append(quarters.surprise[q, i])
     x, y = np.array(surprises), np.array(moves)
@@ -286,7 +288,7 @@ def faulty(**changes: object) -> SimulatedMarket:
 
 
 def bars_of(market: SimulatedMarket) -> pl.DataFrame:
-    return told(market, BARS, START, DAYS[300])
+    return parsed(market, BARS, START, DAYS[300])
 
 
 def test_corrections_come_within_a_week_and_mend_the_close() -> None:
@@ -334,7 +336,7 @@ def test_a_late_file_comes_whole_a_session_later() -> None:
 def test_duplicates_are_kept_out_and_only_contradicting_ones_cost_a_bar() -> None:
     market = faulty(faults__duplicates=0.02)
     whole, good = bars_of(faulty()), bars_of(market)
-    bad = told(market, QUARANTINE, START, DAYS[300])
+    bad = parsed(market, QUARANTINE, START, DAYS[300])
     counts = dict(bad["rule"].value_counts().iter_rows())
     assert set(counts) == {"duplicate", "duplicate_conflicting"}
     assert 0.005 < counts["duplicate"] / whole.height < 0.015

@@ -1,4 +1,4 @@
-"""What was planted in the simulated market is found in it, within three standard errors."""
+"""What was planted in the simulated market is recovered from it, within three standard errors."""
 
 from functools import lru_cache
 from itertools import pairwise
@@ -18,9 +18,9 @@ from quant_resources.vendors.simulated.regimes import chain
 from quant_resources.vendors.simulated.streams import stream
 from quant_resources.vendors.simulated.truth import Truth, truth_of
 from quant_resources.vendors.simulated.vendor import SimulatedMarket
-from tests.support.simulated import ALPHAS, END, START, eventful, market_of, profile, told
+from tests.support.simulated import ALPHAS, END, START, eventful, market_of, parsed, profile
 
-# Nothing but returns: no fate, and what is planted does not depend on the day.
+# Nothing but returns: no life_, and what is planted does not depend on the day.
 PLAIN = {
     "company_events__listed_later": 0,
     "company_events__failures": 0,
@@ -57,8 +57,10 @@ def regressed(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def throughout(truth: Truth) -> list[int]:
     """Positions of those with a bar from the first session to the last, of one sector."""
-    lives, T = truth._market.lives, len(truth._market.sessions)
-    return [int(i) for i in np.flatnonzero((lives.listed == 0) & (lives.gone > T) & (lives.reclassified > T))]
+    lifecycles, T = truth._market.lifecycles, len(truth._market.sessions)
+    return [
+        int(i) for i in np.flatnonzero((lifecycles.listed == 0) & (lifecycles.gone > T) & (lifecycles.reclassified > T))
+    ]
 
 
 def wide(frame: pl.DataFrame, value: str, truth: Truth) -> np.ndarray:
@@ -71,13 +73,13 @@ def wide(frame: pl.DataFrame, value: str, truth: Truth) -> np.ndarray:
 # --- known values: regimes ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("share", "length"), [(0.2, 60.0), (0.25, 120.0), (0.5, 10.0)])
-def test_regimes_have_their_share_and_length(share: float, length: float) -> None:
-    states = chain(stream(3, 0).random(400_000), share, length)
+@pytest.mark.parametrize(("fraction", "length"), [(0.2, 60.0), (0.25, 120.0), (0.5, 10.0)])
+def test_regimes_have_their_fraction_and_length(fraction: float, length: float) -> None:
+    states = chain(stream(3, 0).random(400_000), fraction, length)
     stays = np.diff(np.flatnonzero(np.diff(states.astype(int)) != 0))
     within(stays.mean(), length, stays.std() / np.sqrt(len(stays)))
     second = stays[states[np.flatnonzero(np.diff(states.astype(int)) != 0)[:-1] + 1]]
-    within(second.mean(), 2 * length * share, second.std() / np.sqrt(len(second)))
+    within(second.mean(), 2 * length * fraction, second.std() / np.sqrt(len(second)))
 
 
 @pytest.mark.parametrize("name", ["turbulent", "falling", "coupled"])
@@ -113,8 +115,8 @@ def test_stocks_are_as_correlated_as_the_regime_says() -> None:
         for coupled in (False, True):
             here = ((states["turbulent"] == turbulent) & (states["coupled"] == coupled)).to_numpy()
             row = states.filter(pl.Series(here)).row(0, named=True)
-            deviation = np.sqrt((beta * row["market_volatility"]) ** 2 + (sigma * row["other_volatility"]) ** 2)
-            planted = pairs(np.outer(beta, beta) * row["market_volatility"] ** 2 / np.outer(deviation, deviation))
+            volatility = np.sqrt((beta * row["market_volatility"]) ** 2 + (sigma * row["other_volatility"]) ** 2)
+            planted = pairs(np.outer(beta, beta) * row["market_volatility"] ** 2 / np.outer(volatility, volatility))
             days = r[here]
             drawn = [pairs(np.corrcoef(days[rng.integers(len(days), size=len(days))].T)) for _ in range(60)]
             within(pairs(np.corrcoef(days.T)), planted, np.std(drawn))
@@ -134,7 +136,7 @@ def test_the_vix_follows_the_regimes_that_it_has_seen() -> None:
     turbulent = market.regimes.turbulent
     settled = np.array([t for t in range(10, len(vix)) if len(set(turbulent[t - 10 : t + 1])) == 1])
     error = np.log(vix[settled] / target[settled])
-    # stationary deviation of an autoregression of 1 - speed, and a little left of the approach
+    # stationary standard deviation of an autoregression of 1 - speed, and a little left of the approach
     assert error.std() < 1.3 * macro.VIX_NOISE / np.sqrt(1 - (1 - macro.VIX_SPEED) ** 2)
     assert abs(error.mean()) < 0.05
     assert settings.volatility_calm < settings.volatility_turbulent
@@ -142,13 +144,13 @@ def test_the_vix_follows_the_regimes_that_it_has_seen() -> None:
 
 def test_credit_spreads_widen_in_turbulence_and_rates_have_plausible_levels() -> None:
     market = market_of(profile(**PLAIN))
-    found, turbulent = macro.rates(market), market.regimes.turbulent
+    series, turbulent = macro.rates(market), market.regimes.turbulent
     late = turbulent & np.roll(turbulent, 15)
     calm = ~turbulent & ~np.roll(turbulent, 60)
-    assert found["HY_OAS"][late].mean() > 1.15 * found["HY_OAS"][calm].mean()
+    assert series["HY_OAS"][late].mean() > 1.15 * series["HY_OAS"][calm].mean()
     for name, (level, *_) in macro.RATES.items():
-        assert level / 2.5 < found[name].min() < found[name].max() < 2.5 * level
-        assert np.abs(np.diff(found[name])).max() < 0.3  # percentage points a session
+        assert level / 2.5 < series[name].min() < series[name].max() < 2.5 * level
+        assert np.abs(np.diff(series[name])).max() < 0.3  # percentage points a session
 
 
 # --- known values: factors ------------------------------------------------------------------------------------------
@@ -193,10 +195,10 @@ def test_tails_are_those_of_students_t() -> None:
     sigma = wide(truth.exposures.join(truth.companies.select("symbol", vol="volatility"), on="symbol"), "vol", truth)
     z = (own / sigma).ravel()
     within(z.std(), 1, 3 / np.sqrt(len(z)))
-    rng, share = np.random.default_rng(11), settings.overnight_fraction
+    rng, fraction = np.random.default_rng(11), settings.overnight_fraction
     scale = np.sqrt((settings.tail_degrees - 2) / settings.tail_degrees)
     drawn = scale * rng.standard_t(settings.tail_degrees, (2, 2_000_000))
-    sum_of_both = np.sqrt(share) * drawn[0] + np.sqrt(1 - share) * drawn[1]
+    sum_of_both = np.sqrt(fraction) * drawn[0] + np.sqrt(1 - fraction) * drawn[1]
     for far in (3, 5):
         planted = (np.abs(sum_of_both) > far).mean()
         within((np.abs(z) > far).mean(), planted, np.sqrt(planted / len(z) + planted / 2e6))
@@ -247,8 +249,8 @@ def test_momentum_pays_what_it_promised() -> None:
     y = y / sigma[253:].ravel()
     others = [wide(truth.alpha, a["name"], truth)[252:-1].ravel() for a in ALPHAS]
     b, error = regressed(y, np.column_stack([z, *others]))
-    for found, e, planted in zip(b, error, truth.alphas["strength"], strict=True):
-        within(found, planted, e)
+    for estimate, e, planted in zip(b, error, truth.alphas["strength"], strict=True):
+        within(estimate, planted, e)
 
 
 def test_alphas_have_their_strength_over_a_month_and_their_half_life() -> None:
@@ -268,16 +270,16 @@ def test_alphas_have_their_strength_over_a_month_and_their_half_life() -> None:
 
 
 def test_alphas_that_are_shown_can_be_seen() -> None:
-    chosen = profile(**PLAIN, **STEADY, momentum_ic=0.1, alphas=str(ALPHAS).replace("'", '"'))
-    market = SimulatedMarket(chosen)
+    plain = profile(**PLAIN, **STEADY, momentum_ic=0.1, alphas=str(ALPHAS).replace("'", '"'))
+    market = SimulatedMarket(plain)
     days = calendar.between(END.replace(year=2014), END)
     truth = with_alphas().alpha.filter(pl.col("event_date") >= days[0])
-    bars = told(market, BARS, days[0], days[-1]).unique(["event_date", "symbol"], keep="last")
+    bars = parsed(market, BARS, days[0], days[-1]).unique(["event_date", "symbol"], keep="last")
     seen = bars.join(truth, on=["event_date", "symbol"]).with_columns(
         abnormal=(pl.col("volume").log() - pl.col("volume").log().mean()).over("symbol")
     )
     assert seen.select(pl.corr("abnormal", "fast")).item() > 0.3
-    short = told(market, SHORT_INTEREST, days[0], days[-1]).join(truth, on=["event_date", "symbol"])
+    short = parsed(market, SHORT_INTEREST, days[0], days[-1]).join(truth, on=["event_date", "symbol"])
     ratio = short.with_columns(log=(pl.col("shares_short").log() - pl.col("shares_short").log().mean()).over("symbol"))
     assert ratio.select(pl.corr("log", "slow")).item() < -0.2
 
@@ -297,15 +299,15 @@ def test_returns_of_bars_and_actions_are_the_planted_ones() -> None:
     """Up to the rounding to cents, through every split, dividend, spin-off and deal."""
     truth = truth_of(eventful(late_rate=0, correction_rate=0))
     market = SimulatedMarket(eventful(late_rate=0, correction_rate=0))
-    bars = told(market, BARS, START, END).drop("session", "known_at", "grade")
+    bars = parsed(market, BARS, START, END).drop("session", "known_at", "grade")
     actions = known_last(market)
     days = calendar.between(START, END)
-    found = adjusted_bars(bars, actions, days, MarketSettings(suspected_actions="keep"))
+    rows = adjusted_bars(bars, actions, days, MarketSettings(suspected_actions="keep"))
     planted = truth.returns.with_columns(
         noise=(pl.col("bounce") - pl.col("bounce").shift(1)).over("symbol", order_by="event_date"),
         planted=pl.col("total"),
     )
-    both = found.join(planted, on=["event_date", "symbol"]).drop_nulls("log_return")
+    both = rows.join(planted, on=["event_date", "symbol"]).drop_nulls("log_return")
     assert both.height > 15_000
     paid = pl.col("dividend_usd") / pl.col("close")  # the bounce is of the price that is left
     room = 0.0052 / pl.col("close") * (1 + 1.3 * pl.col("split_ratio")) + paid * 0.006 + 1e-6
@@ -317,7 +319,7 @@ def test_returns_of_bars_and_actions_are_the_planted_ones() -> None:
 
 def known_last(market: SimulatedMarket) -> pl.DataFrame:
     """Corporate actions as known at the end."""
-    rows = told(market, CORPORATE_ACTIONS, START, END).sort("known_at")
+    rows = parsed(market, CORPORATE_ACTIONS, START, END).sort("known_at")
     return rows.unique(["event_date", "symbol", "action"], keep="last").drop("session", "known_at", "grade")
 
 

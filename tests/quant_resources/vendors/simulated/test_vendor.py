@@ -1,4 +1,4 @@
-"""The simulated vendor tells its market as a real one would: nothing early, a range as its days, the same each time."""
+"""The simulated vendor publishes its market as a real one would: nothing early, a range as its days, the same again."""
 
 import datetime as dt
 import hashlib
@@ -17,10 +17,10 @@ from feature_store.schemas.companies import ESTIMATES, FUNDAMENTALS
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, UNIVERSE
 from feature_store.schemas.quality import QUARANTINE
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.simulated import lifecycles as fates
+from quant_resources.vendors.simulated import lifecycles as planned
 from quant_resources.vendors.simulated import surroundings
 from quant_resources.vendors.simulated.market import simulate
-from quant_resources.vendors.simulated.vendor import SimulatedMarket, Tape
+from quant_resources.vendors.simulated.vendor import Feed, SimulatedMarket
 from tests.support.simulated import (
     CLOCK,
     DAYS,
@@ -32,13 +32,13 @@ from tests.support.simulated import (
     eventful,
     everything,
     made_again,
+    parsed,
     planted,
     profile,
-    told,
     with_more,
 )
 
-# Around the stories, quarter ends, a year's edge.
+# Around the planned outcomes, quarter ends, a year's edge.
 LOOKED_AT = [DAYS[0], DAYS[1], *DAYS[148:161:4], *DAYS[198:203], *DAYS[254:262], *DAYS[348:351], *DAYS[418:421], END]
 ALL = (*SERVED, QUARANTINE)
 
@@ -50,23 +50,23 @@ def test_the_symbols_with_a_story_play_it() -> None:
     bars, members = everything(BARS), everything(MEMBERS)
     actions, industries = everything(CORPORATE_ACTIONS), everything(INDUSTRIES)
     delisting = actions.filter(action="delisting", symbol="S0000").row(0, named=True)
-    assert delisting["value"] == fates.DELISTING_RETURN
-    assert delisting["event_date"] == DAYS[fates.DELISTING_SESSION]
-    assert bars.filter(symbol="S0000")["event_date"].max() == DAYS[fates.DELISTING_SESSION - 1]
-    assert bars.filter(symbol="S0001")["event_date"].min() == DAYS[fates.JOIN_SESSION]
-    whole = told(SimulatedMarket(profile(n_symbols=16)), MEMBERS, START, END)
-    assert whole.filter(symbol="S0001")["session"].min() == DAYS[fates.JOIN_SESSION + 10]
-    assert whole.filter(symbol="S0002")["session"].max() == DAYS[fates.LEAVE_SESSION - 1]
+    assert delisting["value"] == planned.DELISTING_RETURN
+    assert delisting["event_date"] == DAYS[planned.DELISTING_SESSION]
+    assert bars.filter(symbol="S0000")["event_date"].max() == DAYS[planned.DELISTING_SESSION - 1]
+    assert bars.filter(symbol="S0001")["event_date"].min() == DAYS[planned.JOIN_SESSION]
+    whole = parsed(SimulatedMarket(profile(n_symbols=16)), MEMBERS, START, END)
+    assert whole.filter(symbol="S0001")["session"].min() == DAYS[planned.JOIN_SESSION + 10]
+    assert whole.filter(symbol="S0002")["session"].max() == DAYS[planned.LEAVE_SESSION - 1]
     assert set(members["symbol"]) <= set(bars["symbol"])
     reclassified = industries.filter(symbol="S0003").sort("session")
     before, after = reclassified["industry"].unique(maintain_order=True)
     assert before == "Industrials" != after
-    assert reclassified.filter(industry=after)["session"].min() == DAYS[fates.RECLASSIFIED_SESSION]
+    assert reclassified.filter(industry=after)["session"].min() == DAYS[planned.RECLASSIFIED_SESSION]
 
 
 def test_the_stocks_are_those_of_this_version() -> None:
     """A change here changes every result on simulated data."""
-    bars = told(SimulatedMarket(profile()), BARS, dt.date(2015, 12, 31), dt.date(2015, 12, 31))
+    bars = parsed(SimulatedMarket(profile()), BARS, dt.date(2015, 12, 31), dt.date(2015, 12, 31))
     assert bars.filter(pl.col("symbol").is_in(["S0001", "S0010"])).select("close", "volume").rows() == PINNED
 
 
@@ -75,14 +75,14 @@ PINNED = [(105.18, 2390426), (70.42, 3822)]  # the second is the illiquid one
 
 def test_all_symbols_pass_the_default_floors_but_the_illiquid_one() -> None:
     floors = Market()
-    bars = told(SimulatedMarket(profile()), BARS, START, END).with_columns(dollars=pl.col("close") * pl.col("volume"))
+    bars = parsed(SimulatedMarket(profile()), BARS, START, END).with_columns(dollars=pl.col("close") * pl.col("volume"))
     assert bars["close"].min() > floors.min_price_usd
     adv = bars.sort("symbol", "event_date").with_columns(
         adv=pl.col("dollars").rolling_mean(floors.adv_sessions).over("symbol")
     )
     below = adv.filter(pl.col("adv") < floors.min_adv_usd)
-    assert below["symbol"].unique().to_list() == [f"S{fates.ILLIQUID:04d}"]
-    assert below.height == adv.filter(symbol=f"S{fates.ILLIQUID:04d}")["adv"].count()
+    assert below["symbol"].unique().to_list() == [f"S{planned.ILLIQUID:04d}"]
+    assert below.height == adv.filter(symbol=f"S{planned.ILLIQUID:04d}")["adv"].count()
 
 
 def test_macro_is_known_when_its_kind_is_published() -> None:
@@ -106,7 +106,7 @@ def test_the_index_earns_the_mean_of_the_stocks_and_pays_for_what_ends() -> None
     held = (bars.close + paths.paid) * paths.split
     ends = {t for t, _ in paths.exits}
     assert len(ends) > 5
-    for t in (1, fates.JOIN_SESSION, fates.SPIN_OFF_SESSION, *(t for t in ends if t < len(DAYS))):
+    for t in (1, planned.JOIN_SESSION, planned.SPIN_OFF_SESSION, *(t for t in ends if t < len(DAYS))):
         returns = [paths.exits.get((t, i), held[t, i] / bars.close[t - 1, i] - 1) for i in range(len(market.symbols))]
         assert close[t] / close[t - 1] - 1 == pytest.approx(np.nanmean(returns) - fee, abs=1.1e-4)  # cents
 
@@ -118,7 +118,7 @@ def test_the_index_earns_the_mean_of_the_stocks_and_pays_for_what_ends() -> None
 def test_a_range_is_its_days(dataset: Dataset) -> None:
     whole = everything(dataset)
     for day in LOOKED_AT:
-        assert_frame_equal(told(busy(), dataset, day, day), whole.filter(session=day))
+        assert_frame_equal(parsed(busy(), dataset, day, day), whole.filter(session=day))
 
 
 @pytest.mark.parametrize("dataset", ALL, ids=lambda d: d.name)
@@ -136,27 +136,27 @@ def test_a_payload_cut_at_a_session_gives_what_the_whole_one_gives(dataset: Data
 def test_neither_a_later_end_nor_more_symbols_change_what_was_told(dataset: Dataset) -> None:
     cut = dt.date(2016, 9, 7)  # just after a delisting
     whole = everything(dataset).filter(pl.col("session") <= cut)
-    assert_frame_equal(told(cut_short(cut), dataset, START, cut), whole)
+    assert_frame_equal(parsed(cut_short(cut), dataset, START, cut), whole)
     if dataset not in (BENCHMARKS, MEMBERS):  # funds hold all, an index the largest of all
-        more = told(with_more(53), dataset, START, cut)
+        more = parsed(with_more(53), dataset, START, cut)
         mine = set(planted().symbols)
         assert_frame_equal(more.filter(pl.col("symbol").is_in(mine)) if "symbol" in dataset.key else more, whole)
 
 
 def test_a_market_may_end_in_the_midst_of_what_happens() -> None:
     """Deals, spin-offs and quarters that are under way at any end change nothing before it."""
-    whole = with_more(80)._tape.payload(CORPORATE_ACTIONS.name)
+    whole = with_more(80)._feed.payload(CORPORATE_ACTIONS.name)
     for end in DAYS[120::64]:
-        tape = Tape(simulate(eventful(end, n_symbols=80).vendor, eventful().seed))
+        feed = Feed(simulate(eventful(end, n_symbols=80).vendor, eventful().seed))
         known = pl.col("known_at") <= CLOCK.decision_time(end)
-        found = tape.payload(CORPORATE_ACTIONS.name).filter(known)
-        columns = found.columns
-        assert_frame_equal(found.sort(columns), whole.filter(known).sort(columns))
+        rows = feed.payload(CORPORATE_ACTIONS.name).filter(known)
+        columns = rows.columns
+        assert_frame_equal(rows.sort(columns), whole.filter(known).sort(columns))
 
 
 @pytest.mark.parametrize("dataset", SERVED, ids=lambda d: d.name)
 def test_the_same_seed_gives_the_same_content(dataset: Dataset) -> None:
-    once = digest(busy()._tape.payload(dataset.name))
+    once = digest(busy()._feed.payload(dataset.name))
     assert digest(made_again(eventful().seed).payload(dataset.name)) == once
     assert digest(made_again(eventful().seed + 1).payload(dataset.name)) != once
 
@@ -186,7 +186,7 @@ def test_members_are_the_largest_and_change_with_notice() -> None:
     counts = members.group_by("session").len().sort("session")["len"].to_numpy()
     market = planted()
     t = np.arange(len(DAYS))[:, None]
-    listed = ((t >= market.lives.listed) & (t < market.lives.gone)).sum(axis=1)
+    listed = ((t >= market.lifecycles.listed) & (t < market.lifecycles.gone)).sum(axis=1)
     assert np.abs(counts / listed - 0.8).max() < 0.12  # what is gone is replaced at the next review
     changed = members.group_by("symbol").agg(pl.col("session").min().alias("first"))
     entered = [DAYS.index(day) % 63 for day in changed.filter(pl.col("first") > START)["first"]]
@@ -230,9 +230,9 @@ def test_estimates_are_of_periods_not_yet_reported() -> None:
 
 def test_sessions_outside_the_market_are_refused() -> None:
     with pytest.raises(VendorError, match="runs from 2015-01-02 to 2017-03-31"):
-        told(busy(), BARS, dt.date(2017, 6, 1), dt.date(2017, 6, 1))
+        parsed(busy(), BARS, dt.date(2017, 6, 1), dt.date(2017, 6, 1))
 
 
 def test_another_dataset_is_refused() -> None:
     with pytest.raises(VendorError, match="not market/universe"):
-        told(busy(), UNIVERSE, START, START)
+        parsed(busy(), UNIVERSE, START, START)

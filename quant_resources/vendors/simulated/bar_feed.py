@@ -7,31 +7,31 @@ from feature_store.dataset import Grade
 from feature_store.schemas.market import BARS
 from quant_resources.vendors.simulated import streams
 from quant_resources.vendors.simulated.market import Market
-from quant_resources.vendors.simulated.payloads import payload, published, rows_of, told
+from quant_resources.vendors.simulated.payloads import payload, published, published_by_end, rows_of
 from quant_resources.vendors.simulated.streams import FAULT_STREAM, Array, Flags, Ints
 
-WRONG_BY = 0.03  # deviation of the log error in the close of a bar that is corrected later
+WRONG_BY = 0.03  # standard deviation of the log error in the close of a bar that is corrected later
 WORST_CORRECTION, WORST_DELAY = 5, 3  # sessions
 MISSING_DAYS, LATE_FILES = 0, 1  # places of the faults' streams
 COLUMNS = ("open", "high", "low", "close", "volume", "vwap", "transactions")
 PART = 256  # sessions made at once
-WRONG_SHARES = 100  # by which the volumes of contradicting twins differ
+WRONG_SHARES = 100  # by which the volumes of contradicting duplicates differ
 
 
-def tape(market: Market) -> pl.DataFrame:
+def bar_feed(market: Market) -> pl.DataFrame:
     """Every version of every bar: some come late, some are wrong at first and corrected within a week."""
     T, delivered = len(market.sessions), _delivered(market)
     drawn = {
-        name: streams.uniform(market.seed, market.lives.places, name, T)
+        name: streams.uniform(market.seed, market.lifecycles.places, name, T)
         for name, rate in (
             ("late", market.settings.late_rate),
             ("wrong", market.settings.correction_rate),
-            ("twin", market.settings.faults.duplicates),
+            ("duplicate", market.settings.faults.duplicates),
         )
         if rate > 0
     }
     parts = [_versions(market, delivered, drawn, first) for first in range(0, T, PART)]
-    return pl.concat([payload(BARS, rows.filter(told(market.settings)), Grade.OBSERVED) for rows in parts])
+    return pl.concat([payload(BARS, rows.filter(published_by_end(market.settings)), Grade.OBSERVED) for rows in parts])
 
 
 def _versions(market: Market, delivered: Flags, drawn: dict[str, Array], first: int) -> pl.DataFrame:
@@ -42,14 +42,16 @@ def _versions(market: Market, delivered: Flags, drawn: dict[str, Array], first: 
     arrival, _ = _spread(drawn.get("late"), t, i, settings.late_rate, WORST_DELAY)
     arrival = np.maximum(arrival, _days(market, LATE_FILES, settings.faults.late_files)[t])
     correction, error = _spread(drawn.get("wrong"), t, i, settings.correction_rate, WORST_CORRECTION)
-    told_at, bad = t + arrival, correction > 0
+    published_at, bad = t + arrival, correction > 0
     frames = [
-        _known(market, rows.filter(~bad), told_at[~bad]),
-        _known(market, _with_error(rows.filter(bad), error[bad]), told_at[bad]),
-        _known(market, rows.filter(bad), (told_at + correction)[bad]),
+        _known(market, rows.filter(~bad), published_at[~bad]),
+        _known(market, _with_error(rows.filter(bad), error[bad]), published_at[bad]),
+        _known(market, rows.filter(bad), (published_at + correction)[bad]),
     ]
-    if "twin" in drawn:
-        frames.append(_twins(rows, drawn["twin"][t, i], settings.faults.duplicates, bad, told_at, market))
+    if "duplicate" in drawn:
+        frames.append(
+            _duplicates(rows, drawn["duplicate"][t, i], settings.faults.duplicates, bad, published_at, market)
+        )
     return pl.concat(frames)
 
 
@@ -61,22 +63,22 @@ def _delivered(market: Market) -> Flags:
 
 
 def _days(market: Market, place: int, rate: float) -> Flags:
-    """(T,) whether the fault befalls a session."""
+    """(T,) whether the fault occurs on a session."""
     return streams.stream(market.seed, FAULT_STREAM, place).random(len(market.sessions)) < rate
 
 
 def _spread(drawn: Array | None, t: Ints, i: Ints, rate: float, worst: int) -> tuple[Ints, Array]:
-    """Sessions of delay, 1 to `worst` for a share `rate` of the rows, else 0; and another uniform number for them."""
+    """Sessions of delay, 1 to `worst` for a fraction `rate` of the rows, else 0; and another uniform number each."""
     if drawn is None:
         return np.zeros(len(t), np.int64), np.zeros(len(t))
     u = drawn[t, i] / rate
-    chosen = u < 1
+    delayed = u < 1
     whole = np.floor(u * worst)
-    return np.where(chosen, 1 + whole, 0).astype(np.int64), np.where(chosen, u * worst - whole, 0.0)
+    return np.where(delayed, 1 + whole, 0).astype(np.int64), np.where(delayed, u * worst - whole, 0.0)
 
 
 def _known(market: Market, rows: pl.DataFrame, session: Ints) -> pl.DataFrame:
-    """The rows with the moment when the tape of a session is there; what comes after the last one has not come."""
+    """The rows as published after the close of a session; without those published after the last one."""
     moments = published(market.sessions)
     come = session < len(moments)
     return rows.filter(come).with_columns(moments.gather(session[come]))
@@ -84,15 +86,17 @@ def _known(market: Market, rows: pl.DataFrame, session: Ints) -> pl.DataFrame:
 
 def _with_error(rows: pl.DataFrame, u: Array) -> pl.DataFrame:
     """The bar as first published: its close off by a few percent, its range stretched to hold it."""
-    # uniform with deviation WRONG_BY, at least half a percent off
+    # uniform with standard deviation WRONG_BY, at least half a percent off
     error = (u - 0.5) * (2 * np.sqrt(3) * WRONG_BY)
     error += np.where(error < 0, -0.005, 0.005)
     close = (pl.col("close") * pl.Series(1 + error)).round(2).clip(lower_bound=0.01)
     return rows.with_columns(close=close, high=pl.max_horizontal("high", close), low=pl.min_horizontal("low", close))
 
 
-def _twins(rows: pl.DataFrame, u: Array, rate: float, bad: Flags, told_at: Ints, market: Market) -> pl.DataFrame:
+def _duplicates(
+    rows: pl.DataFrame, u: Array, rate: float, bad: Flags, published_at: Ints, market: Market
+) -> pl.DataFrame:
     """Bars that come a second time at the same moment; half of these contradict the first in their volume."""
     twice = (u < rate) & ~bad
     other = pl.Series(np.where(u[twice] < rate / 2, WRONG_SHARES, 0))
-    return _known(market, rows.filter(twice).with_columns(pl.col("volume") + other), told_at[twice])
+    return _known(market, rows.filter(twice).with_columns(pl.col("volume") + other), published_at[twice])
