@@ -22,7 +22,7 @@ from quant_assets.engine.asset import Recursive, Source
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner, StoredVersions
 from quant_assets.engine.walking import walked
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_resources.vendors.registry import make_vendor
 
 
@@ -34,7 +34,7 @@ def open_runner(folder, overrides):
 
 
 def fill(runner, days):
-    for asset in all_assets():
+    for asset in core_assets():
         for _ in runner.run(asset, days):
             pass
 
@@ -89,10 +89,10 @@ def main():
     judge = due_alone if "due" in sys.argv else judged
     runner = open_runner(folder, overrides)
     days = sessions.between(runner.profile.history.start, runner.profile.history.end)
-    if not runner.store.sessions(all_assets()[0].dataset):
+    if not runner.store.sessions(core_assets()[0].dataset):
         fill(runner, days)
     found = {}
-    for asset in all_assets():
+    for asset in core_assets():
         due, changed, missed = judge(runner, asset, days)
         found[asset.name] = {
             "due": sum(t >= settled for t in due),

@@ -173,7 +173,7 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     # a step holds several assets since, and has a name
     holds_several = "load" in inspect.signature(to_dagster).parameters
     definition = (
-        to_dagster("bench", lambda: [asset], home.profile) if holds_several else to_dagster(asset, home.profile)
+        to_dagster("bench", lambda *_: [asset], home.profile) if holds_several else to_dagster(asset, home.profile)
     )
     resources = {"platform": resource(home=str(folder), workers=1)}
 

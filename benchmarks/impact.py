@@ -23,7 +23,7 @@ import numpy as np
 from configs.load import load
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_assets.operations.impact import impact
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.registry import make_vendor
@@ -56,7 +56,7 @@ class Bench:
         self.vendor, self.root, self.timed_only = make_vendor(self.profile), root, timed_only
         shutil.rmtree(root, ignore_errors=True)
         started = time.process_time()
-        self.base = rebuild(root / "base", self.profile, self.vendor, all_assets(), self.days).store
+        self.base = rebuild(root / "base", self.profile, self.vendor, core_assets(), self.days).store
         self.seconds = time.process_time() - started
         self.arrivals = Arrivals(self.vendor, self.profile, self.days)
 
@@ -79,11 +79,11 @@ class Bench:
         folder = self.root / "rebuilt"
         shutil.rmtree(folder, ignore_errors=True)
         started = time.process_time()
-        whole = rebuild(folder, self.profile, vendor, all_assets(), self.days).store
+        whole = rebuild(folder, self.profile, vendor, core_assets(), self.days).store
         return whole, time.process_time() - started
 
     def _agrees(self, found, whole, arrival):
-        wanted = differing(self.base, whole, all_assets())
+        wanted = differing(self.base, whole, core_assets())
         cells = {(d.dataset, d.session): (d.stored, d.instead) for d in found.differences}
         agrees = cells == wanted and list(found.orders.iter_rows()) == differing_orders(self.base, whole)
         if not agrees:
@@ -116,7 +116,7 @@ def main():
     options = parser.parse_args()
     os.fsync = lambda _: None
     bench, timed = Bench(Path(options.folder), options.first, options.last, options.timed_only), []
-    print(f"{len(bench.days)} sessions, {len(all_assets())} assets: {bench.seconds:.0f} s", flush=True)
+    print(f"{len(bench.days)} sessions, {len(core_assets())} assets: {bench.seconds:.0f} s", flush=True)
     for i in range(options.number, options.number + options.arrivals):
         rng, found = np.random.default_rng([options.seed, i]), None
         while found is None:

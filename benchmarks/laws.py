@@ -25,7 +25,7 @@ from feature_store.store import Store
 from quant_assets.engine.asset import Recursive
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_assets.operations.status import diff_rows
 from quant_resources.vendors.registry import make_vendor
 
@@ -40,7 +40,7 @@ def make_runner(folder, profile, pool=None):
 
 def run(folder, profile, targets, assets=None, pool=None):
     runner = make_runner(folder, profile, pool)
-    for asset in assets or all_assets():
+    for asset in assets or core_assets():
         for _ in runner.run(asset, targets):
             pass
 
@@ -65,7 +65,7 @@ def daily(folder, profile, targets):
 def out_of_order(folder, profile, targets):
     """Sources and what has no path: shuffled chunks; the path and its projections in order."""
     rng = random.Random(11)
-    for asset in all_assets():
+    for asset in core_assets():
         chunks = [targets[i : i + 17] for i in range(0, len(targets), 17)]
         if not isinstance(asset, Recursive):
             rng.shuffle(chunks)

@@ -10,11 +10,13 @@ from typing import Any, get_args
 import yaml
 from pydantic import ValidationError
 
-from configs.settings import FilesVendor, HttpVendor, Profile, Settings, SimulatedVendor, Table
+from configs.settings import FilesVendor, HttpVendor, PluginVendor, Profile, Settings, SimulatedVendor, Table
 
 CONFIGS = Path(__file__).parent
 SLICES = ("market", "quality", "macro", "features", "regimes", "alpha", "risk", "portfolio", "execution", "backtest")
-VENDORS: dict[str, type[Settings]] = {"files": FilesVendor, "http": HttpVendor, "simulated": SimulatedVendor}
+VENDORS: dict[str, type[Settings]] = {
+    "files": FilesVendor, "http": HttpVendor, "plugin": PluginVendor, "simulated": SimulatedVendor,
+}  # fmt: skip
 TABLES = tuple(name for name, field in FilesVendor.model_fields.items() if field.annotation == list[Table])
 
 Tree = dict[str, Any]
@@ -43,7 +45,7 @@ def load(profile: str, data: Path | None = None, overrides: Mapping[str, str] | 
         layers.append(("--data", _put_folder(merged, data, _shown(file))))
     for key, value in (overrides or {}).items():
         layers.append((f"--set {key}={value}", _put(merged, key, value)))
-    return _resolve_folder(_validated(merged, layers), _shown(file))
+    return _with_plugin_folder(_resolve_folder(_validated(merged, layers), _shown(file)), file)
 
 
 def profiles() -> list[str]:
@@ -53,7 +55,9 @@ def profiles() -> list[str]:
 
 def config_hash(profile: Profile) -> str:
     """Hex digest of everything that people chose; the profile's name and the place of its data are left out."""
-    chosen = profile.model_dump(mode="json", exclude={"name": True, "vendor": {"folder"}})
+    chosen = profile.model_dump(mode="json", exclude={"name": True, "vendor": {"folder"}, "plugin_folder": True})
+    if not profile.plugins:  # as before there were any
+        chosen = {key: value for key, value in chosen.items() if key not in ("plugins", "plugin_settings")}
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
 
 
@@ -168,6 +172,19 @@ def _resolve_folder(profile: Profile, file: str) -> Profile:
         raise ConfigError(f"{file} names no vendor.folder; pass --data with the folder that holds your files")
     folder = (CONFIGS.parent / vendor.folder).resolve()
     return profile.model_copy(update={"vendor": vendor.model_copy(update={"folder": folder})})
+
+
+def _with_plugin_folder(profile: Profile, file: Path) -> Profile:
+    """Relative to the profile's file; the folder of a profile of the user's own where it names none."""
+    beside = file.parent.resolve()
+    named = profile.plugin_folder
+    if named is None:
+        own = profile.plugins and beside != (CONFIGS / "profiles").resolve()
+        return profile.model_copy(update={"plugin_folder": beside}) if own else profile
+    folder = (beside / named).resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"{_shown(file)}: plugin_folder {named} is not there: {folder} is no folder")
+    return profile.model_copy(update={"plugin_folder": folder})
 
 
 def _validated(tree: Tree, layers: list[tuple[str, Tree]]) -> Profile:

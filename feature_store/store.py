@@ -156,6 +156,11 @@ class Store:
         rows = self.index.table(found.name, found.version, PARTITION_COLUMNS, first, last)
         return PartitionTable(rows, self.index.names_of)
 
+    @property
+    def datasets(self) -> list[Dataset]:
+        """What the store may hold."""
+        return list(self._datasets.values())
+
     def dataset(self, name: str | Dataset) -> Dataset:
         if isinstance(name, Dataset):
             self._datasets.setdefault(name.name, name)

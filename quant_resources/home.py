@@ -7,7 +7,7 @@ of profile, data folder and overrides that every later command and the Dagster U
 import os
 import shutil
 import subprocess
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -15,9 +15,10 @@ import yaml
 
 from configs.load import ConfigError, load
 from configs.settings import FilesVendor, Profile
+from feature_store.dataset import Events, States
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.store import Store
+from quant_resources.plugins import datasets_of, with_plugin_settings
 
 REPOSITORY = Path(__file__).parent.parent
 DAGSTER_YAML = Path(__file__).parent / "dagster" / "dagster.yaml"  # what a new Dagster home begins with
@@ -26,6 +27,11 @@ DAGSTER_YAML = Path(__file__).parent / "dagster" / "dagster.yaml"  # what a new 
 def usual_workers() -> int:
     """Worker processes of a run where nobody says how many: a core each, up to 4, since each may take 1 GiB."""
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def absolute_profile(profile: str) -> str:
+    """A path as seen from every folder, since a home remembers it; the name of a built-in profile stays."""
+    return str(Path(profile).absolute()) if profile.endswith((".yaml", ".yml")) else profile
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,13 @@ class Home:
 
     def choice(self) -> Choice:
         """As the home remembers, else the demo."""
-        return Choice(**yaml.safe_load(self._file.read_text())) if self._file.exists() else Choice()
+        known = Choice(**yaml.safe_load(self._file.read_text())) if self._file.exists() else Choice()
+        return replace(known, profile=absolute_profile(known.profile))
 
     @staticmethod
     def check(choice: Choice) -> Profile:
-        """The profile of a choice."""
-        return load(choice.profile, Path(choice.data) if choice.data else None, choice.overrides)
+        """The profile of a choice, with its plugins."""
+        return with_plugin_settings(load(choice.profile, Path(choice.data) if choice.data else None, choice.overrides))
 
     def check_new(self, choice: Choice) -> Profile:
         """The profile of a choice that is to be run; nothing is remembered yet.
@@ -94,9 +101,11 @@ class Home:
         self.__dict__.pop("profile", None)
 
     def open_store(self) -> Store:
-        derived = [name for name in DATASETS if name not in SOURCES]
+        datasets = datasets_of(self.profile)
+        derived = [name for name, d in datasets.items() if not isinstance(d.origin, Events | States)]
         return Store(
             self.store_folder,
+            datasets=datasets,
             clock=DecisionClock(self.profile.decision_minutes_before_open),
             hindsight_allowed=[*derived, *self.profile.exceptions],
         )

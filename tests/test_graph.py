@@ -7,7 +7,7 @@ import pytest
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.execution import BOOKS
 from quant_assets.engine.asset import Recursive, SessionAsset, Source
-from quant_assets.graph import all_assets, as_text
+from quant_assets.graph import as_text, core_assets
 
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 # left to right; a slice reads what stands left of it or itself, and what projects the book reads the book
@@ -17,26 +17,26 @@ SLICES = ("market", "features", "regimes", "risk", "alpha", "portfolio", "execut
 
 
 def test_the_graph_is_the_one_that_was_reviewed() -> None:
-    """After a wanted change, write the lines of `as_text(all_assets())` to the snapshot."""
-    assert [line.rstrip() for line in as_text(all_assets()).splitlines()] == SNAPSHOT.read_text().splitlines()
+    """After a wanted change, write the lines of `as_text(core_assets())` to the snapshot."""
+    assert [line.rstrip() for line in as_text(core_assets()).splitlines()] == SNAPSHOT.read_text().splitlines()
 
 
 def test_every_dataset_has_one_asset() -> None:
-    assert sorted(asset.name for asset in all_assets()) == sorted(DATASETS)
+    assert sorted(asset.name for asset in core_assets()) == sorted(DATASETS)
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
+@pytest.mark.parametrize("asset", core_assets(), ids=lambda asset: asset.name)
 def test_an_asset_comes_after_everything_that_it_reads(asset: SessionAsset) -> None:
-    order = [a.name for a in all_assets()]
+    order = [a.name for a in core_assets()]
     read = [window.dataset.name for window in asset.inputs.values()]
     assert all(order.index(name) < order.index(asset.name) for name in read)
     assert bool(read) == (not isinstance(asset, Source))
 
 
-@pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
+@pytest.mark.parametrize("asset", core_assets(), ids=lambda asset: asset.name)
 def test_a_slice_reads_what_stands_left_of_it(asset: SessionAsset) -> None:
     read = {window.dataset.name for window in asset.inputs.values()}
     if read == {"execution/book"}:
@@ -50,5 +50,5 @@ def test_a_slice_reads_what_stands_left_of_it(asset: SessionAsset) -> None:
 
 def test_nothing_but_the_books_carries_its_own_past() -> None:
     books = {dataset.name for dataset in BOOKS.values()}
-    assert {asset.datasets[0].name for asset in all_assets() if isinstance(asset, Recursive)} == books
-    assert not [a.name for a in all_assets() if a.name in {w.dataset.name for w in a.inputs.values()}]
+    assert {asset.datasets[0].name for asset in core_assets() if isinstance(asset, Recursive)} == books
+    assert not [a.name for a in core_assets() if a.name in {w.dataset.name for w in a.inputs.values()}]

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from configs.settings import History, Profile, SimulatedVendor
 from feature_store.schemas.catalogue import DATASETS
 from quant_assets.cli.app import app
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("configs", "feature_store", "quant_resources", "quant_assets")
@@ -134,13 +134,13 @@ def test_the_table_of_the_graph_says_what_each_asset_reads() -> None:
             asset.title,
             {window.dataset.name.split("/")[1]: window.sessions(profile) for window in asset.inputs.values()},
         )
-        for asset in all_assets()
+        for asset in core_assets()
     }
 
 
 def test_the_picture_of_the_graph_has_every_arrow_and_no_other() -> None:
     within, between = set(), defaultdict(set)
-    for asset in all_assets():
+    for asset in core_assets():
         for window in asset.inputs.values():
             (source, read), (reader, made) = window.dataset.name.split("/"), asset.name.split("/")
             if source == reader:

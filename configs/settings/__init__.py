@@ -22,6 +22,7 @@ from configs.settings.regimes import Regimes
 from configs.settings.risk import Risk
 from configs.settings.vendors.files import Drop, FilesVendor, Item, KnownAt, Table
 from configs.settings.vendors.http import EdgarSource, FredSource, HttpVendor, PolygonSource, Transport
+from configs.settings.vendors.plugin import PluginVendor
 from configs.settings.vendors.simulated import CompanyEvents, Faults, PlantedAlpha, SimulatedVendor
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Market",
     "MarketProxies",
     "PlantedAlpha",
+    "PluginVendor",
     "PolygonSource",
     "Portfolio",
     "Profile",

@@ -1,5 +1,6 @@
 """A profile: the settings of a run as a whole."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -19,9 +20,10 @@ from configs.settings.risk import Risk
 from configs.settings.units import Minutes, Unit
 from configs.settings.vendors.files import FilesVendor
 from configs.settings.vendors.http import HttpVendor
+from configs.settings.vendors.plugin import PluginVendor
 from configs.settings.vendors.simulated import SimulatedVendor
 
-Vendor = Annotated[FilesVendor | HttpVendor | SimulatedVendor, Field(discriminator="kind")]
+Vendor = Annotated[FilesVendor | HttpVendor | PluginVendor | SimulatedVendor, Field(discriminator="kind")]
 
 
 class Profile(Settings):
@@ -35,6 +37,13 @@ class Profile(Settings):
     )
     vendor: Vendor = Field(description="where the data come from")
     exceptions: dict[str, str] = Field({}, description="dataset to the reason why hindsight may enter it")
+    plugins: tuple[str, ...] = Field(
+        (), description="modules, or entry points of the group asof.plugins, that add their own; docs/plugins.md"
+    )
+    plugin_folder: Path | None = Field(
+        None, description="folder of their modules, relative to the profile's file; null: the folder of the file itself"
+    )
+    plugin_settings: dict[str, Any] = Field({}, description="name of a plugin to the settings of its own")
     market: Market = Field(Market(), description="prices, and the universe of tradable stocks")
     quality: Quality = Field(Quality(), description="thresholds of findings in the data that come in")
     macro: Macro = Field(Macro(), description="series of market/macro by their role")
@@ -47,8 +56,9 @@ class Profile(Settings):
     backtest: Backtest = Field(Backtest(), description="what results are compared with")
 
     def part(self, kind: type[Settings]) -> Settings:
-        """The one slice of the given type."""
-        parts: list[Any] = [value for _, value in self if type(value) is kind]
+        """The one section of the given type, of the platform or of a plugin."""
+        sections = [*(value for _, value in self), *self.plugin_settings.values()]
+        parts: list[Any] = [value for value in sections if type(value) is kind]
         if len(parts) != 1:
             raise KeyError(f"profile {self.name} has {len(parts)} parts of type {kind.__name__}")
         return parts[0]  # type: ignore[no-any-return]

@@ -20,7 +20,7 @@ from feature_store.code import runtime
 from feature_store.code.closures import made
 from feature_store.code.graph import Entries, Graph, Key, Member, class_at, files_of
 from feature_store.code.libraries import library_versions
-from feature_store.code.sources import PACKAGES, CodeIdentityError, Definition, source_of
+from feature_store.code.sources import CodeIdentityError, Definition, add_plugin, is_first_party, source_of
 from feature_store.code.tokens import Files
 from feature_store.hashing import digest_of
 
@@ -117,6 +117,12 @@ def _graph(also: str, entries: tuple[Entries, ...] = ()) -> Graph:
     return Graph(also, entries, _graph(also)) if entries else Graph(also)
 
 
+def count_as_ours(top: str) -> None:
+    """A plugin's top-level package counts by its content, like the project's, even where it is installed."""
+    if add_plugin(top):
+        forget()
+
+
 def forget() -> None:
     """Read every source again: for tests that write modules."""
     for cached in (_identity, words, _graph, source_of, files_of, class_at):
@@ -143,7 +149,7 @@ def _of_root(root: Root, entries: tuple[Entries, ...] = ()) -> tuple[Graph, list
 
 def _graph_of(module: str, entries: tuple[Entries, ...]) -> Graph:
     top = module.partition(".")[0]
-    return _graph("" if top in PACKAGES else top, entries)
+    return _graph("" if is_first_party(top) else top, entries)
 
 
 def _name(key: Key) -> str:

@@ -14,6 +14,7 @@ from feature_store.code.libraries import distributions_of
 
 ITSELF = "feature_store.code"  # identifies code, and is no part of what it identifies
 PACKAGES = frozenset({"configs", "feature_store", "quant_assets", "quant_resources"})
+_plugins: set[str] = set()  # top-level packages and modules of loaded plugins
 BINDING = (ast.stmt, ast.excepthandler, ast.match_case, ast.pattern, ast.withitem, ast.Starred)
 PLAIN_STATEMENTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 TARGETS = {"target", "targets", "optional_vars", "elts"}
@@ -89,9 +90,21 @@ def is_ours(module: str, also: str) -> bool:
     if f"{module}.".startswith(f"{ITSELF}."):
         return False
     top = module.partition(".")[0]
-    if top in PACKAGES or top == also:
+    if is_first_party(top) or top == also:
         return True
     return top not in sys.stdlib_module_names and not distributions_of(top) and source_of(top) is not None
+
+
+def is_first_party(top: str) -> bool:
+    """Whether a top-level package is the project's, or a loaded plugin's."""
+    return top in PACKAGES or top in _plugins
+
+
+def add_plugin(top: str) -> bool:
+    """Analyse a top-level package or module from now on, installed or not; whether that is new."""
+    is_new = not is_first_party(top)
+    _plugins.add(top)
+    return is_new
 
 
 @cache

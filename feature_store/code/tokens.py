@@ -12,7 +12,6 @@ from feature_store.code.scopes import Scopes
 from feature_store.code.sources import (
     IMPLICIT,
     ITSELF,
-    PACKAGES,
     CodeIdentityError,
     Definition,
     Outside,
@@ -20,6 +19,7 @@ from feature_store.code.sources import (
     Target,
     Whole,
     is_bare_constant,
+    is_first_party,
     is_for_types_only,
 )
 
@@ -291,7 +291,7 @@ class Tokens:
             self.tokens.append("o code identity")
             return
         top = target.path.partition(".")[0]
-        if top not in ("builtins", *PACKAGES):
+        if top != "builtins" and not is_first_party(top):
             self.libraries.add(top)
         self.tokens.append(f"o {target.path}")
 

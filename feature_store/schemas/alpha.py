@@ -1,5 +1,7 @@
 """Models of future relative returns and their predictions."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from feature_store.dataset import Column, Dataset, key, number
@@ -27,6 +29,12 @@ MODEL_FITS = Dataset(
     ),
 )
 
+EXPECTED_RETURN = ("alpha", "variance")  # what of a prediction is merged
+_EXPECTED_RETURN = (
+    number("alpha", "simple, over the horizon", "calibrated expected relative return"),
+    number("variance", "simple squared, over the horizon", "of the out-of-fold error", above=0),
+)
+
 PREDICTIONS = Dataset(
     name="alpha/predictions",
     key=("symbol", "model", "horizon_sessions"),
@@ -37,11 +45,22 @@ PREDICTIONS = Dataset(
         key("model", "ridge or lightgbm"),
         HORIZON,
         number("score", "log, over the horizon", "predicted industry-relative return"),
-        number("alpha", "simple, over the horizon", "calibrated expected relative return"),
-        number("variance", "simple squared, over the horizon", "of the out-of-fold error", above=0),
+        *_EXPECTED_RETURN,
         Column("fit_session", pl.Date(), "session", "refit in force"),
     ),
 )
+
+
+def strategy_dataset(name: str, description: str, columns: Sequence[Column] = (), version: int = 1) -> Dataset:
+    """A dataset of a plugin's strategy: one expected relative return a stock and horizon.
+
+    Args:
+        name: slice/name; the second part names the strategy where predictions are shown.
+        columns: values of its own beside alpha and variance.
+    """
+    return Dataset(name, ("symbol", "horizon_sessions"), (SYMBOL, HORIZON, *_EXPECTED_RETURN, *columns), description,
+                   version=version)  # fmt: skip
+
 
 COMBINED = Dataset(
     name="alpha/combined",

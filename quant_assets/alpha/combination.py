@@ -1,6 +1,8 @@
 """One expected relative return a stock, from all models and horizons, free of the risk model's factors."""
 
 import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -19,6 +21,7 @@ def combined(
     session: dt.date,
     settings: Alpha,
     portfolio: Portfolio,
+    strategies: Mapping[str, pl.DataFrame] = MappingProxyType({}),
 ) -> pl.DataFrame:
     """Predictions merged over the programme's horizon, and what the risk model's factors leave of them.
 
@@ -30,13 +33,14 @@ def combined(
         session: the partition.
         settings: `neutralize`; when false, alpha is the raw one. `earnings_blackout`; a stock in it has no alpha.
         portfolio: `horizon_sessions`.
+        strategies: by dataset, expected returns of plugins' strategies; each is merged like one model more.
 
     Returns:
-        Rows of COMBINED, sorted by symbol, one for each stock with a row of PREDICTIONS. All null where nothing is
-        predicted; alpha is null beside a raw_alpha where the stock alone has no exposures. The variance is that of the
-        raw alpha: what neutralization takes away is not uncertain, it is not wanted.
+        Rows of COMBINED, sorted by symbol, one for each stock with a row of PREDICTIONS or of a strategy. All null
+        where nothing is predicted; alpha is null beside a raw_alpha where the stock alone has no exposures. The
+        variance is that of the raw alpha: what neutralization takes away is not uncertain, it is not wanted.
     """
-    merged = merge(predictions.filter(event_date=session), portfolio.horizon_sessions)
+    merged = merge(every_prediction(predictions, strategies).filter(event_date=session), portfolio.horizon_sessions)
     known = exposures.filter(event_date=session)
     if settings.neutralize and len(known):
         merged = merged.join(neutral(merged, known), on="symbol", how="left", maintain_order="left")
@@ -48,6 +52,13 @@ def combined(
     )
     dated = silenced.with_columns(event_date=pl.lit(session, pl.Date))
     return dated.select(*COMBINED.computed_schema)
+
+
+def every_prediction(predictions: pl.DataFrame, strategies: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Rows of PREDICTIONS, then those of each strategy, whose `model` is its dataset; no model is named with a /."""
+    columns = ["event_date", "symbol", "model", "horizon_sessions", "alpha", "variance"]
+    named = [rows.with_columns(model=pl.lit(name)) for name, rows in sorted(strategies.items())]
+    return pl.concat([rows.select(columns) for rows in (predictions, *named)])
 
 
 def merge(predictions: pl.DataFrame, horizon: int) -> pl.DataFrame:

@@ -29,8 +29,9 @@ def backfill(
 
     home = Home.of_environment()
     choice = new_choice(home, profile, data, set_)
-    start, end = history_range(home.check_new(choice), first, last)
-    selected_names(all_assets(), select or [])
+    settings = home.check_new(choice)
+    start, end = history_range(settings, first, last)
+    selected_names(all_assets(settings), select or [])
     home.remember(choice)  # nothing of a rejected command is
     ok = run_backfill(home, start, end, select or [], workers, say)
     raise typer.Exit(0 if ok else 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 from configs.settings import Profile
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
-from quant_resources.home import Choice, Home
+from quant_resources.home import Choice, Home, absolute_profile
 
 
 class UsageError(ValueError):
@@ -54,6 +54,7 @@ def parse_setting(text: str) -> tuple[str, str]:
 def new_choice(home: Home, profile: str | None, data: str | None, overrides: list[str] | None) -> Choice:
     """What was typed, over what the home remembers of the same profile."""
     known = home.choice()
+    profile = absolute_profile(profile) if profile else None
     another = profile is not None and profile != known.profile
     kept = {} if another else known.overrides
     pairs = kept | dict(parse_setting(text) for text in overrides or [])

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from feature_store.schemas.catalogue import DATASETS
+from quant_resources.home import Home
+from quant_resources.plugins import datasets_of
 
 out = Console(width=None if sys.stdout.isatty() else 160)
 
@@ -28,7 +29,8 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
     if as_json:
         print_json(rows)
     elif not rows:
-        say(f"{title}: nothing stored; known datasets: {', '.join(sorted(DATASETS))}")
+        known = datasets_of(Home.of_environment().profile)
+        say(f"{title}: nothing stored; known datasets: {', '.join(sorted(known))}")
     else:
         out.print(table_of(list(rows[0]), (list(row.values()) for row in rows), title))
 

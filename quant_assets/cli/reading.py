@@ -10,6 +10,7 @@ from feature_store.store import Store
 from quant_assets.cli.inputs import UsageError, parse_as_of, parse_day, store_folder, stored_home
 from quant_assets.cli.options import AsOf, AsOfIfAny, From, Json, Rows, Select, To
 from quant_assets.cli.output import out, print_rows, say, table_of
+from quant_resources.plugins import datasets_of
 
 commands = typer.Typer()
 
@@ -61,7 +62,7 @@ def sql(
         text = file.read_text() if file else query
         with catalogue(home, moment) as connection:
             if text is None and sys.stdin.isatty():
-                return converse(connection, out, rows)
+                return converse(connection, out, rows, datasets_of(home.profile).values())
             text = sys.stdin.read() if text is None else text
             if output:
                 say(f"{output}: {write_answer(connection, text, output, home.store_folder)} rows")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from feature_store.dataset import Dataset
 from quant_assets.operations.sql import Rows, SqlError, as_arrow, columns, ends, results, rows_of, tables, write_result
 
 HELP = ".tables · .schema NAME · .quit; SQL ends with ;"
@@ -45,7 +47,7 @@ def write_answer(connection: duckdb.DuckDBPyConnection, text: str, output: Path,
     return int(answers[0].num_rows)
 
 
-def converse(connection: duckdb.DuckDBPyConnection, out: Console, limit: int) -> None:
+def converse(connection: duckdb.DuckDBPyConnection, out: Console, limit: int, datasets: Collection[Dataset]) -> None:
     """Read and answer until `.quit` or the end of the input; an error ends its statement only."""
     import readline  # noqa: F401 -- gives `input` its line editing and history
 
@@ -57,7 +59,7 @@ def converse(connection: duckdb.DuckDBPyConnection, out: Console, limit: int) ->
             if not typed and line.strip().startswith("."):
                 if line.strip() == ".quit":
                     return
-                _dot_command(connection, line.split(), out)
+                _dot_command(connection, line.split(), out, datasets)
                 continue
             typed = f"{typed}\n{line}".strip()
             if ends(typed):
@@ -72,12 +74,14 @@ def converse(connection: duckdb.DuckDBPyConnection, out: Console, limit: int) ->
             out.print(str(error), markup=False, highlight=False, soft_wrap=True)
 
 
-def _dot_command(connection: duckdb.DuckDBPyConnection, command: list[str], out: Console) -> None:
+def _dot_command(
+    connection: duckdb.DuckDBPyConnection, command: list[str], out: Console, datasets: Collection[Dataset]
+) -> None:
     match command:
         case [".tables"]:
             out.print(_table(Rows(["table", "what"], list(tables(connection).items()), False)))
         case [".schema", name]:
-            out.print(_table(Rows(["column", "type", "unit", "what"], list(columns(name)), False)))
+            out.print(_table(Rows(["column", "type", "unit", "what"], list(columns(name, datasets)), False)))
         case _:
             raise SqlError(f"{' '.join(command)}: {HELP}")
 

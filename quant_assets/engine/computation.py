@@ -38,6 +38,7 @@ from quant_resources.vendors.protocol import Vendor
 
 Frames = dict[dt.date, pl.DataFrame]
 Rows = tuple[pl.DataFrame, ...]  # of one session, one frame a dataset
+OTHERS = Mapping[str, pl.DataFrame]  # type of a parameter that takes the inputs that no other one names
 
 PIECE = "\x1f"  # separates a symbol from the epoch of one of its versions
 PIECE_ROWS = 2_000_000  # rows handed to a time series' function at once: bounds memory, never values
@@ -292,12 +293,14 @@ class Calculation:
     def _arguments(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **given: object) -> dict[str, Any]:
         """By name (inputs, session, sessions, first, state, previous, seed, decided_at) and by type.
 
-        A type is one of settings, or a dataclass whose fields are inputs.
+        A type is one of settings, a dataclass whose fields are inputs, or OTHERS for all inputs that nothing names.
         """
         arguments: dict[str, Any] = {}
         for name, annotation in parameters(asset.function):
             if name in frames:
                 arguments[name] = frames[name]
+            elif annotation == OTHERS:
+                arguments[name] = _others(asset, frames)
             elif isinstance(annotation, type) and issubclass(annotation, Settings):
                 arguments[name] = seen(asset, annotation, self.profile)
             elif isinstance(annotation, type) and is_dataclass(annotation):
@@ -331,6 +334,14 @@ def _record(asset: Computed, record: type, frames: Mapping[str, pl.DataFrame]) -
     if missing := [name for name in names if name not in frames]:
         raise TypeError(f"{asset.name}: its function wants {record.__name__}, whose {missing} are no inputs")
     return record(**{name: frames[name] for name in names})
+
+
+def _others(asset: Computed, frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Inputs that neither a parameter nor a record's field names."""
+    declared = parameters(asset.function)
+    records = [kind for _, kind in declared if isinstance(kind, type) and is_dataclass(kind)]
+    named = {name for name, _ in declared} | {field.name for record in records for field in fields(record)}
+    return {name: rows for name, rows in frames.items() if name not in named}
 
 
 @cache

@@ -26,7 +26,7 @@ from quant_assets.engine.opening import open_runner
 from quant_assets.engine.partitions import session_partitions
 from quant_assets.engine.runner import Outcome, Runner
 from quant_assets.engine.schedule import Schedule
-from quant_assets.engine.workers import Spread, Work, in_turn, workers
+from quant_assets.engine.workers import Load, Spread, Work, in_turn, workers
 from quant_resources.dagster.platform import Platform
 from quant_resources.home import Home, git_commit
 
@@ -40,7 +40,7 @@ DEMANDS = {
 SPREAD_FROM = 20  # sessions of a run, from which starting worker processes pays
 
 
-def to_dagster(name: str, load: Callable[[], Sequence[SessionAsset]], profile: Profile) -> dg.AssetsDefinition:
+def to_dagster(name: str, load: Load, profile: Profile) -> dg.AssetsDefinition:
     """The assets, each with one partition a session, as one step of Dagster that runs any of them.
 
     A step costs Dagster more than a small asset's session costs us. And of several assets in a step, one that fails
@@ -48,7 +48,7 @@ def to_dagster(name: str, load: Callable[[], Sequence[SessionAsset]], profile: P
 
     Args:
         name: of the step.
-        load: gives the assets, topologically sorted; a function of a module, for workers to call.
+        load: gives the profile's assets, topologically sorted; a function of a module, for workers to call.
     """
     with warnings.catch_warnings():
         # backfill policies: pinned with dagster, and tested
@@ -56,8 +56,8 @@ def to_dagster(name: str, load: Callable[[], Sequence[SessionAsset]], profile: P
         return _decorated(name, load, profile)
 
 
-def _decorated(name: str, load: Callable[[], Sequence[SessionAsset]], profile: Profile) -> dg.AssetsDefinition:
-    assets = load()
+def _decorated(name: str, load: Load, profile: Profile) -> dg.AssetsDefinition:
+    assets = load(profile)
 
     @dg.multi_asset(
         name=name,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from configs.settings import Profile, Settings
+from configs.settings import PluginVendor, Profile, Settings
 from feature_store.code.graph import Entries
 from feature_store.code.identity import CodeIdentity, Root, code_identity
 from feature_store.dataset import Dataset
@@ -19,6 +19,8 @@ from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, Session
 from quant_assets.engine.computation import Calculation, parameters
 from quant_assets.engine.settings_seen import chosen_entries, fields_seen, functions_of
 from quant_assets.engine.view import View
+from quant_resources.plugins import Plugin, feeding, plugins_of
+from quant_resources.vendors.several import vendor_of
 
 # What of the mechanism decides what a session holds, by kind of asset; what these call on themselves comes along.
 # Reading and writing files are left out: contents are compared by hash wherever they are read back.
@@ -61,7 +63,8 @@ def identity(asset: SessionAsset, calculation: Calculation, runner: type) -> Ide
         runner: the class that runs it, whose stamps are part of what is stored.
     """
     profile = calculation.profile
-    code = code_of(asset, profile, runner, type(calculation), vendor_classes(calculation.vendor, profile))
+    vendor = vendor_of(calculation.vendor, asset.dataset)
+    code = code_of(asset, profile, runner, type(calculation), vendor_classes(vendor, profile))
     settings = settings_of(asset, profile)
     digests = {name: digest_of([text]) for name, text in settings.items()}
     parts = {
@@ -134,7 +137,7 @@ def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
         kind.__name__: _values(asset, kind, profile) for kind in _settings(itertools.chain(*declared))
     }
     if isinstance(asset, Source):
-        own["vendor"] = profile.vendor.model_dump(mode="json", exclude={"folder", "end", "drop"})
+        own["vendor"] = _vendor_settings(asset, profile)
         own |= {name: getattr(profile.market, name) for name in asset.market_settings}
     if any(name == "seed" for name, _ in parameters(asset.function)):
         own["seed"] = profile.seed
@@ -145,6 +148,22 @@ def settings_of(asset: SessionAsset, profile: Profile) -> dict[str, str]:
     own["history"] = str(profile.history.start)
     own["decision"] = profile.decision_minutes_before_open
     return {name: json.dumps(value, sort_keys=True, default=str) for name, value in own.items()}
+
+
+def _vendor_settings(asset: Source, profile: Profile) -> object:
+    """Of the vendor that serves it; those of a plugin's vendor are the plugin's."""
+    if plugin := feeding(profile, asset.name):
+        return _plugin_settings(profile, plugin)
+    own = profile.vendor.model_dump(mode="json", exclude={"folder", "end", "drop"})
+    makes = [
+        p for p in plugins_of(profile) if isinstance(profile.vendor, PluginVendor) and profile.vendor.name in p.vendors
+    ]
+    return [own, *(_plugin_settings(profile, plugin) for plugin in makes)] if makes else own
+
+
+def _plugin_settings(profile: Profile, plugin: Plugin) -> object:
+    section = profile.plugin_settings.get(plugin.name)
+    return section.model_dump(mode="json") if isinstance(section, Settings) else None
 
 
 def _values(asset: SessionAsset, kind: type[Settings], profile: Profile) -> dict[str, object]:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from configs.settings import Profile
 from feature_store.numeric_platform import advice, in_force
 from quant_assets.engine.asset import ModelFit, SessionAsset
 from quant_assets.engine.group_run import GroupRun, Say
@@ -31,19 +32,22 @@ LONGEST_LINE = 2_000  # bytes: a pipe takes a short message whole or not at all,
 _lines: "SimpleQueue[tuple[str, str]]"  # of a worker: what it says to the run's process
 
 
+Load = Callable[[Profile], Sequence[SessionAsset]]
+
+
 @dataclass(frozen=True)
 class Work:
     """What a worker must know of the run.
 
     Attributes:
         home: its folder.
-        assets: gives all assets; a function of a module, since not all that they hold can be sent.
+        assets: gives all assets of a profile; a function of a module, since not all that they hold can be sent.
     """
 
     home: Path
     run_id: str
     git_commit: str
-    assets: Callable[[], Sequence[SessionAsset]]
+    assets: Load
 
 
 class Workers(ProcessPoolExecutor):
@@ -220,9 +224,9 @@ def _end_with(sentinel: int) -> None:
 
 
 def _carry_out(work: Work, names: Sequence[str], targets: Sequence[dt.date]) -> GroupRun:
-    assets = _assets(work.assets)
+    assets, runner = _assets(work.assets, work.home), _runner(work.home, work.run_id, work.git_commit)
     run = GroupRun(names)
-    run.carry_out(_runner(work.home, work.run_id, work.git_commit), [assets[name] for name in names], targets, _say)
+    run.carry_out(runner, [assets[name] for name in names], targets, _say)
     return run
 
 
@@ -231,8 +235,8 @@ def _say(level: str, text: str) -> None:
 
 
 @cache
-def _assets(load: Callable[[], Sequence[SessionAsset]]) -> dict[str, SessionAsset]:
-    return {asset.name: asset for asset in load()}
+def _assets(load: Load, home: Path) -> dict[str, SessionAsset]:
+    return {asset.name: asset for asset in load(Home(home).profile)}
 
 
 @cache

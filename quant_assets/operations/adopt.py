@@ -133,7 +133,7 @@ def adopt(
         assets: all by default, each after what it reads.
     """
     runner = home if isinstance(home, Runner) else open_runner(home)
-    graph = all_assets() if assets is None else assets
+    graph = all_assets(runner.profile) if assets is None else assets
     work = _Adopting(runner, set(selected_names(graph, select)), count)
     for asset in graph:
         work.judge(asset)

@@ -48,7 +48,7 @@ def run_backfill(
 ) -> bool:
     """True when every asset is stored and every check passes."""
     prepare(home, workers)
-    assets = all_assets()
+    assets = all_assets(home.profile)
     names = selected_names(assets, select)
     needed = first_sessions(assets, names, first, home.profile)
     runner = open_runner(home)

@@ -16,7 +16,7 @@ def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[d
     `within_rounding` counts those that passed so, since they were stored on another platform than that in force.
     The file is read back too: a value is proved only if it is what a reader gets.
     """
-    assets = all_assets()
+    assets = all_assets(home.profile)
     names = selected_names(assets, select)
     runner = open_runner(home)
     store = runner.store

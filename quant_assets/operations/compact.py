@@ -17,7 +17,7 @@ def compact_rows(home: Home, select: Sequence[str], before: dt.date | None) -> l
     """
     store = home.open_store()
     rows = []
-    for name in selected_names(all_assets(), select):
+    for name in selected_names(all_assets(home.profile), select):
         files = store.count_files(name)
         moved = store.compact(name, before)
         rows.append({"dataset": name, "moved": moved, "files": files, "files_after": store.count_files(name)})

@@ -128,7 +128,7 @@ def impact(
         source = source_named(dataset)
         given = source, in_sessions(read_rows(overlay, source), source, runner.store)
     work = Recomputation(runner, first, last, given)
-    graph = all_assets() if assets is None else assets
+    graph = all_assets(runner.profile) if assets is None else assets
     with threadpool_limits(1):  # as a calculation does
         for asset in graph:
             work.add(asset)

@@ -78,8 +78,8 @@ def explain_plan(
         profile: in the place of the home's, to see what another setting would touch.
         ask_vendor: of stored sessions of sources too, for what it says now.
     """
-    assets = all_assets()
     runner = open_runner(home, profile=profile)
+    assets = all_assets(runner.profile)
     needed = first_sessions(assets, selected_names(assets, select), first, runner.profile)
     targets = [(asset, sessions.between(needed[asset.name], last)) for asset in assets if asset.name in needed]
     return Explained(plan(runner, targets, explain=True, ask_vendor=ask_vendor))

@@ -34,7 +34,7 @@ def run_refresh(
     stale is asked of the store and the vendor again.
     """
     prepare(home, workers)
-    assets = _with_inputs(all_assets(), select)
+    assets = _with_inputs(all_assets(home.profile), select)
     runner = open_runner(home)
     due = stale_spans(runner, assets, first, last)
     if not due:

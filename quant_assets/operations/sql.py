@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def catalogue(home: Home, as_of: dt.date | dt.datetime | None = None) -> Iterato
     # spilled there, not in the working folder
     config: dict[str, Any] = {"temp_directory": str(Path(tempfile.gettempdir()) / f"asof-sql-{os.getpid()}")}
     with duckdb.connect(config=config) as connection:
-        serve(connection, store, DATASETS.values(), as_of)
+        serve(connection, store, store.datasets, as_of)
         folder = str(store.layout.root).replace("'", "''")
         connection.execute(
             f"SET allowed_directories = ['{folder}']; SET enable_external_access = false; SET lock_configuration = true"
@@ -154,21 +154,22 @@ def _spellings(dataset: Dataset) -> set[str]:
 
 def tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Name and description of each stored dataset's view, sorted."""
-    query = "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE NOT internal"
-    views = {name for (name,) in connection.execute(query).fetchall()}
-    named = {view_name(dataset): dataset.description for dataset in DATASETS.values()}
-    return {name: named[name] for name in sorted(views & named.keys())}
+    query = (
+        "SELECT schema_name || '.' || view_name AS name, comment FROM duckdb_views() "
+        "WHERE NOT internal AND comment IS NOT NULL ORDER BY name"  # views of the user's own have no comment
+    )
+    return {name: comment.rpartition(" (")[0] for name, comment in connection.execute(query).fetchall()}
 
 
-def columns(name: str) -> list[tuple[str, str, str, str]]:
+def columns(name: str, datasets: Collection[Dataset] = tuple(DATASETS.values())) -> list[tuple[str, str, str, str]]:
     """Column, type, unit and description of a dataset by any of its names, as its view has them.
 
     Raises:
         SqlError: no such dataset.
     """
-    dataset = next((d for d in DATASETS.values() if name in _spellings(d)), None)
+    dataset = next((d for d in datasets if name in _spellings(d)), None)
     if dataset is None:
-        raise SqlError(f"no dataset {name}; there are {', '.join(map(view_name, DATASETS.values()))}")
+        raise SqlError(f"no dataset {name}; there are {', '.join(map(view_name, datasets))}")
     declared = {c.name: (c.unit, c.description) for c in dataset.columns} | STAMPS
     schema = {**dataset.schema, "session": pl.Date()}
     return [(column, str(dtype), *declared[column]) for column, dtype in schema.items()]

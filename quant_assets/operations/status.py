@@ -17,7 +17,7 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
     store = home.open_store()
     profile = home.profile
     runner = open_runner(home, store)
-    assets = all_assets()
+    assets = all_assets(profile)
     last = max((days[-1] for a in assets if (days := store.sessions(a.dataset))), default=None)
     stale = plan(runner, [(asset, store.sessions(asset.dataset)) for asset in assets])
     rows = []

@@ -245,7 +245,7 @@ class Evaluation:
         """A trial is what was evaluated: what is stored, wherever the home's settings and code have moved on to."""
         runner = open_runner(self.home, self.store, self.profile)
         versions, settings, stale, commit = [], [], [], ""
-        for asset in all_assets():
+        for asset in all_assets(self.profile):
             for stored in self.store.partitions(asset.dataset, self.span.last, self.span.last):
                 parts = stored.parts
                 versions.append(f"{asset.name}={parts.get('code')}")

@@ -7,7 +7,6 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from feature_store.catalog import serve
-from feature_store.schemas.catalogue import DATASETS
 from quant_resources.dagster.platform import Platform
 
 
@@ -34,7 +33,8 @@ class Catalogue(DuckDBResource):
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with super().get_connection() as connection:
             try:
-                serve(connection, Platform(home=self.home).store(), DATASETS.values())
+                store = Platform(home=self.home).store()
+                serve(connection, store, store.datasets)
                 yield connection
             finally:
                 connection.close()  # which the one above leaves open after an error

@@ -6,24 +6,45 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.settings import FilesVendor, HttpVendor, Profile
+from configs.settings import FilesVendor, HttpVendor, PluginVendor, Profile
 from feature_store.schemas.catalogue import DATASETS, EVENTS
+from quant_resources.plugins import PluginError, close_to, plugins_of
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.ingest.raw_payloads import RawStore
 from quant_resources.vendors.protocol import Vendor
+from quant_resources.vendors.several import SeveralVendors
 
 if TYPE_CHECKING:
     from quant_resources.vendors.http.vendor import RemoteMarket
 
 
 def make_vendor(profile: Profile, home: Path | None = None) -> Vendor:
-    """The vendor that the profile names.
+    """The vendor that the profile names, with those of its plugins' own sources.
 
     Args:
         home: folder whose `raw` keeps what arrives; ASOF_HOME unless given.
+
+    Raises:
+        PluginError: no plugin of the profile brings the vendor.
     """
+    folder = (home or Path(os.environ.get("ASOF_HOME", ".asof"))).absolute() / "raw"
+    feeds = {
+        name: feed
+        for plugin in plugins_of(profile)
+        if plugin.feed
+        for feed in [plugin.feed(profile, folder)]
+        for name, dataset in plugin.datasets.items()
+        if dataset.origin is not None
+    }
+    market = _market(profile, folder)
+    return SeveralVendors(market, feeds) if feeds else market
+
+
+def _market(profile: Profile, folder: Path) -> Vendor:
     # Each vendor is loaded where it is asked for: they bring HTTP clients and compiled simulations.
-    raw = RawStore((home or Path(os.environ.get("ASOF_HOME", ".asof"))).absolute() / "raw")
+    if isinstance(profile.vendor, PluginVendor):
+        return _of_plugin(profile, profile.vendor.name, folder)
+    raw = RawStore(folder)
     if isinstance(profile.vendor, FilesVendor):
         from quant_resources.vendors.files.vendor import FileDrop  # noqa: PLC0415
 
@@ -35,6 +56,14 @@ def make_vendor(profile: Profile, home: Path | None = None) -> Vendor:
     from quant_resources.vendors.simulated.vendor import SimulatedMarket  # noqa: PLC0415
 
     return SimulatedMarket(profile)
+
+
+def _of_plugin(profile: Profile, name: str, folder: Path) -> Vendor:
+    makers = {known: make for plugin in plugins_of(profile) for known, make in plugin.vendors.items()}
+    if name not in makers:
+        there = ", ".join(makers) or "no plugin of this profile that brings one"
+        raise PluginError(f"vendor.name {name!r} is a vendor of no plugin{close_to(name, makers)}; there is {there}")
+    return makers[name](profile, folder)
 
 
 def fetch_raw(profile: Profile, raw: RawStore, sessions: Sequence[dt.date], say: Callable[[str], None]) -> bool:

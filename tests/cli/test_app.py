@@ -23,7 +23,7 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_assets.operations import certify
 from quant_assets.operations.status import diff_rows
 from quant_assets.reporting.orders.study import explain
@@ -87,7 +87,7 @@ def test_the_same_sessions_through_dagster_and_without_it_are_the_same(stored_ho
     alone = replace(home, folder=tmp_path)
     alone.remember(home.choice())
     runner = Runner(alone.open_store(), Calculation(home.profile, clock, make_vendor(home.profile)))
-    for asset in all_assets():
+    for asset in core_assets():
         for _ in runner.run(asset, ALL):
             pass
     rows = diff_rows(store_of(stored_home), alone.open_store(), None, None, [])
@@ -164,7 +164,7 @@ def test_status_counts_what_is_stored_missing_stale_and_failed(home: Path) -> No
     answer = asof(home, "status", "--json")
     rows = rows_of(answer)
     assert answer.code == 1  # something failed
-    assert list(rows) == [asset.name for asset in all_assets()]
+    assert list(rows) == [asset.name for asset in core_assets()]
     assert rows["market/bars"] | {"rows": 0} == {
         "dataset": "market/bars", "stored": 34, "missing": 0, "stale": 0, "adopted": 0, "failed": 0,
         "first": str(FIRST), "last": str(LAST), "rows": 0,
@@ -382,8 +382,8 @@ def test_certify_finds_a_function_that_no_longer_gives_what_is_stored(
 
         return replace(asset, function=other)
 
-    (asset,) = (a for a in all_assets() if a.name == "risk/cost_parameters")
-    monkeypatch.setattr(certify, "all_assets", lambda: [off(asset, asset.function)])
+    (asset,) = (a for a in core_assets() if a.name == "risk/cost_parameters")
+    monkeypatch.setattr(certify, "all_assets", lambda _: [off(asset, asset.function)])
     answer = asof(home, "certify", "--sessions", 2, "--select", "risk/cost_parameters")
     assert answer.code == 1
     assert "computed alone" in " ".join(answer.out.split())

@@ -16,7 +16,7 @@ from feature_store.dataset import Dataset
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_assets import definitions
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_assets.operations.sql import columns
 from quant_resources.dagster.duckdb import Catalogue
 from quant_resources.home import Home
@@ -141,7 +141,7 @@ def test_anyones_asset_reads_the_store_by_the_resource(stored_home: Path) -> Non
 def test_every_asset_shows_a_query_that_runs(stored_home: Path) -> None:
     specs = definitions.build(Home(stored_home)).resolve_all_asset_specs()
     shown = {spec.key.to_user_string(): spec.metadata["sql"].value for spec in specs}
-    assert sorted(shown) == sorted(asset.name for asset in all_assets())
+    assert sorted(shown) == sorted(asset.name for asset in core_assets())
     with Catalogue(home=str(stored_home)).get_connection() as connection:
         for name, text in shown.items():
             query = ready_query(DATASETS[name])

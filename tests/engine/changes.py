@@ -16,7 +16,7 @@ from feature_store.schemas.market import BARS
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, TimeSeries, same, trailing
 from quant_assets.engine.plan import Plan, plan
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from tests.engine.assets import mean_close
 from tests.engine.market import SESSIONS, dense, make_runner, profile, run_and_judge, valued
 
@@ -43,7 +43,7 @@ def walk(ranks: pl.DataFrame, state: pl.DataFrame | None, session: dt.date) -> p
     return both.select(pl.lit(session, pl.Date).alias("event_date"), "symbol", value=value)
 
 
-BARS_ASSET = next(asset for asset in all_assets() if asset.name == BARS.name)
+BARS_ASSET = next(asset for asset in core_assets() if asset.name == BARS.name)
 MEAN = TimeSeries(valued("changes/mean"), mean_close, {"bars": trailing(BARS, 5)})
 RANKS = CrossSection(valued("changes/ranks"), ranks, {"means": same(MEAN.dataset, ("value",))})
 LEVEL = ModelFit(valued("changes/level"), level, {"means": trailing(MEAN.dataset, 5)})

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
+from configs.settings import Profile
 from quant_assets.engine.asset import CrossSection, SessionAsset
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 
 DYING = "features/market_features"
 
@@ -18,8 +19,8 @@ def end(session: dt.date) -> NoReturn:
     raise AssertionError(f"nobody survives {session}")
 
 
-def assets() -> Sequence[SessionAsset]:
+def assets(_: Profile) -> Sequence[SessionAsset]:
     return [
         replace(asset, function=end) if isinstance(asset, CrossSection) and asset.name == DYING else asset
-        for asset in all_assets()
+        for asset in core_assets()
     ]

@@ -22,7 +22,7 @@ from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.lookahead_checks import Verdict, judge_run
 from quant_assets.engine.runner import Outcome, Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_resources.vendors.protocol import Vendor
 from quant_resources.vendors.registry import make_vendor
 
@@ -103,7 +103,7 @@ def make_runner(
 def needed_for(*names: str) -> list[SessionAsset]:
     """The assets and all that they read, in an order in which they can run."""
     wanted, found = {*names}, []
-    for asset in reversed(all_assets()):
+    for asset in reversed(core_assets()):
         if asset.name in wanted:
             wanted |= {window.dataset.name for window in asset.inputs.values()}
             found.append(asset)

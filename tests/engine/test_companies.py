@@ -16,13 +16,13 @@ from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
 from feature_store.store import Store
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_assets.market.company_financials import company_financials
 from tests.engine.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, run
 from tests.oracles.bundle import SHARED, needs
 from tests.oracles.companies import told
 
-BY_NAME = {asset.name: asset for asset in all_assets()}
+BY_NAME = {asset.name: asset for asset in core_assets()}
 SOURCES = [BY_NAME[dataset.name] for dataset in (BARS, CORPORATE_ACTIONS, FUNDAMENTALS, EARNINGS_DATES)]
 FIGURES = BY_NAME[COMPANY_FINANCIALS.name]
 SESSIONS = sessions.between(dt.date(2014, 9, 2), dt.date(2016, 2, 29))

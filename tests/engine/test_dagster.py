@@ -27,7 +27,7 @@ from quant_assets.automation.schedules import daily_schedule
 from quant_assets.engine import runner
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.partitions import session_partitions
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_resources.home import Home
 from tests.support.tiny import FIRST, LAST, SETTINGS, asof, setting
 
@@ -90,7 +90,7 @@ def test_definitions_load_without_a_warning(stored_home: Path) -> None:
 def test_every_dataset_is_an_asset_under_its_slice(loaded: dg.Definitions) -> None:
     specs = {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
     assert sorted(specs) == sorted(DATASETS)
-    for asset in all_assets():
+    for asset in core_assets():
         spec = specs[asset.name]
         assert spec.group_name == asset.dataset.slice
         assert spec.kinds == {"parquet", "polars", asset.kind.replace(" ", "_")}
@@ -100,7 +100,7 @@ def test_every_dataset_is_an_asset_under_its_slice(loaded: dg.Definitions) -> No
         assert spec.description.startswith(asset.dataset.description)
 
 
-@pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
+@pytest.mark.parametrize("asset", core_assets(), ids=lambda asset: asset.name)
 def test_an_assets_columns_are_its_datasets(loaded: dg.Definitions, asset: SessionAsset) -> None:
     (spec,) = (spec for spec in loaded.resolve_all_asset_specs() if spec.key == key_of(asset.name))
     columns = spec.metadata["dagster/column_schema"].columns
@@ -110,7 +110,7 @@ def test_an_assets_columns_are_its_datasets(loaded: dg.Definitions, asset: Sessi
 
 def test_every_asset_carries_both_checks_and_what_its_subject_demands(loaded: dg.Definitions) -> None:
     graph = loaded.resolve_asset_graph()
-    checks = {asset.name: {"contract", "no_lookahead", *asset.checks} for asset in all_assets()}
+    checks = {asset.name: {"contract", "no_lookahead", *asset.checks} for asset in core_assets()}
     found = {name: {key.name for key in graph.get(key_of(name)).check_keys} for name in DATASETS}
     assert found == checks
     assert "fills_after_decision" in found["execution/book"]
@@ -283,7 +283,7 @@ def test_all_assets_are_one_step_of_which_a_selection_runs_alone(unfinished: Pat
         ADJUSTED: LAST,
     }
     judged = {(e.asset_key.to_user_string(), e.check_name) for e in result.get_asset_check_evaluations()}
-    checks = {asset.name: ["contract", "no_lookahead", *asset.checks] for asset in all_assets()}
+    checks = {asset.name: ["contract", "no_lookahead", *asset.checks] for asset in core_assets()}
     assert judged == {(name, check) for name in (MACRO, BARS) for check in checks[name]}
 
 
@@ -355,7 +355,7 @@ def test_a_check_that_is_asked_for_alone_judges_what_is_stored(home: Path) -> No
 
 # -- properties --------------------------------------------------------------------------------------------------------
 
-WINDOWS = [(asset, name) for asset in all_assets() for name in asset.inputs]
+WINDOWS = [(asset, name) for asset in core_assets() for name in asset.inputs]
 TARGETS = [START, dt.date(2015, 1, 7), dt.date(2015, 12, 31), dt.date(2016, 1, 4), dt.date(2016, 8, 31),
            dt.date(2017, 1, 3), dt.date(2017, 3, 10), dt.date(2017, 11, 24), dt.date(2017, 12, 29)]  # fmt: skip
 

@@ -19,7 +19,7 @@ from feature_store.schemas.features import (
 )
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from tests.engine.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, needed_for, run
 
 SESSIONS = sessions.between(dt.date(2015, 12, 1), dt.date(2016, 2, 12))
@@ -77,7 +77,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Profile:
     return load("files", folder, {key: str(value) for key, value in told.items()})
 
 
-BY_NAME = {asset.name: asset for asset in all_assets()}
+BY_NAME = {asset.name: asset for asset in core_assets()}
 
 
 @pytest.fixture(scope="module")

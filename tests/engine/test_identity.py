@@ -23,7 +23,7 @@ from quant_assets.engine.computation import Calculation
 from quant_assets.engine.dagster_asset import to_dagster
 from quant_assets.engine.identity import code_of, engine_roots, identity, settings_of, vendor_classes
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_resources.vendors.files.vendor import FileDrop
 from quant_resources.vendors.http.vendor import RemoteMarket
 from quant_resources.vendors.registry import make_vendor
@@ -31,7 +31,7 @@ from quant_resources.vendors.simulated.vendor import SimulatedMarket
 from tests.engine.leaks import Wrapped
 from tests.engine.market import SESSIONS, make_runner, profile, run
 
-GRAPH = all_assets()
+GRAPH = core_assets()
 BY_NAME = {asset.name: asset for asset in GRAPH}
 KINDS = (Source, TimeSeries, CrossSection, ModelFit, Recursive)
 
@@ -213,7 +213,7 @@ def test_a_vendor_that_passes_questions_on_counts_with_the_one_that_it_asks(calc
 
 def test_dagster_is_told_the_code_that_the_runner_compares(calculation: Calculation) -> None:
     asset = BY_NAME["market/universe"]
-    (spec,) = to_dagster("all", lambda: [asset], calculation.profile).specs
+    (spec,) = to_dagster("all", lambda _: [asset], calculation.profile).specs
     assert spec.code_version == identity(asset, calculation, Runner).parts["code"]
 
 

@@ -27,7 +27,7 @@ from quant_assets.engine.identity import settings_of
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.runner import Runner
 from quant_assets.engine.workers import workers
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_assets.market.adjustment import adjusted_bars
 from tests.engine.assets import ASSETS, AVERAGE, MEAN_CLOSE, WARM, mean_close
 from tests.engine.market import (
@@ -45,7 +45,7 @@ from tests.engine.market import (
 from tests.oracles.market import holder
 
 ROOT = Path(__file__).parent.parent.parent
-GRAPH = all_assets()
+GRAPH = core_assets()
 EVERY = [*GRAPH, *ASSETS]
 BY_NAME = {asset.name: asset for asset in EVERY}
 ORDERLESS = [asset for asset in EVERY if not isinstance(asset, Recursive)]
@@ -194,7 +194,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.engine.market import SESSIONS, make_runner, profile, run
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 import quant_assets.engine.runner
 quant_assets.engine.runner.GROUP = 8
 seen = 0
@@ -203,7 +203,7 @@ def reached(step):
     seen += step == sys.argv[3]
     if seen == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-asset = next(a for a in all_assets() if a.name == sys.argv[2])
+asset = next(a for a in core_assets() if a.name == sys.argv[2])
 run(make_runner(Path(sys.argv[1]), profile(), reached=reached), asset, SESSIONS[12:])
 """
 

@@ -16,7 +16,7 @@ from feature_store.schemas.market import ADJUSTED_BARS, BARS, MEMBERS, UNIVERSE
 from quant_assets.engine.asset import CrossSection, SessionAsset, Source, TimeSeries, same, trailing
 from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Judge, chosen_sessions, judge_run
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_resources.vendors.registry import make_vendor
 from quant_resources.vendors.simulated.truth import truth_of
 from tests.engine.leaks import (
@@ -52,7 +52,7 @@ from tests.engine.market import (
 )
 
 RANGE = SESSIONS[3:50]  # corrections, two splits, a symbol that joins, the year's edge
-BY_NAME = {asset.name: asset for asset in all_assets()}
+BY_NAME = {asset.name: asset for asset in core_assets()}
 FILLS = "fills_after_decision"
 
 
@@ -169,7 +169,7 @@ def test_the_book_itself_fills_after_it_decided(planted: Runner) -> None:
 # -- properties --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asset", all_assets(), ids=lambda asset: asset.name)
+@pytest.mark.parametrize("asset", core_assets(), ids=lambda asset: asset.name)
 def test_no_true_asset_is_accused(planted: Runner, asset: SessionAsset) -> None:
     judge = Judge(planted)
     partitions = planted.store.partitions(asset.dataset)
@@ -190,7 +190,7 @@ def test_corrections_do_matter_in_this_market(planted: Runner) -> None:
 
 
 def test_the_choice_of_sessions_repeats_and_holds_one_inside_the_run(planted: Runner) -> None:
-    for asset in all_assets():
+    for asset in core_assets():
         picks = chosen_sessions(asset, planted, RANGE[-10], RANGE[-1], 4)
         assert picks == chosen_sessions(asset, planted, RANGE[-10], RANGE[-1], 4)
         assert len(picks) >= 3

@@ -13,7 +13,7 @@ from feature_store.schemas.market import ADJUSTED_BARS, BARS, CORPORATE_ACTIONS,
 from feature_store.store import Store
 from quant_assets.engine.asset import CrossSection, same
 from quant_assets.engine.lineage import ACTIONS, CONSTITUENCY, constituency
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from tests.engine.market import SESSIONS, copy_store, make_runner, profile, run, valued
 
 OWN = valued("laws/lineage")
@@ -40,7 +40,7 @@ def known_by(store: Store, session) -> str:
 def test_every_partition_downstream_names_the_source_and_the_digest(whole: Path, chosen: Profile) -> None:
     store = make_runner(whole, chosen).store
     reads: dict[str, set[str]] = {}
-    for asset in all_assets():  # topological
+    for asset in core_assets():  # topological
         direct = {window.dataset.name for window in asset.inputs.values()}
         reads[asset.name] = direct.union(*(reads[name] for name in direct))
         told = footer(store, asset.dataset)

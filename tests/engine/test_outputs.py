@@ -13,7 +13,7 @@ from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, Session
 from quant_assets.engine.lookahead_checks import judge_run
 from quant_assets.engine.recomputation import Recomputation
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from tests.engine.changes import BARS_ASSET, DAYS, MEAN, runner_on
 from tests.engine.market import contents, failures, forget, run, valued
 
@@ -130,11 +130,11 @@ def test_what_is_missing_of_one_is_stored_and_the_other_left(runner: Runner, kin
 
 
 def test_the_assets_of_a_call_stand_together_and_after_what_holds_their_state() -> None:
-    groups = [[asset.name for asset in group] for group in run_together(all_assets())]
+    groups = [[asset.name for asset in group] for group in run_together(core_assets())]
     assert ["risk/factor_returns", "risk/specific_returns"] in [sorted(group) for group in groups]
     assert ["execution/book", "portfolio/diagnostics", "portfolio/optimization"] in groups
-    order = [asset.name for asset in all_assets()]
-    assert all(order.index(name) < order.index(asset.name) for asset in all_assets() for name in rests_on(asset))
+    order = [asset.name for asset in core_assets()]
+    assert all(order.index(name) < order.index(asset.name) for asset in core_assets() for name in rests_on(asset))
 
 
 # -- properties --------------------------------------------------------------------------------------------------------

@@ -19,12 +19,12 @@ from quant_assets.engine.lineage import ActionsKnown
 from quant_assets.engine.lookahead_checks import Judge
 from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner, StoredVersions
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from tests.engine.market import SESSIONS, make_runner, needed_for, run, valued
 
 OWN = valued("laws/platforms")
 DAY, NEXT = SESSIONS[0], SESSIONS[1]
-BY_NAME = {asset.name: asset for asset in all_assets()}
+BY_NAME = {asset.name: asset for asset in core_assets()}
 ROUNDING, ERROR = 1 + 1e-14, 1 + 1e-4
 factor = 1.0
 

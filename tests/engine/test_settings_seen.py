@@ -12,7 +12,7 @@ from quant_assets.engine.asset import CrossSection, SessionAsset, same
 from quant_assets.engine.computation import parameters
 from quant_assets.engine.identity import settings_of
 from quant_assets.engine.settings_seen import fields_seen, functions_of, seen
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from tests.engine.changes import BARS_ASSET, DAYS, MEAN, RANKS, runner_on
 from tests.engine.market import profile, run, valued
 
@@ -89,7 +89,7 @@ def test_fields_are_found_however_they_are_named(function: object, fields: set[s
 
 
 def test_the_views_see_what_they_name_of_the_portfolio() -> None:
-    views = next(asset for asset in all_assets() if asset.name == "portfolio/views")
+    views = next(asset for asset in core_assets() if asset.name == "portfolio/views")
     told = settings_of(views, profile())["Portfolio"]
     assert "industry_band" in told
     assert "weight_cap" not in told
@@ -103,7 +103,7 @@ def kinds(asset: SessionAsset) -> list[type[Settings]]:
     return [kind for _, kind in declared if isinstance(kind, type) and issubclass(kind, Settings)]
 
 
-@pytest.mark.parametrize("asset", [a for a in all_assets() if kinds(a)], ids=lambda asset: asset.name)
+@pytest.mark.parametrize("asset", [a for a in core_assets() if kinds(a)], ids=lambda asset: asset.name)
 def test_what_counts_is_what_can_be_seen(asset: SessionAsset) -> None:
     chosen = profile()
     for kind in kinds(asset):
@@ -138,7 +138,7 @@ def test_a_field_that_is_reached_by_a_made_up_name_is_refused_when_it_is_read(tm
 
 def test_a_profile_keeps_its_settings_and_what_is_no_field_is_told_as_ever() -> None:
     chosen = profile()
-    ranked = next(asset for asset in all_assets() if asset.name == "features/stock_scores")
+    ranked = next(asset for asset in core_assets() if asset.name == "features/stock_scores")
     seen(ranked, Features, chosen)
     assert isinstance(chosen, Profile)
     assert set(chosen.features.__dict__) == set(Features.model_fields)

@@ -17,7 +17,7 @@ from quant_assets.engine.group_run import GroupRun
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.schedule import Schedule
 from quant_assets.engine.workers import Spread, Work, workers
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_resources.home import Home
 from tests.engine import dying
 from tests.support.tiny import LAST, SETTINGS, asof, setting
@@ -48,7 +48,7 @@ def test_three_workers_store_what_one_process_stores(stored_home: Path, tmp_path
     answer = asof(tmp_path, *words, "--profile", "demo", *setting(SETTINGS))
     assert answer.code == 0, answer.out + answer.err
     found, alone = hashes(tmp_path), hashes(stored_home)
-    made = {asset.name for asset in all_assets() if asset.dataset.slice in ("market", "features", "regimes")}
+    made = {asset.name for asset in core_assets() if asset.dataset.slice in ("market", "features", "regimes")}
     assert {name: found[name] for name in made} == {name: alone[name] for name in made}
     again = asof(tmp_path, *words)
     assert "nothing to do" in again.out
@@ -94,7 +94,7 @@ def test_a_worker_that_dies_is_told_and_what_was_stored_stays(market_alone: Path
         assert pool is not None
         runner = open_runner(home, pool=pool)
         spread = Spread(pool, runner, Work(home.folder, "run", "commit", dying.assets))
-        chosen = [asset for asset in all_assets() if asset.dataset.slice in SLICES]
+        chosen = [asset for asset in core_assets() if asset.dataset.slice in SLICES]
         schedule = Schedule(run_together(chosen))
         for group, run in spread.runs(schedule, targets, lambda level, text: told.append((level, text))):
             runs |= {asset.name: run for asset in group}

@@ -22,7 +22,7 @@ from quant_assets.engine import opening
 from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
 from quant_assets.engine.recomputation import StaleStoreError
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_assets.operations.impact import Impact, impact
 from quant_assets.operations.refresh import stale_spans
 from quant_assets.operations.what_if import WhatIfError
@@ -65,7 +65,7 @@ WANTED = ("features/industry_features", "execution/equal_weight_book")
 
 
 def graph() -> list[SessionAsset]:
-    every = all_assets()
+    every = core_assets()
     wanted = set(WANTED)
     for asset in reversed(every):
         if asset.name in wanted:

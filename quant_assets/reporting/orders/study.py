@@ -383,7 +383,7 @@ def _provenance(store: Store, session: dt.date, order: Row, held: Row, profile: 
 
 def _execution_settings(profile: Profile) -> str:
     """The digest that a book of today would carry."""
-    (book,) = (asset for asset in all_assets() if asset.name == BOOK.name)
+    (book,) = (asset for asset in all_assets(profile) if asset.name == BOOK.name)
     return digest_of([settings_of(book, profile)["Execution"]])
 
 

@@ -17,7 +17,7 @@ from feature_store.schemas.features import ALPHA158
 from quant_assets.engine.asset import Source
 from quant_assets.engine.identity import settings_of
 from quant_assets.features.alpha158.factors import BAR_COLUMNS, LOOKBACK_SESSIONS, alpha158, factors
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.numerics.sorting_network import ordering
 from tests.engine.market import (
@@ -222,7 +222,7 @@ def test_days_store_what_a_range_stores_where_the_settings_ask_for_it(tmp_path: 
 
 def test_asking_for_them_makes_nothing_else_stale():
     on, off = profile(features__alpha158="true"), profile()
-    for asset in all_assets():
+    for asset in core_assets():
         if not isinstance(asset, Source):
             assert (settings_of(asset, on) == settings_of(asset, off)) == (asset.name != ALPHA158.name)
 

@@ -7,7 +7,7 @@ from feature_store.dataset import Dataset, Events, States
 from feature_store.schemas.catalogue import DATASETS, EVENTS, SOURCES
 from feature_store.schemas.quality import QUARANTINE
 from quant_assets.engine.asset import Source
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_resources.vendors.http.vendor import SERVED
 from quant_resources.vendors.ingest.canonical import PRICED
 from quant_resources.vendors.ingest.rules import rules_of
@@ -28,7 +28,7 @@ def test_members_industries_and_tickers_are_states_and_the_other_sources_events(
 
 
 def test_each_source_has_an_asset_that_asks_the_vendor_and_so_has_what_is_kept_out() -> None:
-    assert {asset.name for asset in all_assets() if isinstance(asset, Source)} == {*SOURCES, QUARANTINE.name}
+    assert {asset.name for asset in core_assets() if isinstance(asset, Source)} == {*SOURCES, QUARANTINE.name}
 
 
 def test_files_and_the_simulated_market_serve_every_source_and_vendors_over_http_no_other() -> None:

@@ -21,7 +21,7 @@ from feature_store import sessions as calendar
 from feature_store.decision_time import DecisionClock, end_of_day
 from feature_store.schemas.companies import FUNDAMENTALS
 from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, MACRO, TICKERS
-from quant_assets.graph import all_assets
+from quant_assets.graph import core_assets
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.http.vendor import RemoteMarket
 from quant_resources.vendors.ingest.raw_payloads import RawStore
@@ -128,7 +128,7 @@ def everything_in(folder: Path) -> Iterator[tuple[Path, bytes]]:
 def test_a_run_fetches_what_is_missing_and_comes_to_adjusted_bars(server: LocalVendor, tmp_path: Path) -> None:
     chosen = load(str(profile_at(server, tmp_path)))
     runner = make_runner(tmp_path / "store", chosen, make_vendor(chosen, tmp_path))
-    assets = [asset for asset in all_assets() if asset.name in STORED]
+    assets = [asset for asset in core_assets() if asset.name in STORED]
     for asset in assets:
         assert failures(run_and_judge(runner, asset, DAYS)) == []
     assert len(server.asked) == len(set(server.lines()))  # nothing was asked for twice
