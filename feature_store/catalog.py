@@ -67,10 +67,10 @@ def ready_query(dataset: Dataset) -> str:
 
 def _view(store: Store, dataset: Dataset, moment: dt.datetime | None) -> str:
     name = view_name(dataset)
-    rows, told = _files(store, dataset), f"every version by session; as of a moment: {macro_name(dataset)}(moment)"
+    rows, note = _files(store, dataset), f"every version by session; as of a moment: {macro_name(dataset)}(moment)"
     if moment is not None:
-        rows, told = f"{macro_name(dataset)}(TIMESTAMPTZ '{moment.isoformat()}')", f"as of {moment.isoformat()}"
-    comment = f"{dataset.description} ({told})".replace("'", "''")
+        rows, note = f"{macro_name(dataset)}(TIMESTAMPTZ '{moment.isoformat()}')", f"as of {moment.isoformat()}"
+    comment = f"{dataset.description} ({note})".replace("'", "''")
     return (
         f"CREATE SCHEMA IF NOT EXISTS {dataset.slice}; CREATE OR REPLACE VIEW {name} AS SELECT * FROM {rows}; "
         f"COMMENT ON VIEW {name} IS '{comment}'"
@@ -99,30 +99,32 @@ def _macro(store: Store, dataset: Dataset) -> str:
         f"{_files(store, dataset)} WHERE known_at <= as_of "
         "AND session <= (SELECT min(session) FROM asof_sessions WHERE decided_at >= as_of)"
     )
-    last_word = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY known_at DESC, session DESC) = 1"
+    latest_versions = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY known_at DESC, session DESC) = 1"
     return (
         f"CREATE OR REPLACE MACRO {macro_name(dataset)}(as_of) AS TABLE "
-        f"SELECT * FROM {rows}{last_word if dataset.restates else ''}"
+        f"SELECT * FROM {rows}{latest_versions if dataset.restates else ''}"
     )
 
 
 def _macro_at(store: Store, dataset: Dataset) -> str:
-    shown = ", ".join(f'told."{name}"' for name in ["event_date", *dataset.values, "known_at"])
-    matches = "".join(f'entities."{name}" = told."{name}" AND ' for name in dataset.key)
+    shown = ", ".join(f'latest."{name}"' for name in ["event_date", *dataset.values, "known_at"])
+    matches = "".join(f'entities."{name}" = latest."{name}" AND ' for name in dataset.key)
     head = f"CREATE OR REPLACE MACRO {macro_name(dataset)}_at(wanted) AS TABLE "
     if not dataset.restates:
         return (
             f"{head} SELECT entities.*, {shown} FROM query_table(wanted) AS entities "
-            f"LEFT JOIN {_files(store, dataset)} AS told ON {matches} entities.session = told.session"
+            f"LEFT JOIN {_files(store, dataset)} AS latest ON {matches} entities.session = latest.session"
         )
     of_each = "".join(f'"{name}", ' for name in dataset.key)
     # A row counts from its session on, one about a date ahead from that date on. Words that say less than an earlier
     # one are dropped, and all but one of each day: an ASOF JOIN takes any of those that tie.
     return (
-        f"{head} WITH words AS (SELECT *, greatest(session, event_date) AS counts_from, "
-        f"row(event_date, known_at, session) AS word FROM {_files(store, dataset)}), told AS (SELECT * FROM words "
-        f"QUALIFY row_number() OVER (PARTITION BY {of_each} counts_from ORDER BY word DESC) = 1 AND word = max(word) "
-        f"OVER (PARTITION BY {of_each} 1 ORDER BY counts_from, word ROWS UNBOUNDED PRECEDING)) "
+        f"{head} WITH versions AS (SELECT *, greatest(session, event_date) AS counts_from, "
+        f"row(event_date, known_at, session) AS version FROM {_files(store, dataset)}), "
+        "latest AS (SELECT * FROM versions "
+        f"QUALIFY row_number() OVER (PARTITION BY {of_each} counts_from ORDER BY version DESC) = 1 "
+        f"AND version = max(version) OVER "
+        f"(PARTITION BY {of_each} 1 ORDER BY counts_from, version ROWS UNBOUNDED PRECEDING)) "
         f"SELECT entities.*, {shown} FROM query_table(wanted) AS entities "
-        f"ASOF LEFT JOIN told ON {matches} entities.session >= told.counts_from"
+        f"ASOF LEFT JOIN latest ON {matches} entities.session >= latest.counts_from"
     )

@@ -118,5 +118,5 @@ class Compactor:
         """An adopted partition keeps the footer with which it was stored."""
         if partition.adopted is None:
             return partition
-        (footer,) = (p for p in read_footer(self._layout.generation(partition)) if partition.is_told_by(p))
+        (footer,) = (p for p in read_footer(self._layout.generation(partition)) if partition.is_described_by(p))
         return footer

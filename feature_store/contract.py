@@ -22,7 +22,7 @@ NUMBER = "\0number"  # of the session in its group; no column's name
 
 @lru_cache
 def pandera_schema(dataset: Dataset) -> "pa.DataFrameSchema":
-    """The dataset's columns as a pandera schema: types, nulls, bounds, allowed words."""
+    """The dataset's columns as a pandera schema: types, nulls, bounds, allowed texts."""
     # half a second that only a broken contract is worth
     import pandera.polars as pa  # noqa: PLC0415
 
@@ -83,21 +83,21 @@ def validated_group(dataset: Dataset, group: Sequence[tuple[dt.date, pl.DataFram
     days = tuple(session for session, _ in group)
     whole = pl.concat([*_ordered(dataset, group), dataset.empty()], how="vertical").rechunk()
     bounds = tuple(itertools.accumulate((frame.height for _, frame in group), initial=0))
-    _refuse_bad_values(dataset, whole)
+    _reject_bad_values(dataset, whole)
     return Group(days, _keyed(dataset, days, whole, bounds), bounds)
 
 
 def _ordered(dataset: Dataset, group: Sequence[tuple[dt.date, pl.DataFrame]]) -> list[pl.DataFrame]:
     """The frames with their columns in stored order."""
     for session, frame in group:
-        _refuse_other_columns(dataset, session, frame)
+        _reject_other_columns(dataset, session, frame)
     frames = [frame for _, frame in group]
     if frames and all(frame.columns == frames[0].columns for frame in frames):  # one query instead of one each
         frames = [pl.concat(frames)]
     return [frame.select(list(dataset.schema)) for frame in frames]
 
 
-def _refuse_other_columns(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> None:
+def _reject_other_columns(dataset: Dataset, session: dt.date, frame: pl.DataFrame) -> None:
     expected, found = dataset.schema, dict(zip(frame.columns, frame.dtypes, strict=True))
     if found == expected:  # in any order
         return
@@ -111,7 +111,7 @@ def _refuse_other_columns(dataset: Dataset, session: dt.date, frame: pl.DataFram
     raise ContractError(f"{dataset.name} {session}: missing {missing}, unknown {extra}, types {wrong}")
 
 
-def _refuse_bad_values(dataset: Dataset, whole: pl.DataFrame) -> None:
+def _reject_bad_values(dataset: Dataset, whole: pl.DataFrame) -> None:
     wrong = [name for name, found in whole.select(_violations(dataset)).row(0, named=True).items() if found]
     if not wrong:
         return
@@ -160,7 +160,7 @@ def _keyed(dataset: Dataset, days: Sequence[dt.date], whole: pl.DataFrame, bound
     """Each session's rows in order; a key that repeats, or another date than the session's, is refused."""
     number = np.repeat(np.arange(len(days)), np.diff(bounds))  # of the session that each row belongs to
     if not dataset.restates:
-        _refuse_other_dates(dataset, days, whole, number)
+        _reject_other_dates(dataset, days, whole, number)
     if not dataset.restates and len(dataset.key) == 1 and _rises(whole.get_column(dataset.key[0]), number):
         return whole  # as most functions hand it out: in order, and without a key twice
     whole = whole.with_columns(pl.Series(NUMBER, number)).sort(NUMBER, *dataset.sort_key)
@@ -175,7 +175,7 @@ def _keyed(dataset: Dataset, days: Sequence[dt.date], whole: pl.DataFrame, bound
     return whole.drop(NUMBER)
 
 
-def _refuse_other_dates(
+def _reject_other_dates(
     dataset: Dataset, days: Sequence[dt.date], whole: pl.DataFrame, number: NDArray[np.int64]
 ) -> None:
     expected = np.array(days, dtype="datetime64[D]")[number]

@@ -136,19 +136,19 @@ def _hashes(path: Path, footers: Sequence[StoredPartition], of_columns: bool) ->
     return list(content_hashes(frame, bounds, of_columns))
 
 
-def _fault(partition: StoredPartition, footer: StoredPartition | None, found: ContentHash | None) -> str | None:
+def _fault(partition: StoredPartition, footer: StoredPartition | None, hashes: ContentHash | None) -> str | None:
     if footer is None:
         return "is not in it"
-    if not partition.is_told_by(footer) or footer.place != partition.place:
+    if not partition.is_described_by(footer) or footer.place != partition.place:
         return "is described in another way than was stored"
-    if found is None:
+    if hashes is None:
         return "cannot be read"
-    if found.content != partition.content_hash:
+    if hashes.content != partition.content_hash:
         return "holds another content than was stored"
     if (
-        found.names
+        hashes.names
         and partition.column_names
-        and (found.names, found.columns) != (partition.column_names, partition.column_hashes)
+        and (hashes.names, hashes.columns) != (partition.column_names, partition.column_hashes)
     ):
         return "holds other columns than was stored"
     return None

@@ -3,16 +3,15 @@
 import contextlib
 import datetime as dt
 import json
-import os
 import sqlite3
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from feature_store.hashing import digest_of
-from feature_store.index_schema import COLUMNS, PLACED, as_json, prepare, to_row
+from feature_store.index_database import Database
+from feature_store.index_schema import COLUMNS, PLACED, as_json, to_row
 from feature_store.partition import Place, StoredPartition, revive
 
 JSON = ("parts", "seeds", "lineage")
@@ -43,50 +42,20 @@ class Known(NamedTuple):
 
 
 class Index:
-    """One connection a thread; every write is one short transaction that takes the write lock at once."""
+    """What is stored and where."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = threading.local()
+        self._database = Database(path)
         self._names: dict[str, tuple[str, ...]] = {"": ()}
 
     def connection(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None or self._local.pid != os.getpid():
-            found = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-            found.execute("PRAGMA journal_mode=WAL")
-            # What was announced as stored survives a power cut; 2 to 6 ms a group.
-            found.execute("PRAGMA synchronous=FULL")
-            prepare(found)
-            self._local.connection, self._local.pid = found, os.getpid()
-        return found
+        return self._database.connection()
+
+    def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        return self._database.transaction()
 
     def close(self) -> None:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is not None:
-            found.close()
-            self._local.connection = None
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self.connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:  # SQLite itself rolls back after some errors, a full disk among them
-                connection.execute("ROLLBACK")
-            raise
-
-    @contextlib.contextmanager
-    def _unsynced(self) -> Iterator[None]:
-        """Transactions that a power cut may undo, for what nobody misses: they cost a twentieth."""
-        self.connection().execute("PRAGMA synchronous=NORMAL")
-        try:
-            yield
-        finally:
-            self.connection().execute("PRAGMA synchronous=FULL")
+        self._database.close()
 
     # -- partitions ---------------------------------------------------------------------------------------------
 
@@ -201,18 +170,18 @@ class Index:
 
     def known(self, dataset: str, version: int, days: Collection[dt.date]) -> Mapping[dt.date, list[Known]]:
         """Finished generations of these sessions, oldest first."""
-        found: dict[dt.date, list[Known]] = {day: [] for day in days}
-        if not found:
-            return found
+        by_day: dict[dt.date, list[Known]] = {day: [] for day in days}
+        if not by_day:
+            return by_day
         rows = self.connection().execute(
             "SELECT session, generation, fingerprint, content_hash FROM partitions WHERE dataset=? AND version=? "
             "AND state='done' AND session BETWEEN ? AND ? ORDER BY session, generation",
-            (dataset, version, *_span(min(found), max(found))),
+            (dataset, version, *_span(min(by_day), max(by_day))),
         )
         for session, *known in rows:
-            if (day := dt.date.fromisoformat(session)) in found:
-                found[day].append(Known(*known))
-        return found
+            if (day := dt.date.fromisoformat(session)) in by_day:
+                by_day[day].append(Known(*known))
+        return by_day
 
     def generations(self, dataset: str, version: int, session: dt.date | None = None) -> list[StoredPartition]:
         """Every finished generation, oldest first."""
@@ -304,29 +273,29 @@ class Index:
 
     def replacing(self, dataset: str) -> list[tuple[int, str]]:
         """Versions and months."""
-        found = self.connection().execute(
+        rows = self.connection().execute(
             "SELECT version, month FROM replacing WHERE dataset=? ORDER BY version, month", (dataset,)
         )
-        return found.fetchall()
+        return rows.fetchall()
 
     def unsettled(self) -> list[str]:
         """Datasets of which a crashed writer left something."""
-        found = self.connection().execute(
+        rows = self.connection().execute(
             "SELECT dataset FROM partitions WHERE state='pending' UNION SELECT dataset FROM replacing"
         )
-        return [name for (name,) in found]
+        return [name for (name,) in rows]
 
-    # -- verdicts, timings and the store's sequence ----------------------------------------------------------------
+    # -- check results, timings and the store's sequence ----------------------------------------------------------
 
-    def record_verdicts(self, verdicts: Sequence[tuple[str, dt.date, str, bool, str]], at: dt.datetime) -> None:
-        """(dataset, session, check, passed, detail) each; a later verdict replaces the earlier one."""
+    def record_check_results(self, results: Sequence[tuple[str, dt.date, str, bool, str]], at: dt.datetime) -> None:
+        """(dataset, session, check, passed, detail) each; a later result replaces the earlier one."""
         with self.transaction() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)",
-                [(d, s.isoformat(), c, int(p), detail, at.isoformat()) for d, s, c, p, detail in verdicts],
+                [(d, s.isoformat(), c, int(p), detail, at.isoformat()) for d, s, c, p, detail in results],
             )
 
-    def verdicts(self, dataset: str, check_name: str) -> list[tuple[dt.date, bool, str]]:
+    def check_results(self, dataset: str, check_name: str) -> list[tuple[dt.date, bool, str]]:
         rows = self.connection().execute(
             "SELECT session, passed, detail FROM verdicts WHERE dataset=? AND check_name=? ORDER BY session",
             (dataset, check_name),
@@ -335,7 +304,7 @@ class Index:
 
     def record_seconds(self, dataset: str, seconds: Mapping[tuple[dt.date, str], float], at: dt.datetime) -> None:
         """What each (session, part of the work) took, last time."""
-        with self._unsynced(), self.transaction() as connection:
+        with self._database.unsynced(), self.transaction() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO seconds VALUES (?, ?, ?, ?, ?)",
                 [(dataset, s.isoformat(), part, taken, at.isoformat()) for (s, part), taken in seconds.items()],

@@ -9,6 +9,7 @@ from typing import Any
 
 from feature_store.partition import WRITTEN, StoredPartition
 
+# The table `verdicts` holds the results of checks, under the name that stores on disk have.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS partitions (
     dataset TEXT, version INTEGER, session TEXT, generation INTEGER, state TEXT, is_current INTEGER,

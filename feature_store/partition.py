@@ -87,7 +87,7 @@ class StoredPartition:
     def placed(self, place: Place) -> "StoredPartition":
         return replace(self, place=place)
 
-    def is_told_by(self, footer: "StoredPartition") -> bool:
+    def is_described_by(self, footer: "StoredPartition") -> bool:
         """Whether a footer is that of this partition, under the fingerprint with which it was stored."""
         if self.adopted is None:
             return footer == self

@@ -1,4 +1,4 @@
-"""Reading as known: nothing learned after `as_of` is visible, and the last word known by then wins."""
+"""Reading as known: nothing learned after `as_of` is visible, and the latest version known by then wins."""
 
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
@@ -55,8 +55,8 @@ class Reader:
         moment = self._clock.as_of(as_of)
         if symbols is not None and "symbol" not in dataset.key:
             raise ValueError(f"{dataset.name} has no symbols; its key is {dataset.key}")
-        wanted = list(dataset.schema) if columns is None else _wanted(dataset, columns)
-        keep = list(dict.fromkeys([*wanted, "known_at", "session"])) if dataset.restates else wanted
+        requested = list(dataset.schema) if columns is None else _with_key(dataset, columns)
+        keep = list(dict.fromkeys([*requested, "known_at", "session"])) if dataset.restates else requested
         predicates = _bounds(first, last)
         if symbols is not None:
             predicates.append(pl.col("symbol").is_in(list(symbols)))
@@ -66,10 +66,10 @@ class Reader:
             keep,
         )
         if frame is None:
-            return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(wanted)
+            return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(requested)
         if dataset.restates:
-            frame = last_word(frame, dataset, plan.repeated) if plan.late or plan.repeated else frame
-        return frame.select(wanted)
+            frame = latest_versions(frame, dataset, plan.repeated) if plan.late or plan.repeated else frame
+        return frame.select(requested)
 
     def versions(
         self,
@@ -83,20 +83,20 @@ class Reader:
         For calculations over a range, which take what was known at each session themselves.
         """
         if columns:
-            _refuse_unknown(dataset, columns)
+            _reject_unknown(dataset, columns)
 
         def stored() -> list[Readable]:
             return self._index.plan(dataset.name, dataset.version, last, dt.date.min, dt.date.max, first)
 
         return self._every_row(dataset, stored, columns or list(dataset.schema))
 
-    def of_sessions(self, dataset: Dataset, wanted: Collection[dt.date], columns: Sequence[str]) -> pl.DataFrame:
+    def of_sessions(self, dataset: Dataset, days: Collection[dt.date], columns: Sequence[str]) -> pl.DataFrame:
         """As `versions`, of these sessions alone; `session` comes too."""
-        _refuse_unknown(dataset, columns)
+        _reject_unknown(dataset, columns)
 
         def stored() -> list[Readable]:
-            within = self._index.current(dataset.name, dataset.version, min(wanted), max(wanted))
-            return readable(p for p in within if p.session in wanted)
+            within = self._index.current(dataset.name, dataset.version, min(days), max(days))
+            return readable(p for p in within if p.session in days)
 
         return self._every_row(dataset, stored, columns)
 
@@ -112,7 +112,7 @@ class Reader:
         return self._index.sessions(dataset.name, dataset.version)
 
     def require(self, dataset: Dataset, needed: Sequence[dt.date]) -> None:
-        """Refuse when one of the sessions is not stored (law 2)."""
+        """Reject when one of the sessions is not stored (law 2)."""
         if not needed:
             return
         stored = set(self.sessions(dataset))
@@ -180,7 +180,7 @@ def _scanned(
     return plan, None
 
 
-def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataFrame:
+def latest_versions(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataFrame:
     """Of each (event_date, key), the row known last, sorted by (event_date, key).
 
     `frame` lies in session order, rows of one session in stored order. Few rows have a rival: those whose key appears
@@ -214,7 +214,7 @@ def last_word(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataF
 
 
 def last_of_each(frame: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
-    """`last_word` of rows in any order, by sorting them all."""
+    """`latest_versions` of rows in any order, by sorting them all."""
     key = dataset.sort_key[:-1]
     return _last_of_sorted(frame.sort([*key, "known_at", "session"]), key)
 
@@ -233,12 +233,12 @@ def _bounds(first: dt.date | None, last: dt.date | None) -> list[pl.Expr]:
     return bounds
 
 
-def _wanted(dataset: Dataset, columns: Sequence[str]) -> list[str]:
-    _refuse_unknown(dataset, columns)
+def _with_key(dataset: Dataset, columns: Sequence[str]) -> list[str]:
+    _reject_unknown(dataset, columns)
     return list(dict.fromkeys(["event_date", *dataset.key, *columns]))
 
 
-def _refuse_unknown(dataset: Dataset, columns: Sequence[str]) -> None:
+def _reject_unknown(dataset: Dataset, columns: Sequence[str]) -> None:
     known = {*dataset.schema, "session"}
     if unknown := [name for name in columns if name not in known]:
         raise ValueError(f"{dataset.name} has no column {unknown}; it has {sorted(known)}")

@@ -39,7 +39,7 @@ def beyond_rounding(stored: pl.DataFrame, computed: pl.DataFrame, key: Sequence[
     return "; ".join(columns[:SHOWN]) + more or None
 
 
-def judged_within_rounding(
+def equal_within_rounding(
     stored: pl.DataFrame, computed: pl.DataFrame, key: Sequence[str], platform: str
 ) -> tuple[bool, str]:
     """Whether a session that was stored on another platform, or one that cannot be pinned, is the one computed here.
@@ -48,10 +48,10 @@ def judged_within_rounding(
         platform: that it was stored on.
 
     Returns:
-        The verdict, and what to tell of it either way.
+        Whether it is, and the detail of the check result either way.
     """
     beyond = beyond_rounding(stored, computed, key)
-    context = f"stored on {platform}; judged within rounding"
+    context = f"stored on {platform}; compared within rounding"
     if beyond is None:
         size = largest_difference(stored, computed)
         return True, f"{context}: the largest difference is {size:.1e} of its column's largest value"
@@ -96,7 +96,7 @@ def _close(a: pl.Series, b: pl.Series, scale: float) -> Mask:
 
 
 def _close_texts(a: str | None, b: str | None) -> bool:
-    """The same words around numbers that are near: a model is stored as text."""
+    """The same text around numbers that are near: a model is stored as text."""
     if a is None or b is None or FLOAT.sub("#", a) != FLOAT.sub("#", b):
         return False
     x, y = (pl.Series([float(number) for number in FLOAT.findall(text)], dtype=pl.Float64) for text in (a, b))

@@ -1,10 +1,7 @@
-"""The point-in-time store: one folder of Parquet files, an index, and readers that must be told `as_of`."""
+"""The point-in-time store: one folder of Parquet files, an index, and readers that require `as_of`."""
 
 import contextlib
 import datetime as dt
-import fcntl
-import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,11 +14,11 @@ from feature_store.compaction import Compactor
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition
-from feature_store.errors import CorruptPartitionError, NewerStoreError, StoreError
+from feature_store.errors import CorruptPartitionError, StoreError
 from feature_store.files import read_back, rows_of_partition
 from feature_store.footers import read_all_footers
-from feature_store.index import Index
 from feature_store.layout import Layout
+from feature_store.opening import check_format, locked, open_index
 from feature_store.partition import StoredPartition
 from feature_store.partition_table import COLUMNS as PARTITION_COLUMNS
 from feature_store.partition_table import PartitionTable
@@ -30,7 +27,6 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.training_sets import Choice, training_set
 from feature_store.writers import Writer
 
-FORMAT = 2
 THREADS = 2  # that read back
 Selection = str | Dataset | Sequence[str | Dataset] | Mapping[str, Sequence[str]]
 
@@ -68,8 +64,8 @@ class Store:
         self.clock = clock or DecisionClock()
         self.layout.root.mkdir(parents=True, exist_ok=True)
         with self._opening():
-            self._check_format()
-            self.index, stale = self._open_index()
+            check_format(self.layout.root, self._datasets.values())
+            self.index, stale = open_index(self.layout)
             self._writer = Writer(self.layout, self.index, self.clock, frozenset(hindsight_allowed), now, reached)
             self._compactor = Compactor(self.layout, self.index, self._writer, reached)
             self._reader = Reader(self.layout, self.index, self.clock)
@@ -114,9 +110,9 @@ class Store:
             datasets, labels: a dataset, several, or datasets to their columns; all values unless columns are named.
             as_of: a moment with time zone, or a date, which means its decision time.
         """
-        return training_set(self._reader, self.clock, entities, self._chosen(datasets), self._chosen(labels), as_of)
+        return training_set(self._reader, self.clock, entities, self._choices(datasets), self._choices(labels), as_of)
 
-    def _chosen(self, selection: Selection) -> list[Choice]:
+    def _choices(self, selection: Selection) -> list[Choice]:
         if isinstance(selection, Mapping):
             return [Choice(self.dataset(name), tuple(columns)) for name, columns in selection.items()]
         several = [selection] if isinstance(selection, str | Dataset) else selection
@@ -185,10 +181,10 @@ class Store:
 
     def locked(self, name: str) -> contextlib.AbstractContextManager[None]:
         """Hold a lock of the store by name, across processes; a killed process lets go."""
-        return _locked(self.layout.root / "_locks" / f"{name.replace('/', '.')}.run.lock")
+        return locked(self.layout.root / "_locks" / f"{name.replace('/', '.')}.run.lock")
 
-    def record_verdicts(self, verdicts: Sequence[tuple[str, dt.date, str, bool, str]]) -> None:
-        self.index.record_verdicts(verdicts, dt.datetime.now(dt.UTC))
+    def record_check_results(self, results: Sequence[tuple[str, dt.date, str, bool, str]]) -> None:
+        self.index.record_check_results(results, dt.datetime.now(dt.UTC))
 
     # -- health ----------------------------------------------------------------------------------------------------
 
@@ -250,7 +246,7 @@ class Store:
         return broken
 
     def _set_aside(self, name: str, version: int, suspects: set[tuple[dt.date, int]]) -> list[StoredPartition]:
-        """Judges the suspects once more, now that nothing moves: they may have been moved meanwhile."""
+        """Reads the suspects once more, now that nothing moves: they may have been moved meanwhile."""
         broken = []
         for path, held in self._by_file(self.index.generations(name, version)).items():
             if suspects.isdisjoint((p.session, p.generation) for p in held):
@@ -309,62 +305,11 @@ class Store:
 
     @contextlib.contextmanager
     def _opening(self) -> Iterator[None]:
-        with _locked(self.layout.root / "_locks" / "open.lock"):
+        with locked(self.layout.root / "_locks" / "open.lock"):
             yield
-
-    def _check_format(self) -> None:
-        path = self.layout.root / "store.json"
-        if not path.exists():
-            self._write_format()
-        found = json.loads(path.read_text())["format"]
-        if found > FORMAT:
-            raise NewerStoreError(
-                f"{self.layout.root} has store format {found}, this version knows {FORMAT}; upgrade asof"
-            )
-        if found < FORMAT:  # all that an earlier format holds can be read; from now on there are packs
-            self._write_format()
-        for dataset in self._datasets.values():
-            newer = [p.name for p in (self.layout.root / dataset.name).glob("v*") if int(p.name[1:]) > dataset.version]
-            if newer:
-                raise NewerStoreError(
-                    f"{dataset.name} is stored with schema {newer[-1]}, this version knows v{dataset.version}; "
-                    "upgrade asof"
-                )
-
-    def _write_format(self) -> None:
-        path = self.layout.root / "store.json"
-        temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps({"format": FORMAT}) + "\n")
-        temporary.replace(path)
-
-    def _open_index(self) -> tuple[Index, bool]:
-        """The index, and whether it is not that of the files and must be rebuilt."""
-        index = Index(self.layout.index)
-        try:
-            with index.transaction() as connection:  # writers hold this lock while they move the sequence on
-                known = index.sequence(connection)
-                # a copied tree of files may bring neither the index nor the sequence
-                lost = known is None and self.layout.generations.exists()
-                stale = lost or (known or 0) != self.layout.read_sequence()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise StoreError(f"{self.layout.index}: {error}") from error
-            index.close()
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{self.layout.index}{suffix}").unlink(missing_ok=True)
-            return Index(self.layout.index), True
-        return index, stale
 
     def _settle_all(self) -> None:
         for name in self.index.unsettled():
             if name in self._datasets:
                 with self._writer.locked(name):
                     self._writer.settle(name, self._datasets[name].version)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -1,8 +1,8 @@
 """Training sets: rows of (session, key), each with what was known at its session, and what was learned of it since.
 
-A feature is the last word with `known_at` by the decision of the row's own session. What is stored in session t was
-known by its decision, so the sessions up to t say it all: they are walked once, in order, and of each entity the row
-told last is kept. Nothing is sorted and no correction looks back.
+A feature is the latest version with `known_at` by the decision of the row's own session. What is stored in session t
+was known by its decision, so the sessions up to t say it all: they are read once, in order, and of each entity the row
+learned last is kept. Nothing is sorted and no correction looks back.
 """
 
 import datetime as dt
@@ -32,7 +32,7 @@ NO_KEY = ""
 
 @dataclass(frozen=True)
 class Choice:
-    """Columns of a dataset; beside its values, `known_at` and `session` may be asked for."""
+    """Columns of a dataset; beside its values, `known_at` and `session` may be requested."""
 
     dataset: Dataset
     columns: tuple[str, ...]
@@ -53,12 +53,12 @@ def training_set(
     """`entities` in their order, with the columns of features and labels beside their own.
 
     Features of a dataset that does not restate are those of the session itself, null where it has no row. Of a dataset
-    that restates they are the last word about the latest event_date up to the session, as known at its decision; how
-    old they are is told by a column `<slice>_<dataset>__event_date`.
+    that restates they are the latest version about the latest event_date up to the session, as known at its decision;
+    how old they are says a column `<slice>_<dataset>__event_date`.
 
-    Labels are the last word by `as_of` about event_date = session, null where none had matured. A key of theirs that
-    `entities` lack, such as `horizon_sessions`, is spread into columns, one for each of its values that any row has:
-    `label_log_21`, `label_log_63`.
+    Labels are the latest version by `as_of` about event_date = session, null where none had matured. A key of theirs
+    that `entities` lack, such as `horizon_sessions`, is spread into columns, one for each of its values that any row
+    has: `label_log_21`, `label_log_63`.
 
     A name that several columns would bear is prefixed with its dataset: `market_bars__close`.
 
@@ -67,24 +67,24 @@ def training_set(
 
     Raises:
         LookaheadError: a row's session was decided after `as_of`.
-        MissingSessionsError: a session that is asked for, or one between that may hold a later word, is not stored.
+        MissingSessionsError: a requested session, or one between that may hold a later version, is not stored.
         ValueError: a column that is missing, of another type or unknown; a null session; names that clash even so.
     """
     if as_of is None:
         raise ValueError("as_of is missing: pass the date, or the moment, up to which labels may have been learned")
     moment = clock.as_of(as_of)
-    asked = _asked_sessions(entities, clock, moment)
+    requested = _requested_sessions(entities, clock, moment)
     for choice in (*features, *labels):
-        _refuse_unknown(choice)
-    parts = [(choice, _as_known(reader, entities, asked, choice)) for choice in features]
-    parts += [(choice, _matured(reader, clock, entities, asked, choice, moment)) for choice in labels]
+        _reject_unknown(choice)
+    parts = [(choice, _as_known(reader, entities, requested, choice)) for choice in features]
+    parts += [(choice, _matured(reader, clock, entities, requested, choice, moment)) for choice in labels]
     return pl.concat([entities, *_named(entities.columns, parts)], how="horizontal")
 
 
 # -- features ----------------------------------------------------------------------------------------------------------
 
 
-def _as_known(reader: Reader, entities: pl.DataFrame, asked: Sequence[dt.date], choice: Choice) -> pl.DataFrame:
+def _as_known(reader: Reader, entities: pl.DataFrame, requested: Sequence[dt.date], choice: Choice) -> pl.DataFrame:
     """The columns of one dataset for every row, as known at its session."""
     dataset = choice.dataset
     if missing := [name for name in dataset.key if name not in entities.columns]:
@@ -99,33 +99,34 @@ def _as_known(reader: Reader, entities: pl.DataFrame, asked: Sequence[dt.date], 
     code = _coded(keys, names, "left")["entity"].fill_null(len(names)).to_numpy().astype(np.int64)
     order = np.argsort(days, kind="stable")
     days, code = days[order], code[order]
-    told, pieces = LastWords(len(names)), [dataset.empty().with_columns(session=pl.lit(None, pl.Date)).select(shown)]
-    for group, first, following in _groups(_history(reader, dataset, asked)):
-        told.add(_coded(reader.of_sessions(dataset, group, read), names, "inner"))
+    versions = LatestVersions(len(names))
+    parts = [dataset.empty().with_columns(session=pl.lit(None, pl.Date)).select(shown)]
+    for group, first, following in _groups(_history(reader, dataset, requested)):
+        versions.add(_coded(reader.of_sessions(dataset, group, read), names, "inner"))
         begin, end = np.searchsorted(days, [first, following])
-        rows = _picked(told, days[begin:end], code[begin:end], exact=not dataset.restates)
-        pieces.append(told.frame.select(pl.col(shown).gather(pl.Series(rows).replace(NOBODY, None))))
-        told.hear(following - 1)
+        rows = _picked(versions, days[begin:end], code[begin:end], exact=not dataset.restates)
+        parts.append(versions.frame.select(pl.col(shown).gather(pl.Series(rows).replace(NOBODY, None))))
+        versions.hear(following - 1)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    return pl.concat(pieces)[back]
+    return pl.concat(parts)[back]
 
 
-def _picked(told: "LastWords", days: Rows, code: Rows, exact: bool) -> Rows:
-    """Row of `told` for each question, which come by ascending day; NOBODY where there is none."""
+def _picked(versions: "LatestVersions", days: Rows, code: Rows, exact: bool) -> Rows:
+    """Row of `versions` for each question, which come by ascending day; NOBODY where there is none."""
     edges = [0, *(np.flatnonzero(np.diff(days)) + 1), len(days)]
     rows = np.full(len(days), NOBODY)
     for begin, end in itertools.pairwise(edges):
         if begin < end:
-            told.hear(days[begin])
-            rows[begin:end] = told.last[code[begin:end]]
-    return np.where(told.event[rows] == days, rows, NOBODY) if exact else rows
+            versions.hear(days[begin])
+            rows[begin:end] = versions.last[code[begin:end]]
+    return np.where(versions.event[rows] == days, rows, NOBODY) if exact else rows
 
 
-class LastWords:
-    """Of each entity the row that says most, as days go by: the latest event_date, and of it the word known last.
+class LatestVersions:
+    """Of each entity the row that says most, as days go by: the latest event_date, and of it the latest version.
 
-    Of two words known at one moment that of the later session counts. A row about a date ahead counts from then on.
+    Of two versions known at one moment that of the later session counts. A row about a date ahead counts from then on.
 
     Attributes:
         frame: the rows that may still count.
@@ -139,13 +140,13 @@ class LastWords:
         self.event = np.full(1, np.iinfo(np.int64).min)
         self._waiting: Rows = np.empty(0, dtype=np.int64)  # rows that are still to be heard, by the day they count from
 
-    def add(self, told: pl.DataFrame) -> None:
+    def add(self, rows: pl.DataFrame) -> None:
         """Take in the rows of the following sessions, with `entity` and `session`; what no longer counts is let go."""
         kept = np.concatenate([self.last[self.last != NOBODY], self._waiting])
         place = np.full(len(self.frame) + 1, NOBODY)
         place[kept] = np.arange(len(kept))
         self.last = place[self.last]
-        self.frame = pl.concat([self.frame[kept], told]) if len(kept) else told
+        self.frame = pl.concat([self.frame[kept], rows]) if len(kept) else rows
         n_heard = len(kept) - len(self._waiting)
         self._entity = self.frame["entity"].to_numpy().astype(np.int64)
         # NOBODY's place is the last one, before all others
@@ -167,18 +168,18 @@ class LastWords:
 
     def _says_more(self, a: Rows, b: Rows) -> NDArray[np.bool_]:
         event, known, session = self.event, self._known, self._session
-        later_word = (known[a] > known[b]) | ((known[a] == known[b]) & (session[a] > session[b]))
-        more: NDArray[np.bool_] = (event[a] > event[b]) | ((event[a] == event[b]) & later_word)
+        later_version = (known[a] > known[b]) | ((known[a] == known[b]) & (session[a] > session[b]))
+        more: NDArray[np.bool_] = (event[a] > event[b]) | ((event[a] == event[b]) & later_version)
         return more
 
 
-def _history(reader: Reader, dataset: Dataset, asked: Sequence[dt.date]) -> list[dt.date]:
-    """The sessions to read: those that are asked for, or all up to the last of them."""
-    if not dataset.restates or not asked:
-        reader.require(dataset, asked)
-        return list(asked)
-    stored = [day for day in reader.sessions(dataset) if day <= asked[-1]]
-    reader.require(dataset, sorted({*asked, *(sessions.between(stored[0], asked[-1]) if stored else [])}))
+def _history(reader: Reader, dataset: Dataset, requested: Sequence[dt.date]) -> list[dt.date]:
+    """The sessions to read: those that are requested, or all up to the last of them."""
+    if not dataset.restates or not requested:
+        reader.require(dataset, requested)
+        return list(requested)
+    stored = [day for day in reader.sessions(dataset) if day <= requested[-1]]
+    reader.require(dataset, sorted({*requested, *(sessions.between(stored[0], requested[-1]) if stored else [])}))
     return stored
 
 
@@ -200,7 +201,7 @@ def _keys(entities: pl.DataFrame, names: Sequence[str], dataset: Dataset) -> pl.
 
 
 def _coded(rows: pl.DataFrame, names: pl.DataFrame, how: Literal["left", "inner"]) -> pl.DataFrame:
-    """Rows with the number of their `entity`; a null in the key is nobody's name."""
+    """Rows with the number of their `entity`; rows with a null key match no entity."""
     keys = [name for name in names.columns if name != "entity"]
     if keys == [NO_KEY]:
         return rows.with_columns(entity=pl.lit(0, pl.UInt32))
@@ -214,21 +215,21 @@ def _matured(
     reader: Reader,
     clock: DecisionClock,
     entities: pl.DataFrame,
-    asked: Sequence[dt.date],
+    requested: Sequence[dt.date],
     choice: Choice,
     moment: dt.datetime,
 ) -> pl.DataFrame:
     """The columns of one dataset about every row's session, as known at the moment."""
     dataset, shown = choice.dataset, pl.col(choice.columns)
-    if asked:
-        reader.require(dataset, sessions.between(asked[0], _decided_by(clock, moment)))
+    if requested:
+        reader.require(dataset, sessions.between(requested[0], _decided_by(clock, moment)))
     on = [name for name in dataset.key if name in entities.columns]
     spread = [name for name in dataset.key if name not in on]
     keys = pl.concat([entities.select(event_date="session"), _keys(entities, on, dataset)], how="horizontal")
     on = ["event_date", *on]
     found = [dataset.empty().with_columns(session=pl.lit(None, pl.Date)).select(*on, *spread, *choice.columns)]
-    for i in range(0, len(asked), LABEL_GROUP):
-        group = asked[i : i + LABEL_GROUP]
+    for i in range(0, len(requested), LABEL_GROUP):
+        group = requested[i : i + LABEL_GROUP]
         rows = reader.read(dataset, moment, group[0], group[-1], choice.columns)
         found.append(rows.join(keys, on=on, how="semi", maintain_order="left"))
     rows = pl.concat([frame.select(*on, *spread, *choice.columns) for frame in found])
@@ -245,24 +246,24 @@ def _matured(
     return pl.concat(beside, how="horizontal") if beside else pl.DataFrame()
 
 
-# -- what is asked -----------------------------------------------------------------------------------------------------
+# -- what is requested -------------------------------------------------------------------------------------------------
 
 
-def _asked_sessions(entities: pl.DataFrame, clock: DecisionClock, moment: dt.datetime) -> list[dt.date]:
+def _requested_sessions(entities: pl.DataFrame, clock: DecisionClock, moment: dt.datetime) -> list[dt.date]:
     """The sessions of the rows, ascending."""
     if entities.schema.get("session") != pl.Date:
         raise ValueError(f"entities need a column session of type Date; they have {dict(entities.schema)}")
     if entities["session"].null_count():
         raise ValueError(f"entities: row {entities['session'].is_null().arg_max()} has no session")
-    asked: list[dt.date] = entities["session"].unique().sort().to_list()
-    for day in asked:
+    requested: list[dt.date] = entities["session"].unique().sort().to_list()
+    for day in requested:
         sessions.index_of(day)
-    if asked and clock.decision_time(asked[-1]) > moment:
+    if requested and clock.decision_time(requested[-1]) > moment:
         raise LookaheadError(
-            f"entities ask for {asked[-1]}, decided at {clock.decision_time(asked[-1])}, after as_of {moment}; "
+            f"entities ask for {requested[-1]}, decided at {clock.decision_time(requested[-1])}, after as_of {moment}; "
             "leave these rows out, or pass a later one"
         )
-    return asked
+    return requested
 
 
 def _decided_by(clock: DecisionClock, moment: dt.datetime) -> dt.date:
@@ -271,7 +272,7 @@ def _decided_by(clock: DecisionClock, moment: dt.datetime) -> dt.date:
     return session if clock.decision_time(session) <= moment else sessions.shift(session, -1)
 
 
-def _refuse_unknown(choice: Choice) -> None:
+def _reject_unknown(choice: Choice) -> None:
     known = [*choice.dataset.values, "known_at", "session"]
     if unknown := [name for name in choice.columns if name not in known]:
         raise ValueError(f"{choice.dataset.name} has no column {unknown}; it has {known}")

@@ -17,8 +17,8 @@ def schema_version(dataset: Dataset) -> str:
 
 def schema_text(dataset: Dataset) -> str:
     """What the hash stands for, as JSON."""
-    told = {"key": list(dataset.key), "restates": dataset.restates, "columns": _columns(dataset)}
-    return json.dumps(told, sort_keys=True)
+    meaning = {"key": list(dataset.key), "restates": dataset.restates, "columns": _columns(dataset)}
+    return json.dumps(meaning, sort_keys=True)
 
 
 def _columns(dataset: Dataset) -> list[dict[str, str]]:

@@ -89,7 +89,7 @@ class Writer:
         """
         if not partitions:
             return []
-        _refuse_repeated_sessions(dataset, partitions)
+        _reject_repeated_sessions(dataset, partitions)
         group = validated_group(dataset, [(p.session, p.frame) for p in partitions])
         announced = described(dataset, partitions, group, self._clock, self._now(), self._hindsight_allowed)
         return self._store(dataset, announced, group)
@@ -206,10 +206,10 @@ class Writer:
         for new, (first, end) in zip(announced, group.spans(), strict=True):
             for old in known[new.session]:
                 if old.fingerprint == new.fingerprint and old.content_hash != new.content_hash:
-                    self._refuse_other_content(dataset, old, new, group.frame.slice(first, end - first))
+                    self._reject_other_content(dataset, old, new, group.frame.slice(first, end - first))
         return [_numbered(new, known[new.session]) for new in announced]
 
-    def _refuse_other_content(self, dataset: Dataset, old: Known, new: StoredPartition, frame: pl.DataFrame) -> None:
+    def _reject_other_content(self, dataset: Dataset, old: Known, new: StoredPartition, frame: pl.DataFrame) -> None:
         """The same fingerprint must give the same bits; where kernels cannot be pinned, the same but for rounding."""
         what = (
             f"{new.dataset} {new.session}: same code, config and inputs gave another content "
@@ -305,7 +305,7 @@ def _numbered(new: StoredPartition, known: Sequence[Known]) -> StoredPartition |
     return None if known[-1].fingerprint == new.fingerprint else new.numbered(known[-1].generation + 1)
 
 
-def _refuse_repeated_sessions(dataset: Dataset, group: Sequence[NewPartition]) -> None:
+def _reject_repeated_sessions(dataset: Dataset, group: Sequence[NewPartition]) -> None:
     sessions = [p.session for p in group]
     if len(set(sessions)) != len(sessions):
         raise StoreError(f"{dataset.name}: one group holds a session twice")

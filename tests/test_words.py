@@ -58,8 +58,6 @@ ALLOWED = {
 
 # Directories, without those within, whose names are not the field's yet: delete the line of what is clean.
 PENDING = {
-    "feature_store": "the store",
-    "feature_store/code": "the store",
     "quant_assets/alpha/models": "slices",
     "quant_assets/alpha/training": "slices",
     "quant_assets/backtest": "slices",
@@ -84,7 +82,6 @@ PENDING = {
     "quant_assets/reporting/orders": "pages",
     "quant_assets/reporting/performance": "pages",
     "quant_assets/risk": "slices",
-    "quant_resources/dagster": "the mechanism",
     "quant_resources/vendors/files": "vendors and the market",
     "quant_resources/vendors/http": "vendors and the market",
     "quant_resources/vendors/ingest": "vendors and the market",

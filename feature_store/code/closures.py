@@ -24,11 +24,11 @@ class Made:
 
     Attributes:
         keys: definitions and modules, in the order in which they were found.
-        given: texts.
+        texts: plain values, written out.
     """
 
     keys: list[Definition | Whole] = field(default_factory=list)
-    given: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
 def made(value: object, also: str) -> Made:
@@ -44,37 +44,37 @@ def made(value: object, also: str) -> Made:
         raise CodeIdentityError(f"{value!r} is a method of an instance, which may hold anything; name a function")
     if not isinstance(unwrapped(value), FunctionType | type):
         raise CodeIdentityError(f"{value!r} is neither a function nor a class; name one that is defined in a module")
-    found = Made()
-    _enter(value, found, also)
-    return found
+    made_of = Made()
+    _enter(value, made_of, also)
+    return made_of
 
 
-def _enter(value: object, found: Made, also: str) -> None:
+def _enter(value: object, made_of: Made, also: str) -> None:
     if isinstance(value, PLAIN):
-        found.given.append(repr(value))
+        made_of.texts.append(repr(value))
     elif isinstance(value, ModuleType):
-        found.keys.append(Whole(value.__name__))
+        made_of.keys.append(Whole(value.__name__))
     elif isinstance(value, functools.partial):
         for part in (value.func, value.args, value.keywords):
-            _enter(part, found, also)
+            _enter(part, made_of, also)
     elif isinstance(plain := unwrapped(value), FunctionType | type):
-        _define(plain, found, also)
+        _define(plain, made_of, also)
     elif isinstance(value, Mapping):
-        found.given.append("{")
+        made_of.texts.append("{")
         for key, part in value.items():
-            _enter(key, found, also)
-            _enter(part, found, also)
+            _enter(key, made_of, also)
+            _enter(part, made_of, also)
     elif isinstance(value, list | tuple):
-        found.given.append("[")
+        made_of.texts.append("[")
         for part in value:
-            _enter(part, found, also)
+            _enter(part, made_of, also)
     elif isinstance(value, set | frozenset):
-        _enter_set(value, found)
+        _enter_set(value, made_of)
     elif is_dataclass(value):
-        _enter(type(value), found, also)
-        _enter({one.name: getattr(value, one.name) for one in fields(value)}, found, also)
+        _enter(type(value), made_of, also)
+        _enter({one.name: getattr(value, one.name) for one in fields(value)}, made_of, also)
     else:
-        found.given.append(_in_bytes(value).hex())
+        made_of.texts.append(_in_bytes(value).hex())
 
 
 def _in_bytes(value: object) -> bytes:
@@ -92,32 +92,32 @@ def _in_bytes(value: object) -> bytes:
     )
 
 
-def _enter_set(values: Set[object], found: Made) -> None:
+def _enter_set(values: Set[object], made_of: Made) -> None:
     """In an order of its own: that of a set changes from process to process."""
     if unknown := [value for value in values if not isinstance(value, PLAIN)]:
         raise CodeIdentityError(f"a function holds a set with {unknown[0]!r}; give it plain values, or a tuple")
-    found.given += ["{", *sorted(map(repr, values))]
+    made_of.texts += ["{", *sorted(map(repr, values))]
 
 
-def _define(plain: FunctionType | type, found: Made, also: str) -> None:
+def _define(plain: FunctionType | type, made_of: Made, also: str) -> None:
     """A definition of a module; of what is made inside a function, that one and what it was given."""
     module, (name, _, rest) = plain.__module__, plain.__qualname__.partition(".")
     if not is_ours(module, also):
-        found.given.append(f"{module}.{plain.__qualname__}")
+        made_of.texts.append(f"{module}.{plain.__qualname__}")
         return
     source = source_of(module)
     if source is None or (name not in source.bindings and not name.startswith("<")):
         raise CodeIdentityError(f"{module} does not say what {plain.__qualname__} is; define it there")
-    found.keys.append(Whole(module) if name.startswith("<") else Definition(module, name))
+    made_of.keys.append(Whole(module) if name.startswith("<") else Definition(module, name))
     if rest:
-        found.given.append(rest)
+        made_of.texts.append(rest)
     if isinstance(plain, FunctionType) and plain.__name__ == "<lambda>":
         statements = source.bindings[name] if name in source.bindings else _everything(source.bindings.values())
-        found.given.append(f"lambda {_lambdas_before(statements, plain.__code__.co_firstlineno)}")
+        made_of.texts.append(f"lambda {_lambdas_before(statements, plain.__code__.co_firstlineno)}")
     if isinstance(plain, FunctionType) and "<" in plain.__qualname__:
         cells = [cell.cell_contents for cell in plain.__closure__ or ()]
         for value in (cells, plain.__defaults__, plain.__kwdefaults__):
-            _enter(value, found, also)
+            _enter(value, made_of, also)
 
 
 def _everything(bindings: Iterable[list[ast.stmt]]) -> list[ast.stmt]:

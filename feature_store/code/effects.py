@@ -5,14 +5,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from feature_store.code.names import Names
+from feature_store.code.resolver import Resolver
 from feature_store.code.sources import CodeIdentityError, Definition, Source, Whole
 
 Functions = ast.FunctionDef | ast.AsyncFunctionDef
 Imports = ast.Import | ast.ImportFrom
 
 
-def changing(source: Source, resolver: Names) -> dict[str, list[ast.stmt]]:
+def changing(source: Source, resolver: Resolver) -> dict[str, list[ast.stmt]]:
     """By name, the top-level statements that may change what it holds, beside those that bind it.
 
     A statement that is more than a definition or a plain assignment counts for every name of the module that it
@@ -24,17 +24,17 @@ def changing(source: Source, resolver: Names) -> dict[str, list[ast.stmt]]:
         CodeIdentityError: a statement that changes what another module has bound.
     """
     if source.changing is None:
-        source.changing = _found(source, resolver)
+        source.changing = _changing_statements(source, resolver)
     return source.changing
 
 
-def _found(source: Source, resolver: Names) -> dict[str, list[ast.stmt]]:
+def _changing_statements(source: Source, resolver: Resolver) -> dict[str, list[ast.stmt]]:
     changes = _changes_by_function(source)
     found: dict[str, list[ast.stmt]] = defaultdict(list)
     for statement in _in_order(source) if changes or source.effects else []:
         effect = statement in source.effects
         if effect:
-            _refuse_foreign(source, statement, resolver)
+            _reject_foreign(source, statement, resolver)
         mentioned = _closure(source, _mentioned(_at_import(statement), source))
         names = mentioned if effect else set()
         if effect and not any(isinstance(resolver.of(source, name), Definition) for name in names):
@@ -112,7 +112,7 @@ def _base(node: ast.AST) -> Iterator[str]:
         yield node.id
 
 
-def _refuse_foreign(source: Source, statement: ast.stmt, resolver: Names) -> None:
+def _reject_foreign(source: Source, statement: ast.stmt, resolver: Resolver) -> None:
     stored = set(_changed([statement], stores=True))
     for name in _changed([statement]):
         target = resolver.of(source, name)

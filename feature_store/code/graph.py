@@ -10,8 +10,8 @@ from pathlib import Path
 
 from feature_store.code import runtime
 from feature_store.code.effects import changing
-from feature_store.code.names import Names
 from feature_store.code.normal_form import NormalForm
+from feature_store.code.resolver import Resolver
 from feature_store.code.sources import CodeIdentityError, Definition, Source, Whole, is_ours, source_of
 from feature_store.code.tokens import Files
 from feature_store.dataset import Dataset
@@ -63,13 +63,13 @@ class Graph:
     """
 
     def __init__(self, also: str, entries: Sequence[Entries] = (), like: "Graph | None" = None) -> None:
-        self.names: Names = like.names if like else Names(also)
+        self.names: Resolver = like.names if like else Resolver(also)
         self.also = also
         self._tables = {Definition(of.module, of.table): of.keys for of in entries}
         self._like = like
         self._nodes: dict[Key, Node] = {}
         self._digests: dict[Key, str] = {}
-        self._words: dict[Key, frozenset[str]] = {}
+        self._mentions: dict[Key, frozenset[str]] = {}
 
     # -- nodes -------------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Graph:
             if isinstance(statement, Function) and statement.name == key.name:
                 form.method(statement)
             elif isinstance(statement, ast.Assign | ast.AnnAssign) and key.name in _assigned(statement):
-                form.attribute(statement, [name for other in klass.body for name in _said(other)])
+                form.attribute(statement, [name for other in klass.body for name in _names_bound(other)])
         return _node(form)
 
     def _source(self, module: str) -> Source:
@@ -173,23 +173,23 @@ class Graph:
         for holder in order:
             if holder is not object and is_ours(holder.__module__, self.also):
                 klass = _class(self._source(holder.__module__), holder)
-                if any(name in _said(statement) for statement in klass.body):
+                if any(name in _names_bound(statement) for statement in klass.body):
                     return Member(owner, holder, name)
         return None
 
-    # -- words -------------------------------------------------------------------------------------------------------
+    # -- mentions ------------------------------------------------------------------------------------------------------
 
-    def words(self, key: Key) -> frozenset[str]:
+    def mentions(self, key: Key) -> frozenset[str]:
         """Names of attributes and texts in a definition."""
-        if key not in self._words:
-            trees = self._trees(key)
-            self._words[key] = frozenset(word for tree in trees for node in ast.walk(tree) for word in _words(node))
-        return self._words[key]
+        if key not in self._mentions:
+            nodes = (node for tree in self._trees(key) for node in ast.walk(tree))
+            self._mentions[key] = frozenset(text for node in nodes for text in _mentioned(node))
+        return self._mentions[key]
 
     def _trees(self, key: Key) -> Sequence[ast.AST]:
         if isinstance(key, Member):
             klass = _class(self._source(key.holder.__module__), key.holder)
-            return [statement for statement in klass.body if key.name in _said(statement)]
+            return [statement for statement in klass.body if key.name in _names_bound(statement)]
         if isinstance(key, Files):
             return []
         source = self._source(key.module)
@@ -325,7 +325,7 @@ def _class(source: Source, kind: type) -> ast.ClassDef:
     return class_at(source.module, kind.__qualname__)
 
 
-def _words(node: ast.AST) -> Sequence[str]:
+def _mentioned(node: ast.AST) -> Sequence[str]:
     """What a node names of some object."""
     if isinstance(node, ast.Attribute):
         return [node.attr]
@@ -334,7 +334,7 @@ def _words(node: ast.AST) -> Sequence[str]:
     return node.kwd_attrs if isinstance(node, ast.MatchClass) else []
 
 
-def _said(statement: ast.stmt) -> list[str]:
+def _names_bound(statement: ast.stmt) -> list[str]:
     if isinstance(statement, Function):
         return [statement.name]
     return _assigned(statement)

@@ -49,9 +49,9 @@ class CodeIdentity:
 
     @staticmethod
     def from_text(text: str) -> "CodeIdentity":
-        found = json.loads(text)
-        references = {name: tuple(targets) for name, targets in found["references"].items()}
-        return CodeIdentity(found["digest"], found["definitions"], references, found["libraries"])
+        raw = json.loads(text)
+        references = {name: tuple(targets) for name, targets in raw["references"].items()}
+        return CodeIdentity(raw["digest"], raw["definitions"], references, raw["libraries"])
 
 
 def code_identity(*roots: Root, entries: Sequence[Entries] = ()) -> CodeIdentity:
@@ -67,13 +67,13 @@ def code_identity(*roots: Root, entries: Sequence[Entries] = ()) -> CodeIdentity
 
 
 @cache
-def words(*roots: Root, entries: tuple[Entries, ...] = ()) -> frozenset[str]:
+def mentions(*roots: Root, entries: tuple[Entries, ...] = ()) -> frozenset[str]:
     """Names of attributes and texts that stand in what the roots reach: what code can ask an object for by name.
 
     A name that is put together when the code runs is not among them.
     """
-    found = [(graph, keys) for graph, keys, _ in (_of_root(root, entries) for root in roots)]
-    return frozenset().union(*(graph.words(key) for graph, keys in found for key in graph.reached(keys)))
+    of_roots = [(graph, keys) for graph, keys, _ in (_of_root(root, entries) for root in roots)]
+    return frozenset().union(*(graph.mentions(key) for graph, keys in of_roots for key in graph.reached(keys)))
 
 
 def code_version(*roots: Root) -> str:
@@ -99,10 +99,10 @@ def _uncollected() -> Iterator[None]:
 
 
 def _derived(roots: Sequence[Root], entries: tuple[Entries, ...]) -> CodeIdentity:
-    found = [_of_root(root, entries) for root in roots]
-    reached = {key: graph for graph, keys, _ in found for key in graph.reached(keys)}
+    of_roots = [_of_root(root, entries) for root in roots]
+    reached = {key: graph for graph, keys, _ in of_roots for key in graph.reached(keys)}
     libraries = library_versions({name for key, graph in reached.items() for name in graph.node(key).libraries})
-    digests = sorted({digest_of([*given, *(graph.digest(key) for key in keys)]) for graph, keys, given in found})
+    digests = sorted({digest_of([*texts, *(graph.digest(key) for key in keys)]) for graph, keys, texts in of_roots})
     names = {key: _name(key) for key in reached}
     return CodeIdentity(
         digest_of([*digests, *(f"{name}=={version}" for name, version in libraries.items())]),
@@ -125,7 +125,7 @@ def count_as_ours(top: str) -> None:
 
 def forget() -> None:
     """Read every source again: for tests that write modules."""
-    for cached in (_identity, words, _graph, source_of, files_of, class_at):
+    for cached in (_identity, mentions, _graph, source_of, files_of, class_at):
         cached.cache_clear()
 
 
@@ -143,8 +143,8 @@ def _of_root(root: Root, entries: tuple[Entries, ...] = ()) -> tuple[Graph, list
         return graph, [member], []
     plain = runtime.unwrapped(root)
     graph = _graph_of(getattr(plain, "__module__", None) or "", entries)
-    found = made(root, graph.also)
-    return graph, [*found.keys], found.given
+    made_of = made(root, graph.also)
+    return graph, [*made_of.keys], made_of.texts
 
 
 def _graph_of(module: str, entries: tuple[Entries, ...]) -> Graph:

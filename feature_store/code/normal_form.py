@@ -7,7 +7,7 @@ variables, which are numbered as they appear. Parameters keep their names, since
 import ast
 from collections.abc import Iterable, Sequence
 
-from feature_store.code.names import Names
+from feature_store.code.resolver import Resolver
 from feature_store.code.scopes import Scope
 from feature_store.code.sources import Definition, Outside, Source, Target, Whole, is_bare_constant, source_of
 from feature_store.code.tokens import Owner, Tokens
@@ -20,7 +20,7 @@ FIELD_MARKS = ("ClassVar", "InitVar", "KW_ONLY")
 class NormalForm(Tokens):
     """Definitions, functions and classes as tokens."""
 
-    def __init__(self, names: Names, source: Source, owner: Owner | None = None) -> None:
+    def __init__(self, names: Resolver, source: Source, owner: Owner | None = None) -> None:
         super().__init__(names, source, owner)
         self._visit |= {
             ast.FunctionDef: self._nested,
@@ -149,7 +149,7 @@ class NormalForm(Tokens):
             self.function(node)
 
 
-def has_plain_bases(node: ast.ClassDef, source: Source, names: Names) -> bool:
+def has_plain_bases(node: ast.ClassDef, source: Source, names: Resolver) -> bool:
     """Whether nothing above the class reads the annotations of its fields."""
     for base in node.bases:
         target = _dotted(base.value if isinstance(base, ast.Subscript) else base, source, names)
@@ -163,7 +163,7 @@ def has_plain_bases(node: ast.ClassDef, source: Source, names: Names) -> bool:
     return True
 
 
-def _dotted(node: ast.expr, source: Source, names: Names) -> Target | None:
+def _dotted(node: ast.expr, source: Source, names: Resolver) -> Target | None:
     """What the dotted name of a base stands for at the top of its module."""
     if isinstance(node, ast.Name):
         return names.of(source, node.id) or Outside(f"builtins.{node.id}")

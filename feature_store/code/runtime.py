@@ -16,7 +16,7 @@ SETTINGS = ("configs", "Settings")
 
 
 def held_by(definition: Definition) -> object:
-    """The value of a module-level name; None where importing the module leaves none."""
+    """The value of a module-level name; None where importing the module items none."""
     return getattr(importlib.import_module(definition.module), definition.name, None)
 
 
@@ -24,9 +24,9 @@ def datasets_in(value: object) -> str | None:
     """A dataset, or a container of datasets and plain values, by their schemas; None of anything else."""
     if isinstance(value, Dataset):
         return schema_version(value)
-    if not isinstance(value, CONTAINERS) or not any(isinstance(leaf, Dataset) for leaf in _leaves(value)):
+    if not isinstance(value, CONTAINERS) or not any(isinstance(item, Dataset) for item in _nested(value)):
         return None
-    if not all(isinstance(leaf, (Dataset, *PLAIN)) for leaf in _leaves(value)):
+    if not all(isinstance(item, (Dataset, *PLAIN)) for item in _nested(value)):
         return None
     return _written(value)
 
@@ -43,13 +43,13 @@ def _written(value: object) -> str:
     return repr(value)
 
 
-def _leaves(value: object, depth: int = 0) -> Iterator[object]:
+def _nested(value: object, depth: int = 0) -> Iterator[object]:
     if not isinstance(value, CONTAINERS) or isinstance(value, str) or depth > 5:
         yield value
         return
     parts = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
     for part in parts:
-        yield from _leaves(part, depth + 1)
+        yield from _nested(part, depth + 1)
 
 
 def registered(value: object) -> list[Definition | str]:
@@ -59,14 +59,14 @@ def registered(value: object) -> list[Definition | str]:
     """
     if not isinstance(value, CONTAINERS):
         return []
-    leaves = list(_leaves(value))
+    items = list(_nested(value))
     found: list[Definition | str] = []
-    for leaf in leaves:
-        if definition := definition_of(leaf):
+    for item in items:
+        if definition := definition_of(item):
             found.append(definition)
-        elif isinstance(leaf, PLAIN):
-            found.append(repr(leaf))
-    if not any(isinstance(leaf, Definition) for leaf in found):
+        elif isinstance(item, PLAIN):
+            found.append(repr(item))
+    if not any(isinstance(item, Definition) for item in found):
         return []
     return sorted(found, key=str) if isinstance(value, set | frozenset) else found
 

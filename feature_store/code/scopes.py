@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from feature_store.code.names import Names
+from feature_store.code.resolver import Resolver
 from feature_store.code.sources import Source, Target, binding_parts
 
 SCOPING = (ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom)
@@ -27,7 +27,7 @@ class Scope:
 class Scopes:
     """Scopes that are open, the innermost last; they are numbered as they are opened."""
 
-    def __init__(self, resolver: Names, source: Source) -> None:
+    def __init__(self, resolver: Resolver, source: Source) -> None:
         self._resolver = resolver
         self._source = source
         self._open: list[Scope] = []

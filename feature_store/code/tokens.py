@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from feature_store.code.names import Names
+from feature_store.code.resolver import Resolver
 from feature_store.code.scopes import Scopes
 from feature_store.code.sources import (
     IMPLICIT,
@@ -56,7 +56,7 @@ class Tokens:
         owner: of a method that stands for itself: the class in which its `self` is looked up.
     """
 
-    def __init__(self, names: Names, source: Source, owner: Owner | None = None) -> None:
+    def __init__(self, names: Resolver, source: Source, owner: Owner | None = None) -> None:
         self.tokens: list[str] = []
         self.references: dict[object, int] = {}
         self.libraries: set[str] = set()

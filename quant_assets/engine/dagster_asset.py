@@ -265,7 +265,7 @@ def log_stored(
 def check_result(runner: Runner, asset: SessionAsset, name: str, judged: int) -> dg.AssetCheckResult:
     """One verdict over all stored sessions, so that Friday's green cannot hide Wednesday's red."""
     stored = set(runner.store.sessions(asset.dataset))
-    verdicts = [v for v in runner.store.index.verdicts(asset.name, name) if v[0] in stored]
+    verdicts = [v for v in runner.store.index.check_results(asset.name, name) if v[0] in stored]
     failed = [(session, detail) for session, passed, detail in verdicts if not passed]
     return dg.AssetCheckResult(
         check_name=name,

@@ -17,7 +17,7 @@ from feature_store.partition_table import PartitionTable
 from feature_store.versioning import schema_text, schema_version
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
 from quant_assets.engine.computation import Calculation, parameters
-from quant_assets.engine.settings_seen import chosen_entries, fields_seen, functions_of
+from quant_assets.engine.settings_seen import fields_seen, functions_of, selected_entries
 from quant_assets.engine.view import View
 from quant_resources.plugins import Plugin, feeding, plugins_of
 from quant_resources.vendors.several import vendor_of
@@ -91,7 +91,7 @@ def code_of(
         profile: what it chooses of tables counts, and nothing else of them.
     """
     own: list[Root] = [*vendor] if isinstance(asset, Source) else [asset.function, *settings_classes(asset)]
-    entries = (*chosen_entries(asset, profile), *_payload(asset, vendor))
+    entries = (*selected_entries(asset, profile), *_payload(asset, vendor))
     return code_identity(*own, *engine_roots(type(asset), runner, calculation), entries=entries)
 
 
@@ -167,5 +167,5 @@ def _plugin_settings(profile: Profile, plugin: Plugin) -> object:
 
 
 def _values(asset: SessionAsset, kind: type[Settings], profile: Profile) -> dict[str, object]:
-    fields = fields_seen(functions_of(asset), kind, chosen_entries(asset, profile))
+    fields = fields_seen(functions_of(asset), kind, selected_entries(asset, profile))
     return profile.part(kind).model_dump(mode="json", include=set(fields))

@@ -23,8 +23,8 @@ from feature_store.hashing import content_hash, digest_of
 from feature_store.layout import days_of, month_of
 from feature_store.numeric_platform import PART, in_force, is_pinned
 from feature_store.partition import StoredPartition
-from feature_store.readers import last_word
-from feature_store.rounding import judged_within_rounding
+from feature_store.readers import latest_versions
+from feature_store.rounding import equal_within_rounding
 from feature_store.schemas.market import BARS
 from feature_store.store import Store
 from feature_store.versioning import fingerprint
@@ -191,7 +191,7 @@ class Judge:
         if platform == in_force().identity and is_pinned(platform):
             return Verdict(session, NO_LOOKAHEAD, False, f"{how}: {found}, stored {stored.content_hash}")
         kept = self._runner.store.rows_of(stored)
-        passed, detail = judged_within_rounding(kept, rows, asset.dataset.sort_key, platform)
+        passed, detail = equal_within_rounding(kept, rows, asset.dataset.sort_key, platform)
         return Verdict(session, NO_LOOKAHEAD, passed, f"{how}: {detail}")
 
 
@@ -217,7 +217,9 @@ class RowsOfSessions:
             self._month = month_of(session)
             rows = self._store.versions(self._dataset, *days_of(self._month))
             if self._dataset.restates:
-                rows = last_word(rows.filter(pl.col("event_date") == pl.col("session")), self._dataset, repeated=True)
+                rows = latest_versions(
+                    rows.filter(pl.col("event_date") == pl.col("session")), self._dataset, repeated=True
+                )
             parts = rows.partition_by("session", as_dict=True, include_key=False, maintain_order=True)
             # the session before a month's first is asked for too
             last = dict(list(self._rows.items())[-1:])
@@ -279,4 +281,4 @@ def record(runner: Runner, asset: SessionAsset, verdicts: Sequence[Verdict]) -> 
         slot = (verdict.session, verdict.check)
         if slot not in worst or not verdict.passed:
             worst[slot] = verdict
-    runner.store.record_verdicts([(asset.name, v.session, v.check, v.passed, v.detail) for v in worst.values()])
+    runner.store.record_check_results([(asset.name, v.session, v.check, v.passed, v.detail) for v in worst.values()])

@@ -97,7 +97,7 @@ class Recomputation:
                 continue
             settled = self._runner.expected(asset, touched, self.overlay.stored)
             stale = set(due(touched, settled, stored))
-            self._refuse_stale(asset, stale)
+            self._reject_stale(asset, stale)
             todo = [t for t in touched if t in stale or moved.reaches(t)]
             # what reads the same says the same; its stamp may still be another
             frames = self._stored(asset, set(touched) - set(todo))
@@ -129,7 +129,7 @@ class Recomputation:
             expected = self._runner.expected(asset, chunk, self.overlay)
             settled = self._runner.expected(asset, chunk, self.overlay.stored)
             stale = set(due(chunk, settled, stored))
-            self._refuse_stale(asset, stale)
+            self._reject_stale(asset, stale)
             touched = set(due(chunk, expected, stored))
             todo = stale | {t for t in touched if moved.reaches(t)}
             frames = self._stored(asset, touched - todo)
@@ -186,7 +186,7 @@ class Recomputation:
         for span in spans(sorted(days)):
             yield from self._runner.chunks(asset, span, self.overlay)
 
-    def _refuse_stale(self, asset: SessionAsset, stale: Set[dt.date]) -> None:
+    def _reject_stale(self, asset: SessionAsset, stale: Set[dt.date]) -> None:
         if stale and self._given:
             raise StaleStoreError(
                 f"{asset.name}: {len(stale)} stored sessions from {min(stale)} on are stale: their code, config or "

@@ -104,8 +104,8 @@ class Runner:
         """As `run`, of assets of one function, which is called once for all of them."""
         asset, targets = assets[0], self._within_history(sorted(targets))
         if isinstance(asset, Recursive):
-            _refuse_gaps(asset, targets)
-        self._refuse_hindsight(asset)
+            _reject_gaps(asset, targets)
+        self._reject_hindsight(asset)
         with contextlib.ExitStack() as locks:
             for name in sorted(a.name for a in assets if isinstance(a, Recursive)):
                 locks.enter_context(self.store.locked(name))
@@ -291,7 +291,7 @@ class Runner:
             first = asset.first_needed(chunk[0], window, self.profile)
             self.store.require(window.dataset, sessions.between(first, asset.last_needed(chunk[-1], self.profile)))
 
-    def _refuse_hindsight(self, asset: SessionAsset) -> None:
+    def _reject_hindsight(self, asset: SessionAsset) -> None:
         for window in asset.inputs.values():
             for column in _hindsight_columns(window, self.profile):
                 if f"{window.dataset.name}.{column.name}" not in self.profile.exceptions:
@@ -343,7 +343,7 @@ def _differs(
     return session not in stored[name] or stored[name][session].fingerprint != expected.fingerprint
 
 
-def _refuse_gaps(asset: Recursive, targets: Sequence[dt.date]) -> None:
+def _reject_gaps(asset: Recursive, targets: Sequence[dt.date]) -> None:
     if targets and (gaps := sorted({*sessions.between(targets[0], targets[-1])} - {*targets})):
         raise ValueError(f"{asset.name} walks from session to session; add {gaps[0]}, or run the parts on their own")
 

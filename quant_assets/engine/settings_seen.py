@@ -9,7 +9,7 @@ from functools import cache
 
 from configs.settings import Profile, Settings
 from feature_store.code.graph import Entries
-from feature_store.code.identity import words
+from feature_store.code.identity import mentions
 from quant_assets.engine.asset import SessionAsset
 
 Functions = tuple[Callable[..., object], ...]
@@ -22,10 +22,10 @@ def functions_of(asset: SessionAsset) -> Functions:
 
 def seen(asset: SessionAsset, kind: type[Settings], profile: Profile) -> Settings:
     """The profile's settings of one type, less the fields that no function of the asset names."""
-    return _without(profile.part(kind), fields_seen(functions_of(asset), kind, chosen_entries(asset, profile)))
+    return _without(profile.part(kind), fields_seen(functions_of(asset), kind, selected_entries(asset, profile)))
 
 
-def chosen_entries(asset: SessionAsset, profile: Profile) -> tuple[Entries, ...]:
+def selected_entries(asset: SessionAsset, profile: Profile) -> tuple[Entries, ...]:
     """Of the tables that the asset's function looks into, what the settings choose."""
     return tuple(Entries(c.module, c.table, c.keys(profile)) for c in asset.choices)
 
@@ -33,10 +33,10 @@ def chosen_entries(asset: SessionAsset, profile: Profile) -> tuple[Entries, ...]
 @cache
 def fields_seen(functions: Functions, kind: type[Settings], entries: tuple[Entries, ...] = ()) -> frozenset[str]:
     """Fields whose names stand in what the functions reach, or in methods of the settings that are named there."""
-    named, methods = words(*functions, entries=entries), _methods(kind)
+    named, methods = mentions(*functions, entries=entries), _methods(kind)
     while called := [name for name in methods if name in named]:
         methods = [name for name in methods if name not in called]
-        named |= words(*((kind, name) for name in called))
+        named |= mentions(*((kind, name) for name in called))
     return frozenset(kind.model_fields) & named
 
 

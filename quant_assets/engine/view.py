@@ -9,7 +9,7 @@ import polars as pl
 
 from configs.settings import Profile
 from feature_store.dataset import Dataset
-from feature_store.readers import last_word
+from feature_store.readers import latest_versions
 from quant_assets.engine.asset import Window
 
 
@@ -40,7 +40,7 @@ class View:
         if not self._window.dataset.restates:
             return self._plain.slice(begin, end - begin)
         rows = self._rows.slice(begin, end - begin).filter(pl.col("event_date") >= first)
-        rows = last_word(rows, self._window.dataset, repeated=True).sort(self._window.dataset.sort_key[:-1])
+        rows = latest_versions(rows, self._window.dataset, repeated=True).sort(self._window.dataset.sort_key[:-1])
         return rows.select(self._columns)
 
 

@@ -14,13 +14,14 @@ import yaml
 from configs.load import ConfigError
 from feature_store.errors import StoreError
 from feature_store.numeric_platform import PART, TARGET, THREADS, NumericPlatform, advice, in_force
-from feature_store.store import FORMAT, Store
+from feature_store.opening import FORMAT
+from feature_store.store import Store
 from quant_resources.home import Home
 
 LIBRARIES = ("numpy", "scipy", "polars", "numba", "scikit-learn", "hmmlearn", "lightgbm", "clarabel", "statsmodels")
 INSTALL = "pip install --constraint constraints.txt --editable ."
 UNPINNABLE = (
-    f"this machine does not run {TARGET}: what other machines stored is stale here, and judged within rounding; "
+    f"this machine does not run {TARGET}: what other machines stored is stale here, and compared within rounding; "
     "to compare bits, use Linux on x86 from 2013 on"
 )
 UNRECORDED = "a platform that was not recorded"

@@ -49,7 +49,7 @@ def failed_checks(runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
 
 def _failures(runner: Runner, asset: SessionAsset, check: str) -> list[str]:
     stored = set(runner.store.sessions(asset.dataset))
-    verdicts = runner.store.index.verdicts(asset.name, check)
+    verdicts = runner.store.index.check_results(asset.name, check)
     return [f"{session}: {detail}" for session, passed, detail in verdicts if not passed and session in stored]
 
 

@@ -48,7 +48,7 @@ def read_rows(overlay: Path | pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     lacking = [pl.lit(None, dtype).alias(column) for column, dtype in schema.items() if column not in rows.columns]
     typed = [_typed(rows.get_column(column), schema[column], name) for column in schema if column in rows.columns]
     whole = rows.with_columns(typed).with_columns(lacking).with_columns(pl.col(REMOVED).fill_null(value=False))
-    _refuse_nulls(whole, ["event_date", *dataset.key, "known_at"], name)
+    _reject_nulls(whole, ["event_date", *dataset.key, "known_at"], name)
     return whole.select(list(schema))
 
 
@@ -62,8 +62,8 @@ def in_sessions(rows: pl.DataFrame, dataset: Dataset, store: Store) -> dict[dt.d
         WhatIfError: a session that is not stored, a row known too late, a row that is none, a row twice.
     """
     dated = _dated(rows, dataset, store)
-    _refuse_not_stored(dated, dataset, store)
-    _refuse_bad(dated.filter(~pl.col(REMOVED)), dataset)
+    _reject_not_stored(dated, dataset, store)
+    _reject_bad(dated.filter(~pl.col(REMOVED)), dataset)
     key = dataset.sort_key if dataset.restates else dataset.sort_key[:-1]
     if dated.select(key).is_duplicated().any():
         twice = dated.filter(pl.struct(key).is_duplicated())
@@ -129,7 +129,7 @@ def _dated(rows: pl.DataFrame, dataset: Dataset, store: Store) -> pl.DataFrame:
 KNOWN_LAST = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
-def _refuse_not_stored(dated: pl.DataFrame, dataset: Dataset, store: Store) -> None:
+def _reject_not_stored(dated: pl.DataFrame, dataset: Dataset, store: Store) -> None:
     stored = store.sessions(dataset)
     out = dated.filter(~pl.col("session").is_in(stored))
     if out.height:
@@ -140,7 +140,7 @@ def _refuse_not_stored(dated: pl.DataFrame, dataset: Dataset, store: Store) -> N
         )
 
 
-def _refuse_bad(rows: pl.DataFrame, dataset: Dataset) -> None:
+def _reject_bad(rows: pl.DataFrame, dataset: Dataset) -> None:
     """By the rules of the files door."""
     if dataset.name not in EVENTS:
         return
@@ -153,7 +153,7 @@ def _refuse_bad(rows: pl.DataFrame, dataset: Dataset) -> None:
             raise WhatIfError(f"{_shown(bad, dataset)} {reason} ({bad.height} such rows); {rule.mend}")
 
 
-def _refuse_nulls(rows: pl.DataFrame, columns: list[str], name: str) -> None:
+def _reject_nulls(rows: pl.DataFrame, columns: list[str], name: str) -> None:
     for column in columns:
         if rows.get_column(column).null_count():
             row = rows.with_row_index("row").filter(pl.col(column).is_null()).item(0, "row")

@@ -76,7 +76,7 @@ class Code:
     stale: tuple[str, ...]
 
 
-def refuse_hold_out(first: dt.date | None, last: dt.date | None, end: dt.date | None) -> None:
+def reject_hold_out(first: dt.date | None, last: dt.date | None, end: dt.date | None) -> None:
     """Raises ReportError where one of the days asked for is not before `end`, at which the hold-out begins."""
     for option, day in (("--from", first), ("--to", last)):
         if end and day and day >= end:
@@ -96,7 +96,7 @@ def choose_span(
     """
     hold_out = min((p.history.hold_out for p in profiles if p.history.hold_out), default=None)
     end = None if final else hold_out
-    refuse_hold_out(first, last, end)
+    reject_hold_out(first, last, end)
     stored = store.sessions(PNL)
     if not stored:
         raise ReportError("backtest/pnl is not stored: there is nothing to report; run `asof backfill` first")

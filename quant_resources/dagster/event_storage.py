@@ -60,7 +60,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     committed in the stock order, the run's first: a process killed between the two leaves a batch in the run's log
     that the index, which says what is materialized, does not have; never a part of a batch.
 
-    What is read back is what the stock storage gives, but of a range: see `told_in_run` and `store_planned_check`.
+    What is read back is what the stock storage gives, but of a range: see `events_of_run` and `store_planned_check`.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -88,8 +88,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store all of the events or, on an error, none."""
-        rows = rows_of(self, told_in_run(events))
-        mirrored = told_in_index([entry for entry in events if is_any(entry, MIRRORED)])
+        rows = rows_of(self, events_of_run(events))
+        mirrored = events_of_index([entry for entry in events if is_any(entry, MIRRORED)])
         with ExitStack() as transactions:
             # Transactions end in reverse, so the index, opened first, is committed last. SQLite locks a database at
             # the first insert: the index, which every process writes, is locked last and for the shortest time.
@@ -204,7 +204,7 @@ def is_any(entry: EventLogEntry, kinds: set[DagsterEventType]) -> bool:
     return entry.is_dagster_event and entry.dagster_event_type in kinds
 
 
-def told_in_run(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
+def events_of_run(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
     """The events as a run's log tells them.
 
     Of a range, an asset's sessions are planned in one line, and their materializations stand without the metadata and
@@ -219,7 +219,7 @@ def told_in_run(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
     ]
 
 
-def told_in_index(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
+def events_of_index(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
     """The events with one planned event for each partition: that is where an asset's partitions are looked up."""
     return [each for entry in events for each in (_each_partition(entry) if is_any(entry, PLANNED) else [entry])]
 

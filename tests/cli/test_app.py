@@ -157,7 +157,7 @@ def test_people_and_programs_read_the_same_rows(stored_home: Path) -> None:
 
 def test_status_counts_what_is_stored_missing_stale_and_failed(home: Path) -> None:
     store = store_of(home)
-    store.record_verdicts([("market/members", LAST, "contract", False, "made up")])
+    store.record_check_results([("market/members", LAST, "contract", False, "made up")])
     gone = store.partitions("market/industries", LAST, LAST)[0]
     with store.index.transaction() as connection:
         store.index.remove(connection, gone)

@@ -341,7 +341,7 @@ def failing_for(*names: str) -> Callable[..., Iterator[tuple[SessionAsset, list[
 
 def test_a_check_that_is_asked_for_alone_judges_what_is_stored(home: Path) -> None:
     (name, check), session = ("market/members", "contract"), LAST
-    Store(home / "store").record_verdicts([(name, session, check, False, "made up")])
+    Store(home / "store").record_check_results([(name, session, check, False, "made up")])
     job = definitions.build(Home(home)).resolve_job_def(definitions.ALL_ASSETS)
     alone = job.get_subset(asset_selection=set(), asset_check_selection={dg.AssetCheckKey(key_of(name), check)})
     before = Store(home / "store").partitions(name)
@@ -459,7 +459,7 @@ def test_by_default_the_schedule_ticks_at_nine_in_new_york(loaded: dg.Definition
 
 def test_fridays_green_does_not_hide_wednesdays_red(home: Path) -> None:
     friday, wednesday = LAST, sessions.shift(LAST, -2)
-    Store(home / "store").record_verdicts([("market/members", wednesday, "no_lookahead", False, "made up")])
+    Store(home / "store").record_check_results([("market/members", wednesday, "no_lookahead", False, "made up")])
     words = ("backfill", "--select", "market/members", "--from", friday, "--to", friday)
     answer = asof(home, *words)
     assert answer.code == 1

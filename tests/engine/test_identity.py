@@ -120,7 +120,7 @@ def test_the_mechanism_counts_by_the_methods_that_a_kind_of_asset_uses(calculati
     assert {"walk", "_views"} <= told[Recursive]
     assert not told[CrossSection] & {"_source", "_time_series", "_pieces", "_fits", "_chain", "walk", "compute"}
     for kind in (CrossSection, ModelFit, Recursive):
-        assert "feature_store.readers.last_word" in found[kind]
+        assert "feature_store.readers.latest_versions" in found[kind]
     assert "quant_assets.engine.asset.ModelFit.previous_refit" in found[ModelFit]
     assert not any("feature_store.store" in name or "feature_store.writers" in name for name in found[ModelFit])
 

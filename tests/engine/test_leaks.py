@@ -69,7 +69,7 @@ def planted(whole: Path, chosen: Profile, tmp_path_factory: pytest.TempPathFacto
 def test_a_leak_is_caught_by_the_run_that_stores_it(planted: Runner, leak: Leak) -> None:
     verdicts = run_and_judge(planted, leak.leaky, RANGE)
     assert {v.check for v in failures(verdicts)} == {NO_LOOKAHEAD}
-    recorded = planted.store.index.verdicts(leak.leaky.name, NO_LOOKAHEAD)
+    recorded = planted.store.index.check_results(leak.leaky.name, NO_LOOKAHEAD)
     assert any(not passed for _, passed, _ in recorded)
 
 

@@ -83,7 +83,7 @@ def test_on_another_platform_a_session_is_judged_within_rounding_and_says_so(sto
     assert verdict
     assert verdict.passed
     assert verdict.detail.startswith(
-        f"computed alone: stored on {in_force().identity}; judged within rounding: the largest"
+        f"computed alone: stored on {in_force().identity}; compared within rounding: the largest"
     )
 
 

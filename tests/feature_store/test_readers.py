@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from feature_store.dataset import Dataset, key, number
 from feature_store.decision_time import end_of_day
 from feature_store.errors import MissingSessionsError
-from feature_store.readers import last_of_each, last_word
+from feature_store.readers import last_of_each, latest_versions
 from tests.feature_store.examples import (
     DATASETS,
     DAYS,
@@ -160,7 +160,7 @@ def test_the_few_contested_rows_are_settled_as_by_sorting_all(
     ).sort("session", "event_date", "symbol", "known_at")
     words = {row[:2]: row for row in sorted(frame.rows(), key=lambda row: row[3:])}
     expected = [words[name] for name in sorted(words)]
-    assert last_word(frame, FACTS, repeated=True).rows() == expected
+    assert latest_versions(frame, FACTS, repeated=True).rows() == expected
     assert last_of_each(frame, FACTS).rows() == expected
 
 

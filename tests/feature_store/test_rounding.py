@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_store.rounding import OF_SCALE, RELATIVE, beyond_rounding, judged_within_rounding, largest_difference
+from feature_store.rounding import OF_SCALE, RELATIVE, beyond_rounding, equal_within_rounding, largest_difference
 
 DAY = dt.date(2017, 3, 8)
 KEY = ["event_date", "symbol"]
@@ -59,15 +59,13 @@ def test_numbers_written_out_in_text_may_round_and_counts_may_not() -> None:
 
 
 def test_the_verdict_names_the_platform_and_the_size_or_what_lies_beyond() -> None:
-    passed, detail = judged_within_rounding(
-        STORED, changed(weight=[0.25 + 1e-9, 0.0, None]), KEY, "not pinned, aarch64"
-    )
+    passed, detail = equal_within_rounding(STORED, changed(weight=[0.25 + 1e-9, 0.0, None]), KEY, "not pinned, aarch64")
     assert passed
     assert detail == (
-        "stored on not pinned, aarch64; judged within rounding: "
+        "stored on not pinned, aarch64; compared within rounding: "
         "the largest difference is 4.0e-09 of its column's largest value"
     )
-    passed, detail = judged_within_rounding(STORED, changed(shares=[101, 0, None]), KEY, "not pinned, aarch64")
+    passed, detail = equal_within_rounding(STORED, changed(shares=[101, 0, None]), KEY, "not pinned, aarch64")
     assert not passed
     assert "beyond it: 1 of 3 discrete outcomes of shares differ" in detail
     assert "asof refresh" in detail

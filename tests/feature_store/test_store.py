@@ -248,11 +248,11 @@ def test_a_session_written_while_the_index_is_rebuilt_is_in_it(tmp_path: Path, m
 
 def test_verdicts_replace_one_another(tmp_path: Path):
     store = opened(tmp_path)
-    store.record_verdicts(
+    store.record_check_results(
         [(FACTS.name, DAYS[0], "contract", False, "why"), (FACTS.name, DAYS[1], "contract", True, "")]
     )
-    store.record_verdicts([(FACTS.name, DAYS[0], "contract", True, "")])
-    assert store.index.verdicts(FACTS.name, "contract") == [(DAYS[0], True, ""), (DAYS[1], True, "")]
+    store.record_check_results([(FACTS.name, DAYS[0], "contract", True, "")])
+    assert store.index.check_results(FACTS.name, "contract") == [(DAYS[0], True, ""), (DAYS[1], True, "")]
 
 
 # refusals

@@ -85,7 +85,7 @@ def make_quality_page(home: Home, first: dt.date, last: dt.date, output: Path | 
         failed=[
             f"{name} {session}: {detail}"
             for name, check in ((QUARANTINE.name, "within_tolerance"), (DATA_QUALITY.name, "bars_arrived"))
-            for session, passed, detail in store.index.verdicts(name, check)
+            for session, passed, detail in store.index.check_results(name, check)
             if not passed and first <= session <= last
         ],
     )

@@ -16,7 +16,7 @@ from feature_store.store import Store
 from quant_assets.alpha.evidence.feature_study import CrossSection, FeatureStudy
 from quant_assets.features.catalogue import DECLARED, OF_STOCKS, catalogue
 from quant_assets.features.scores import with_industry
-from quant_assets.reporting.evaluation import ReportError, Span, refuse_hold_out
+from quant_assets.reporting.evaluation import ReportError, Span, reject_hold_out
 from quant_assets.reporting.features.sheets import text
 from quant_resources.home import Home
 
@@ -32,7 +32,7 @@ def choose_sessions(home: Home, first: dt.date | None, last: dt.date | None, *, 
     """
     hold_out = home.profile.history.hold_out
     end = None if final else hold_out
-    refuse_hold_out(first, last, end)
+    reject_hold_out(first, last, end)
     stored = home.open_store().sessions(STOCK_FEATURES)
     asked = [
         day for day in stored if (not first or day >= first) and (not last or day <= last) and (not end or day < end)

@@ -121,7 +121,7 @@ class FileDrop:
             if path is not None:
                 columns = required(table) if callable(required) else company_files.required_of(table, required)
                 files.append(tables.open_file(path, table, columns, optional))
-                self._refuse_hindsight(dataset, files[-1])
+                self._reject_hindsight(dataset, files[-1])
             elif dataset.name == BARS.name or field in self._vendor.model_fields_set:
                 raise VendorError(
                     f"{self._folder} has no {table.file}, {table.file}.parquet or {table.file}.csv for {dataset.name}; "
@@ -129,7 +129,7 @@ class FileDrop:
                 )
         return files
 
-    def _refuse_hindsight(self, dataset: Dataset, file: File) -> None:
+    def _reject_hindsight(self, dataset: Dataset, file: File) -> None:
         used = {*used_columns(file.table), *file.columns.values(), file.knowledge} & set(file.table.hindsight)
         if used and dataset.name not in self._profile.exceptions:
             raise HindsightError(

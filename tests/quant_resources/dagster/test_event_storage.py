@@ -35,7 +35,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from quant_resources.dagster.event_storage import EVENTS_PER_BATCH, BatchedSqliteEventLogStorage, told_in_run
+from quant_resources.dagster.event_storage import EVENTS_PER_BATCH, BatchedSqliteEventLogStorage, events_of_run
 from quant_resources.dagster.event_storage import rows_of as written
 from quant_resources.home import DAGSTER_YAML
 
@@ -397,7 +397,7 @@ def test_batches_leave_the_databases_that_the_stock_storage_leaves_event_by_even
                 ours.store_event_batch(events)
                 for event in events:
                     stock.store_event(event)
-                for event in told_in_run(events):
+                for event in events_of_run(events):
                     runs.store_event(event)
         ours.dispose()
         assert rows_of(ours_folder) == rows_of(stock_folder) | in_runs(rows_of(runs_folder))
@@ -412,7 +412,7 @@ def test_sessions_that_are_told_alike_are_written_as_one_by_one(partitions: list
         events = [materialized(BARS, key, second=at) for key, at in zip(partitions, steps, strict=False)]
         notes = [dg.AssetMaterialization(SCORES, key, partition=key) for key in partitions]  # each its own description
         told = [
-            *told_in_run([*events, events[-1]]),
+            *events_of_run([*events, events[-1]]),
             *(materialized(SCORES, key) for key in partitions),
             *(entry(Kind.ASSET_MATERIALIZATION, StepMaterializationData(note)) for note in notes),
         ]

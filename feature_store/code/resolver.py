@@ -5,7 +5,7 @@ import ast
 from feature_store.code.sources import IMPLICIT, Definition, Outside, Source, Target, Whole, is_ours, source_of
 
 
-class Names:
+class Resolver:
     """Resolves names through imports and re-exports.
 
     Args:
@@ -15,24 +15,24 @@ class Names:
     def __init__(self, also: str) -> None:
         self._also = also
         self._open: set[tuple[str, str]] = set()
-        self._found: dict[tuple[str, str], Target | None] = {}
+        self._targets: dict[tuple[str, str], Target | None] = {}
 
     def of(self, source: Source, name: str) -> Target | None:
         """What a module-level name stands for; None where the module binds no such name."""
         key = (source.module, name)
         if key in self._open:  # `from . import part` inside a package's own file
             return None
-        if key not in self._found:
+        if key not in self._targets:
             self._open.add(key)
-            self._found[key] = self._bound(source, name)
+            self._targets[key] = self._bound(source, name)
             self._open.discard(key)
-        return self._found[key]
+        return self._targets[key]
 
     def _bound(self, source: Source, name: str) -> Target | None:
         statements = source.bindings.get(name)
         if statements:
-            found = {self.imported(source, statement, name) for statement in statements}
-            only = next(iter(found)) if len(found) == 1 else None
+            targets = {self.imported(source, statement, name) for statement in statements}
+            only = next(iter(targets)) if len(targets) == 1 else None
             return only or Definition(source.module, name)
         starred = (self.member(module, name) for module in source.stars if not name.startswith("_"))
         return next((target for target in starred if target), None)
