@@ -11,12 +11,18 @@ import yaml
 from pydantic import ValidationError
 
 from configs.settings import FilesVendor, HttpVendor, PluginVendor, Profile, Settings, SimulatedVendor, Table
+from configs.settings.models import MODEL_SETTINGS
 
 CONFIGS = Path(__file__).parent
 SLICES = ("market", "quality", "macro", "features", "regimes", "alpha", "risk", "portfolio", "execution", "backtest")
 VENDORS: dict[str, type[Settings]] = {
     "files": FilesVendor, "http": HttpVendor, "plugin": PluginVendor, "simulated": SimulatedVendor,
 }  # fmt: skip
+# Settings of which each value, or each entry of a list, is of one of these kinds
+KINDS: dict[tuple[str | int, ...], Mapping[str, type[Settings]]] = {
+    ("vendor",): VENDORS,
+    ("alpha", "models"): MODEL_SETTINGS,
+}
 TABLES = tuple(name for name, field in FilesVendor.model_fields.items() if field.annotation == list[Table])
 
 Tree = dict[str, Any]
@@ -191,20 +197,19 @@ def _validated(tree: Tree, layers: list[tuple[str, Tree]]) -> Profile:
     try:
         profile = Profile.model_validate(tree)
     except ValidationError as error:
-        kind = str((tree.get("vendor") or {}).get("kind")) if isinstance(tree.get("vendor"), dict) else ""
-        lines = [_complaint(dict(one), layers, kind) for one in error.errors()]
+        lines = [_complaint(dict(one), layers) for one in error.errors()]
         raise ConfigError("\n".join(lines)) from None
     for line in _hindsight(profile):
         raise ConfigError(f"{_source(('vendor',), layers)}: {line}")
     return profile
 
 
-def _complaint(error: Mapping[str, Any], layers: list[tuple[str, Tree]], kind: str) -> str:
+def _complaint(error: Mapping[str, Any], layers: list[tuple[str, Tree]]) -> str:
     """One validation error as: where it was written, key, value, what is wrong, and close matches."""
-    where = tuple(part for i, part in enumerate(error["loc"]) if not (i == 1 and part in VENDORS))
+    where = _without_kinds(error["loc"])
     dotted, source = ".".join(map(str, where)), _source(where, layers)
     if error["type"] == "extra_forbidden":
-        known = _fields_at(where[:-1], kind)
+        known = _fields_at(error["loc"][:-1])
         return (
             f"{source}: there is no setting `{dotted}`{_did_you_mean(str(where[-1]), known)}; "
             f"known here: {', '.join(known)}"
@@ -212,6 +217,17 @@ def _complaint(error: Mapping[str, Any], layers: list[tuple[str, Tree]], kind: s
     if error["type"] == "missing":
         return f"{source}: `{dotted}` is missing; write it"
     return f"{source}: {dotted} = {error['input']!r}: {error['msg']}"
+
+
+def _without_kinds(where: Location) -> Location:
+    """The location as it is written: without the names of kinds that pydantic puts in."""
+    return tuple(part for i, part in enumerate(where) if not _kinds_at(where[:i]) or isinstance(part, int))
+
+
+def _kinds_at(where: Location) -> Mapping[str, type[Settings]] | None:
+    """The kinds of which the setting is one; for a list, those of its entries."""
+    entry = bool(where) and isinstance(where[-1], int)
+    return KINDS.get(where[:-1] if entry else where)
 
 
 def _source(where: Location, layers: list[tuple[str, Tree]]) -> str:
@@ -230,19 +246,20 @@ def _depth(where: Location, tree: object) -> int:
     return len(where)
 
 
-def _fields_at(where: Location, kind: str) -> list[str]:
+def _fields_at(where: Location) -> list[str]:
     model: type[Settings] = Profile
-    for part in where:
+    for i, part in enumerate(where):
         if isinstance(part, int):
             continue
-        if part == "vendor":
-            model = VENDORS.get(kind, FilesVendor)
+        if kinds := _kinds_at(where[:i]):
+            model = kinds[part]
             continue
         annotation = model.model_fields[part].annotation
         inner = [t for t in (annotation, *get_args(annotation)) if isinstance(t, type) and issubclass(t, Settings)]
-        if not inner:
+        if inner:
+            model = inner[0]
+        elif where[: i + 1] not in KINDS:
             return []
-        model = inner[0]
     return list(model.model_fields)
 
 

@@ -15,6 +15,7 @@ from configs.settings.features import (
 from configs.settings.history import History
 from configs.settings.macro import Macro
 from configs.settings.market import Market
+from configs.settings.models import LightGbmSettings, ModelSettings, RidgeSettings
 from configs.settings.portfolio import Portfolio
 from configs.settings.profile import Profile, Vendor
 from configs.settings.quality import Quality
@@ -44,9 +45,11 @@ __all__ = [
     "HttpVendor",
     "Item",
     "KnownAt",
+    "LightGbmSettings",
     "Macro",
     "Market",
     "MarketProxies",
+    "ModelSettings",
     "PlantedAlpha",
     "PluginVendor",
     "PolygonSource",
@@ -54,6 +57,7 @@ __all__ = [
     "Profile",
     "Quality",
     "Regimes",
+    "RidgeSettings",
     "Risk",
     "Settings",
     "SimulatedVendor",

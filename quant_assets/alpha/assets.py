@@ -6,10 +6,12 @@ from feature_store.schemas.features import LABELS, STOCK_SCORES
 from feature_store.schemas.risk import EXPOSURES
 from quant_assets.alpha.blackout import LOOKBACK_SESSIONS
 from quant_assets.alpha.combination import combined
-from quant_assets.alpha.models.fits import model_fits, predictions
+from quant_assets.alpha.fits import model_fits, predictions
+from quant_assets.alpha.models import registry
 from quant_assets.alpha.training.samples import score_names
-from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
+from quant_assets.engine.asset import Choice, CrossSection, ModelFit, SessionAsset, same, trailing
 
+KINDS = (Choice(registry.__name__, "MODELS", lambda p: tuple(model.kind for model in p.alpha.models)),)
 PARAMETERS = ("fit_session", "coefficient", "text")
 
 ASSETS: list[SessionAsset] = [
@@ -21,12 +23,14 @@ ASSETS: list[SessionAsset] = [
             "labels": trailing(LABELS, lambda p: p.alpha.lookback_sessions, columns=("label_log", "label_simple")),
         },
         refit="monthly",
+        choices=KINDS,
         figures=lambda rows: {"worth_something": float((rows.filter(term="calibration")["coefficient"] > 0).sum())},
     ),
     CrossSection(
         PREDICTIONS,
         predictions,
         {"scores": same(STOCK_SCORES, lambda p: score_names(p.features)), "fits": same(MODEL_FITS, PARAMETERS)},
+        choices=KINDS,
     ),
     CrossSection(
         COMBINED,

@@ -5,20 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from configs.settings import Alpha, Features
+from configs.settings import Alpha, Features, LightGbmSettings, RidgeSettings
 from feature_store.schemas.features import LABELS, STOCK_SCORES
 from quant_assets.alpha.training.samples import score_names
 from tests.oracles.panels import sessions, stored
 
+RIDGE = RidgeSettings(penalty=10.0)
+LIGHTGBM = LightGbmSettings(trees=20, leaves=6, learning_rate=0.1, min_leaf_rows=20, session_stride=2)
+KINDS = ("ridge", "lightgbm")
 ALPHA = Alpha(
     lookback_sessions=100,
     min_rows=50,
-    ridge_penalty=10.0,
-    tree_count=20,
-    tree_leaves=6,
-    tree_learning_rate=0.1,
-    tree_min_rows=20,
-    tree_row_stride=2,
+    models=(RIDGE, LIGHTGBM),
     calibration_fraction=0.3,
 )
 HORIZONS = Features(horizons=(5, 10))

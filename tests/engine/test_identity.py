@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.settings import Profile
+from configs.settings import ModelSettings, Profile
 from feature_store.code import identity as code
 from feature_store.code.graph import Member
 from feature_store.code.identity import CodeIdentity, code_identity, differences
@@ -18,6 +18,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.hashing import digest_of
 from feature_store.schemas.catalogue import SOURCES
 from feature_store.texts import Texts
+from quant_assets.alpha.models.registry import MODELS
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.dagster_asset import to_dagster
@@ -105,6 +106,43 @@ def test_an_assets_libraries_are_those_that_its_code_uses(
     found = {*reached(BY_NAME[name], calculation).libraries}
     assert used <= found
     assert not unused & found
+
+
+@pytest.mark.parametrize("name", ["alpha/model_fits", "alpha/predictions"])
+def test_the_models_that_the_settings_choose_count_and_no_other(name: str, calculation: Calculation) -> None:
+    def of(chosen: str) -> CodeIdentity:
+        return reached(BY_NAME[name], _with(calculation, profile(alpha__models=chosen)))
+
+    ridge, trees, both = (
+        of(chosen) for chosen in ("[{kind: ridge}]", "[{kind: lightgbm}]", "[{kind: ridge}, {kind: lightgbm}]")
+    )
+    assert len({ridge.digest, trees.digest, both.digest}) == 3
+    assert "lightgbm" in trees.libraries and "lightgbm" not in ridge.libraries
+    assert "quant_assets.alpha.models.ridge.Ridge" in both.definitions
+    assert "quant_assets.alpha.models.ridge.Ridge" not in trees.definitions
+
+
+def test_a_model_that_is_added_changes_the_code_of_no_other(
+    calculation: Calculation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = BY_NAME["alpha/model_fits"]
+    before = reached(asset, calculation).digest
+    monkeypatch.setitem(MODELS, "added", Added)
+    code.forget()
+    assert reached(asset, calculation).digest == before
+    chosen = calculation.profile.alpha.model_copy(update={"models": (ModelSettings(kind="added"),)})
+    other = _with(calculation, calculation.profile.model_copy(update={"alpha": chosen}))
+    assert f"{__name__}.Added" in reached(asset, other).definitions
+
+
+class Added:
+    """A model that is no more than its entry."""
+
+    settings = ModelSettings
+
+    @staticmethod
+    def fit(sample, parts, settings, min_rows, seed):
+        return [len(part) for part in parts]
 
 
 def test_the_mechanism_counts_by_the_methods_that_a_kind_of_asset_uses(calculation: Calculation) -> None:

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
 from statsmodels.regression.linear_model import WLS
 
-from configs.settings import Alpha, Features
+from configs.settings import Alpha, Features, LightGbmSettings, RidgeSettings
 from feature_store import sessions as calendar
 from feature_store.schemas.risk import STYLES
 from quant_assets.alpha.training.samples import score_names
@@ -28,11 +28,12 @@ def fit(
     held = days[-max(1, round(settings.calibration_fraction * len(days))) :]
     train = [day for day in days if day < held[0] and calendar.shift(day, horizon) <= held[0]]
     early, late = rows.filter(pl.col("event_date").is_in(train)), rows.filter(pl.col("event_date").is_in(held))
+    (of_kind,) = (one for one in settings.models if one.kind == model)
     model_of = _ridge if model == "ridge" else _trees
-    score = model_of(early, settings).predict(x(late, model))
+    score = model_of(early, of_kind).predict(x(late, model))
     simple = late["label_simple"].to_numpy()
     slope = float(np.clip((score * simple).sum() / (score**2).sum(), 0, settings.calibration_cap))
-    return model_of(rows, settings), slope, float(((simple - slope * score) ** 2).mean())
+    return model_of(rows, of_kind), slope, float(((simple - slope * score) ** 2).mean())
 
 
 def x(rows: pl.DataFrame, model: str) -> np.ndarray:
@@ -40,19 +41,19 @@ def x(rows: pl.DataFrame, model: str) -> np.ndarray:
     return np.nan_to_num(values) if model == "ridge" else values
 
 
-def _ridge(rows: pl.DataFrame, settings: Alpha) -> Ridge:
+def _ridge(rows: pl.DataFrame, settings: RidgeSettings) -> Ridge:
     # scikit-learn centres the features, and so leaves the intercept unpenalized as well
-    return Ridge(alpha=settings.ridge_penalty).fit(x(rows, "ridge"), rows["label_log"].to_numpy())
+    return Ridge(alpha=settings.penalty).fit(x(rows, "ridge"), rows["label_log"].to_numpy())
 
 
-def _trees(rows: pl.DataFrame, settings: Alpha) -> LGBMRegressor:
-    stride = settings.tree_row_stride
+def _trees(rows: pl.DataFrame, settings: LightGbmSettings) -> LGBMRegressor:
+    stride = settings.session_stride
     chosen = rows.filter([calendar.index_of(day) % stride == 0 for day in rows["event_date"]])
     trees = LGBMRegressor(
-        n_estimators=settings.tree_count,
-        num_leaves=settings.tree_leaves,
-        learning_rate=settings.tree_learning_rate,
-        min_child_samples=settings.tree_min_rows,
+        n_estimators=settings.trees,
+        num_leaves=settings.leaves,
+        learning_rate=settings.learning_rate,
+        min_child_samples=settings.min_leaf_rows,
         max_bin=63,
         n_jobs=1,
         verbosity=-1,

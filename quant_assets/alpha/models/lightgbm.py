@@ -1,12 +1,14 @@
 """Boosted trees of relative returns from scores, by LightGBM. A null score stays missing: each split places it."""
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from configs.settings import Alpha
+from configs.settings.models import LightGbmSettings, ModelSettings
 from feature_store import sessions as calendar
+from quant_assets.alpha.models.protocol import Fit, Term
 from quant_assets.alpha.training.samples import Sample
 from quant_assets.numerics.arrays import Array, Index, Mask
 
@@ -15,6 +17,32 @@ if TYPE_CHECKING:
 
 BINS = 63  # scores are winsorized deviations: finer steps cost time and say nothing
 END = "\nend of trees\n"  # what follows in the text counts splits and repeats parameters, seed and threads among them
+TREES = "trees"
+
+
+class LightGbm:
+    """Trees in LightGBM's own text; see `models.protocol`."""
+
+    settings: ClassVar[type[ModelSettings]] = LightGbmSettings
+
+    @staticmethod
+    def fit(sample: Sample, parts: Sequence[Mask], settings: LightGbmSettings, min_rows: int, seed: int) -> list[Fit]:
+        rows = [training_rows(sample, part, settings.session_stride) for part in parts]
+        return [_fit(sample, of_part, settings, min_rows, seed) for of_part in rows]
+
+    @staticmethod
+    def predict(terms: Mapping[str, Term], features: Array, names: tuple[str, ...]) -> Array:
+        text = terms[TREES].text
+        if text is None or not len(features):
+            return np.full(len(features), np.nan)
+        return predict(booster_of(text), features)
+
+
+def _fit(sample: Sample, rows: Index, settings: LightGbmSettings, min_rows: int, seed: int) -> Fit:
+    if len(rows) < min_rows:
+        return Fit({TREES: Term()}, len(rows))
+    grown = grow(sample.features[rows], sample.log[rows], sample.names, settings, seed)
+    return Fit({TREES: Term(text=text_of(grown))}, len(rows))
 
 
 def training_rows(sample: Sample, chosen: Mask, stride: int) -> Index:
@@ -27,21 +55,23 @@ def training_rows(sample: Sample, chosen: Mask, stride: int) -> Index:
     return sample.rows(chosen & (numbers % stride == 0))
 
 
-def grow(features: Array, label: Array, names: tuple[str, ...], settings: Alpha, seed: int) -> "lightgbm.Booster":
+def grow(
+    features: Array, label: Array, names: tuple[str, ...], settings: LightGbmSettings, seed: int
+) -> "lightgbm.Booster":
     """Least-squares boosting: one thread, rows in the order given, all features, and no early stopping.
 
     Args:
         features: (n, P), NaN where missing.
         label: (n,) without NaN.
         names: P.
-        settings: tree_count, tree_leaves, tree_learning_rate, tree_min_rows.
+        settings: of the trees.
         seed: of LightGBM's own draws; with all rows and features in every tree there are none.
     """
     parameters = {
         "objective": "regression",
-        "num_leaves": settings.tree_leaves,
-        "learning_rate": settings.tree_learning_rate,
-        "min_data_in_leaf": settings.tree_min_rows,
+        "num_leaves": settings.leaves,
+        "learning_rate": settings.learning_rate,
+        "min_data_in_leaf": settings.min_leaf_rows,
         "max_bin": BINS,
         "bin_construct_sample_cnt": len(features),
         "feature_pre_filter": False,
@@ -54,7 +84,7 @@ def grow(features: Array, label: Array, names: tuple[str, ...], settings: Alpha,
     import lightgbm  # noqa: PLC0415 -- brings scikit-learn: two seconds that only training and prediction are worth
 
     data = lightgbm.Dataset(features, label, feature_name=list(names), params=parameters)
-    return lightgbm.train(parameters, data, settings.tree_count)
+    return lightgbm.train(parameters, data, settings.trees)
 
 
 def text_of(booster: "lightgbm.Booster") -> str:

@@ -1,13 +1,36 @@
 """A linear model of relative returns from scores. A null score enters as 0, the mean of its cross-section."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from configs.settings import Alpha
+from configs.settings.models import ModelSettings, RidgeSettings
+from quant_assets.alpha.models.protocol import Fit, Term
 from quant_assets.alpha.training.samples import Sample
 from quant_assets.numerics.arrays import Array, Index, Mask
 from quant_assets.numerics.compiled import njit
+
+RIDGE, INTERCEPT = "ridge", "intercept"
+
+
+class Ridge:
+    """A coefficient a feature and an intercept, which is not penalized; see `models.protocol`."""
+
+    settings: ClassVar[type[ModelSettings]] = RidgeSettings
+
+    @staticmethod
+    def fit(sample: Sample, parts: Sequence[Mask], settings: RidgeSettings, min_rows: int, seed: int) -> list[Fit]:
+        sums = moments(sample)
+        return [_fit(sums, part, sample.names, settings.penalty, min_rows) for part in parts]
+
+    @staticmethod
+    def predict(terms: Mapping[str, Term], features: Array, names: tuple[str, ...]) -> Array:
+        values = [terms[term].coefficient if term in terms else None for term in (*names, INTERCEPT)]
+        if None in values:
+            return np.full(len(features), np.nan)
+        return np.asarray(linear(features, np.array(values, dtype=np.float64)))
 
 
 @dataclass(frozen=True)
@@ -51,11 +74,18 @@ def _blocks(features: Array, label: Array, edges: Index) -> tuple[Array, Array, 
     return gram, log, rows
 
 
-def coefficients(sums: Moments, chosen: Mask, settings: Alpha) -> Array | None:
-    """(P,) ridge coefficients of the chosen sessions, intercept last; None with fewer than `min_rows` rows."""
-    if sums.rows[chosen].sum() < settings.min_rows:
+def _fit(sums: Moments, part: Mask, names: tuple[str, ...], penalty: float, min_rows: int) -> Fit:
+    found = coefficients(sums, part, penalty, min_rows)
+    values = [None] * (len(names) + 1) if found is None else found.tolist()
+    terms = {term: Term(value) for term, value in zip((*names, INTERCEPT), values, strict=True)}
+    return Fit(terms, int(sums.rows[part].sum()))
+
+
+def coefficients(sums: Moments, sessions: Mask, penalty: float, min_rows: int) -> Array | None:
+    """(P,) ridge coefficients of the sessions sessions, intercept last; None with fewer than `min_rows` rows."""
+    if sums.rows[sessions].sum() < min_rows:
         return None
-    return ridge(sums.gram[chosen].sum(axis=0), sums.log[chosen].sum(axis=0), settings.ridge_penalty)
+    return ridge(sums.gram[sessions].sum(axis=0), sums.log[sessions].sum(axis=0), penalty)
 
 
 def ridge(gram: Array, moment: Array, penalty: float) -> Array:

@@ -21,7 +21,7 @@ from feature_store.schemas.portfolio import DIAGNOSTICS, MARKET_ROW, VIEWS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, MARKET, SPECIFIC_RISK, STYLES
 from feature_store.store import Store
-from quant_assets.alpha.models.fits import INTERCEPT, RIDGE
+from quant_assets.alpha.models.ridge import INTERCEPT, RIDGE
 from quant_assets.engine.identity import settings_of
 from quant_assets.execution.book.forecast import UNKNOWN
 from quant_assets.execution.trading.costs import CostParameters, trade_cost_usd

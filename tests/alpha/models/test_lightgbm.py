@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.settings import LightGbmSettings
 from feature_store import sessions as calendar
 from quant_assets.alpha.models.lightgbm import booster_of, grow, predict, text_of, training_rows
 from quant_assets.alpha.training.samples import samples
-from tests.alpha.markets import ALPHA, DAYS, FEATURES, HORIZONS, SESSION, market
+from tests.alpha.markets import ALPHA, DAYS, FEATURES, HORIZONS, LIGHTGBM, SESSION, market
 
 
 def rows(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -22,7 +23,7 @@ def rows(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
 def test_one_split_by_hand():
     x = np.full((40, len(FEATURES)), np.nan)
     x[:, 0] = np.repeat([-1.0, 1.0], 20)
-    stump = ALPHA.model_copy(update={"tree_count": 1, "tree_leaves": 2, "tree_learning_rate": 1.0, "tree_min_rows": 5})
+    stump = LightGbmSettings(trees=1, leaves=2, learning_rate=1.0, min_leaf_rows=5)
     grown = grow(x, np.repeat([2.0, 6.0], 20), FEATURES, stump, 7)
     assert predict(grown, x[[0, 39]]) == pytest.approx([2.0, 6.0])
 
@@ -30,13 +31,13 @@ def test_one_split_by_hand():
 def test_a_missing_score_goes_where_the_missing_ones_of_the_fit_went():
     x = np.zeros((60, len(FEATURES)))
     x[:, 0] = np.repeat([-1.0, 1.0, np.nan], 20)
-    stump = ALPHA.model_copy(update={"tree_count": 1, "tree_leaves": 2, "tree_learning_rate": 1.0, "tree_min_rows": 5})
+    stump = LightGbmSettings(trees=1, leaves=2, learning_rate=1.0, min_leaf_rows=5)
     grown = grow(x, np.repeat([2.0, 6.0, 6.0], 20), FEATURES, stump, 7)
     assert predict(grown, x[[0, 25, 45]]) == pytest.approx([2.0, 6.0, 6.0])
 
 
 def test_the_text_names_the_features_and_nothing_of_the_run():
-    text = text_of(grow(*rows(1), FEATURES, ALPHA, 2**32 - 1))
+    text = text_of(grow(*rows(1), FEATURES, LIGHTGBM, 2**32 - 1))
     assert text.startswith("tree\nversion=")
     assert text.endswith("\nend of trees\n")
     assert f"feature_names={' '.join(FEATURES)}\n" in text
@@ -57,26 +58,27 @@ def test_every_so_many_sessions_of_the_exchange_train():
 @settings(max_examples=10, deadline=None)
 def test_the_text_predicts_the_same_bits_as_the_trees_that_were_grown(seed: int):
     x, y = rows(seed)
-    grown = grow(x, y, FEATURES, ALPHA, seed)
+    grown = grow(x, y, FEATURES, LIGHTGBM, seed)
     assert predict(booster_of(text_of(grown)), x).tobytes() == predict(grown, x).tobytes()
     assert text_of(booster_of(text_of(grown))) == text_of(grown)
 
 
 def test_the_same_rows_give_the_same_text_whatever_the_seed_or_the_threads_around():
     x, y = rows(3)
-    text = text_of(grow(x, y, FEATURES, ALPHA, 1))
-    assert text_of(grow(x, y, FEATURES, ALPHA, 1)) == text_of(grow(x.copy(), y.copy(), FEATURES, ALPHA, 2)) == text
+    text = text_of(grow(x, y, FEATURES, LIGHTGBM, 1))
+    again = text_of(grow(x.copy(), y.copy(), FEATURES, LIGHTGBM, 2))
+    assert text_of(grow(x, y, FEATURES, LIGHTGBM, 1)) == again == text
     many = lightgbm.train({"num_threads": 2, "verbosity": -1}, lightgbm.Dataset(x, y), 2)
     assert predict(many, x).shape == (len(x),)
-    assert text_of(grow(x, y, FEATURES, ALPHA, 1)) == text
+    assert text_of(grow(x, y, FEATURES, LIGHTGBM, 1)) == text
 
 
 def test_a_prediction_depends_on_its_own_row_only():
     x, y = rows(4)
-    grown = grow(x, y, FEATURES, ALPHA, 1)
+    grown = grow(x, y, FEATURES, LIGHTGBM, 1)
     assert predict(grown, x[7:8])[0] == predict(grown, x)[7]
 
 
 def test_rows_of_one_kind_give_their_mean():
-    grown = grow(np.zeros((60, len(FEATURES))), np.arange(60.0), FEATURES, ALPHA, 1)
+    grown = grow(np.zeros((60, len(FEATURES))), np.arange(60.0), FEATURES, LIGHTGBM, 1)
     assert predict(booster_of(text_of(grown)), np.ones((2, len(FEATURES)))) == pytest.approx([29.5, 29.5])

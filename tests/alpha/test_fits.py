@@ -5,14 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from configs.settings import ModelSettings
 from feature_store import sessions as calendar
 from feature_store.schemas.alpha import MODEL_FITS, PREDICTIONS
 from feature_store.schemas.features import STOCK_SCORES
+from quant_assets.alpha import fits as models
 from quant_assets.alpha.evidence.significance import hac_t, rank_ic
-from quant_assets.alpha.models import fits as models
-from quant_assets.alpha.models.fits import predictions
+from quant_assets.alpha.fits import predictions
 from quant_assets.alpha.models.lightgbm import booster_of, predict
-from tests.alpha.markets import ALPHA, DAYS, FEATURES, HORIZONS, SESSION, coefficients, linear, market
+from tests.alpha.markets import ALPHA, DAYS, FEATURES, HORIZONS, KINDS, LIGHTGBM, SESSION, coefficients, linear, market
 from tests.oracles import alpha as oracle
 from tests.oracles.panels import assert_stored_as, stored
 
@@ -78,14 +79,14 @@ def test_planted_curvature_is_found_by_trees_and_not_by_the_ridge():
 
 def test_planted_linear_alpha_is_found_by_both():
     scores, labels = market(3, linear(0.03), n_symbols=30)
-    for model in ALPHA.models:
+    for model in KINDS:
         assert ic(scores, labels, model, 40)["rank_ic"].mean() > 0.2
 
 
 def test_noise_is_worth_next_to_nothing():
     scores, labels = market(4, linear(0.0), n_symbols=40, nulls=0.0)
     fits = model_fits(scores, labels)
-    for model in ALPHA.models:
+    for model in KINDS:
         found = coefficients(fits, model)
         assert found["calibration"] < 0.25
         assert found["residual_variance"] == pytest.approx(0.05**2, rel=0.1)
@@ -111,7 +112,7 @@ def test_the_calibration_is_capped():
 
 
 def test_only_the_chosen_models_are_fitted():
-    fits = model_fits(*market(1), alpha=ALPHA.model_copy(update={"models": ("lightgbm",)}))
+    fits = model_fits(*market(1), alpha=ALPHA.model_copy(update={"models": (LIGHTGBM,)}))
     assert fits["model"].unique().to_list() == ["lightgbm"]
 
 
@@ -126,10 +127,10 @@ def test_too_few_rows_give_null_models_and_null_predictions():
     assert all(predicted[name].null_count() == len(predicted) for name in ("score", "alpha", "variance"))
 
 
-@pytest.mark.parametrize("model", ALPHA.models)
-def test_enough_rows_in_all_but_too_few_to_calibrate_give_scores_without_alpha(model: str):
+@pytest.mark.parametrize("of_kind", ALPHA.models)
+def test_enough_rows_in_all_but_too_few_to_calibrate_give_scores_without_alpha(of_kind: ModelSettings):
     scores, labels = market(7)
-    one = ALPHA.model_copy(update={"models": (model,)})
+    one, model = ALPHA.model_copy(update={"models": (of_kind,)}), of_kind.kind
     n_rows = model_fits(scores, labels, alpha=one).filter(horizon_sessions=5)["n_rows"][0]
     fits = model_fits(scores, labels, alpha=one.model_copy(update={"min_rows": n_rows})).filter(horizon_sessions=5)
     assert coefficients(fits, model)["calibration"] is None
@@ -211,7 +212,7 @@ def test_fits_are_those_of_copied_rows(seed: int, strength: float):
     fits = model_fits(scores, labels)
     today = scores.filter(event_date=SESSION).sort("symbol")
     predicted = predictions(scores, fits, SESSION, HORIZONS)
-    for model in ALPHA.models:
+    for model in KINDS:
         for horizon in HORIZONS.horizons:
             slow, slope, variance = oracle.fit(scores, labels, horizon, model, ALPHA)
             found = coefficients(fits, model, horizon)

@@ -2,21 +2,22 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from configs.settings import Alpha, Features
+from configs.settings import Alpha, Features, ModelSettings
 from feature_store.schemas.alpha import MODEL_FITS, PREDICTIONS
-from quant_assets.alpha.models import lightgbm as trees
-from quant_assets.alpha.models import ridge
+from quant_assets.alpha.models.protocol import Model, Term
+from quant_assets.alpha.models.registry import MODELS
 from quant_assets.alpha.training.samples import Sample, calibration, design, samples, score_names
 from quant_assets.numerics.arrays import Array
 
-RIDGE, LIGHTGBM = "ridge", "lightgbm"
-INTERCEPT, TREES, CALIBRATION, RESIDUAL_VARIANCE = "intercept", "trees", "calibration", "residual_variance"
+CALIBRATION, RESIDUAL_VARIANCE = "calibration", "residual_variance"
+TERM = ("term", "coefficient", "text")
 
-Term = tuple[str, float | None, str | None, int]  # term, coefficient, text, rows
+StoredTerm = tuple[str, float | None, str | None, int]  # term, coefficient, text, rows
 
 
 def model_fits(
@@ -24,8 +25,7 @@ def model_fits(
 ) -> pl.DataFrame:
     """Every model of every horizon in force from the refit `session` on, and what its scores were worth out of fold.
 
-    All models learn label_log from the labelled rows of the window: the ridge with null scores as 0, the mean of their
-    cross-section, and an intercept that is not penalized; the trees from every `tree_row_stride`-th session.
+    All models learn label_log from the labelled rows of the window, each in its own way (`alpha.models`).
 
     The calibration belongs to the scores of a twin that has not seen what it is judged on: fitted on the first sessions
     of the window (`training.split` purges those whose labels reach into the rest) and judged on all rows of the rest,
@@ -35,12 +35,12 @@ def model_fits(
         scores: rows of STOCK_SCORES.
         labels: rows of LABELS known at the session, so matured; the others are absent, and refused if not.
         session: the refit; event_dates of the last `lookback_sessions` up to it are used.
-        settings: models, window, penalty, trees, and the calibration's share and cap.
+        settings: models, window, and the calibration's share and cap.
         features: `horizons`, `scored`.
-        seed: of the trees.
+        seed: of the models' random draws.
 
     Returns:
-        Rows of MODEL_FITS per model and horizon: the coefficients and `intercept`, or `trees`; `calibration` and
+        Rows of MODEL_FITS per model and horizon: the model's own terms; `calibration` and
         `residual_variance`, whose `n_rows` are the held-out ones. With fewer than `min_rows` training rows a model is
         null and so is its calibration; with fewer before the held-out part, only the calibration is.
 
@@ -48,43 +48,26 @@ def model_fits(
         ValueError: a label that matures after the session.
     """
     rows = [
-        (session, model, sample.horizon, term, session, coefficient, text, n_rows, sample.last_label())
+        (session, model.kind, sample.horizon, term, session, coefficient, text, n_rows, sample.last_label())
         for sample in samples(scores, labels, session, settings, features)
         for model in settings.models
-        for term, coefficient, text, n_rows in (
-            _ridge(sample, settings) if model == RIDGE else _lightgbm(sample, settings, seed)
-        )
+        for term, coefficient, text, n_rows in _terms(model, sample, settings, seed)
     ]
     return pl.DataFrame(rows, schema=MODEL_FITS.computed_schema, orient="row")
 
 
-def _ridge(sample: Sample, settings: Alpha) -> Iterator[Term]:
-    sums = ridge.moments(sample)
-    found, early = (ridge.coefficients(sums, part, settings) for part in (sample.labelled, sample.first))
-    values = [None] * (len(sample.names) + 1) if found is None else found.tolist()
-    n_rows = int(sums.rows.sum())
-    yield from ((term, value, None, n_rows) for term, value in zip((*sample.names, INTERCEPT), values, strict=True))
+def _terms(settings: ModelSettings, sample: Sample, alpha: Alpha, seed: int) -> Iterator[StoredTerm]:
+    """Of one model and horizon: the terms of its fit, and what its scores were worth out of fold."""
+    model = MODELS[settings.kind]
+    fit, early = model.fit(sample, (sample.labelled, sample.first), settings, alpha.min_rows, seed)
+    yield from ((name, term.coefficient, term.text, fit.n_rows) for name, term in fit.terms.items())
     held_out = sample.rows(sample.held_out)
-    score = None if found is None or early is None else ridge.linear(sample.features[held_out], early)
-    yield from _worth(score, sample.simple[held_out], settings)
+    usable = fit.exists and early.exists
+    score = model.predict(early.terms, sample.features[held_out], sample.names) if usable else None
+    yield from _worth(score, sample.simple[held_out], alpha)
 
 
-def _lightgbm(sample: Sample, settings: Alpha, seed: int) -> Iterator[Term]:
-    every, first = (
-        trees.training_rows(sample, part, settings.tree_row_stride) for part in (sample.labelled, sample.first)
-    )
-    enough = len(every) >= settings.min_rows
-    found = trees.grow(sample.features[every], sample.log[every], sample.names, settings, seed) if enough else None
-    yield TREES, None, None if found is None else trees.text_of(found), len(every)
-    held_out = sample.rows(sample.held_out)
-    score = None
-    if enough and len(first) >= settings.min_rows:
-        early = trees.grow(sample.features[first], sample.log[first], sample.names, settings, seed)
-        score = trees.predict(early, sample.features[held_out])
-    yield from _worth(score, sample.simple[held_out], settings)
-
-
-def _worth(out_of_fold: Array | None, simple: Array, settings: Alpha) -> Iterator[Term]:
+def _worth(out_of_fold: Array | None, simple: Array, settings: Alpha) -> Iterator[StoredTerm]:
     """The calibration's terms; null without scores."""
     worth = (None, None) if out_of_fold is None else calibration(out_of_fold, simple, settings.calibration_cap)
     for term, value in zip((CALIBRATION, RESIDUAL_VARIANCE), worth, strict=True):
@@ -111,7 +94,7 @@ def predictions(scores: pl.DataFrame, fits: pl.DataFrame, session: dt.date, feat
     in_force = fits.filter(event_date=session).partition_by("model", "horizon_sessions", as_dict=True)
     columns = list(PREDICTIONS.computed_schema)
     found = [
-        _predicted(today, x, names, terms)
+        _predicted(MODELS[model], today, x, names, terms)
         .with_columns(model=pl.lit(model, pl.String), horizon_sessions=pl.lit(horizon, pl.Int32))
         .select(columns)
         for (model, horizon), terms in in_force.items()
@@ -120,29 +103,21 @@ def predictions(scores: pl.DataFrame, fits: pl.DataFrame, session: dt.date, feat
     return pl.concat([nothing, *found]).sort("symbol", "model", "horizon_sessions")
 
 
-def _predicted(today: pl.DataFrame, x: Array, names: tuple[str, ...], terms: pl.DataFrame) -> pl.DataFrame:
-    """event_date, symbol and what one model says of one horizon."""
-    coefficient = dict(zip(terms["term"], terms["coefficient"], strict=True))
-    score = np.where(np.isnan(x).all(axis=1), np.nan, _scores(terms, coefficient, x, names))
-    slope, square = (_nan(coefficient.get(term)) for term in (CALIBRATION, RESIDUAL_VARIANCE))
+def _predicted(
+    model: type[Model[Any]], today: pl.DataFrame, x: Array, names: tuple[str, ...], rows: pl.DataFrame
+) -> pl.DataFrame:
+    """event_date, symbol and what one model predicts over one horizon."""
+    terms = {name: Term(coefficient, text) for name, coefficient, text in rows.select(*TERM).iter_rows()}
+    score = np.where(np.isnan(x).all(axis=1), np.nan, model.predict(terms, x, names))
+    slope, square = (_nan(terms[term].coefficient) for term in (CALIBRATION, RESIDUAL_VARIANCE))
     # labels that never differ leave no error, and no variance that anything could be weighed by
     variance = np.where(np.isnan(score), np.nan, square if square > 0 else np.nan)
     values = {"score": score, "alpha": slope * score, "variance": variance}
     return today.select("event_date", "symbol").with_columns(
         *(pl.Series(name, value, nan_to_null=True) for name, value in values.items()),
-        fit_session=pl.lit(terms["fit_session"].max(), pl.Date),
+        fit_session=pl.lit(rows["fit_session"].max(), pl.Date),
     )
 
 
 def _nan(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-def _scores(terms: pl.DataFrame, coefficient: dict[str, float | None], x: Array, names: tuple[str, ...]) -> Array:
-    """(n,) of one model and horizon; NaN where it is null."""
-    missing = np.full(len(x), np.nan)
-    if TREES in coefficient:
-        (text,) = terms.filter(term=TREES)["text"]
-        return missing if text is None or not len(x) else trees.predict(trees.booster_of(text), x)
-    values = [coefficient.get(term) for term in (*names, INTERCEPT)]
-    return missing if None in values else ridge.linear(x, np.array(values, dtype=np.float64))
