@@ -19,7 +19,7 @@ class RidgeSettings(ModelSettings):
 class LightGbmSettings(ModelSettings):
     kind: Literal["lightgbm"] = "lightgbm"
     trees: int = Field(50, ge=1, le=2000)
-    leaves: int = Field(15, ge=2, le=255)
+    tree_leaves: int = Field(15, ge=2, le=255)
     learning_rate: float = Field(0.1, gt=0, le=1)
     min_leaf_rows: int = Field(200, ge=1)
     session_stride: int = Field(5, ge=1, le=63, description="every so many sessions train; neighbours' labels overlap")

@@ -11,7 +11,7 @@ from quant_assets.alpha.training.samples import score_names
 from tests.oracles.panels import sessions, stored
 
 RIDGE = RidgeSettings(penalty=10.0)
-LIGHTGBM = LightGbmSettings(trees=20, leaves=6, learning_rate=0.1, min_leaf_rows=20, session_stride=2)
+LIGHTGBM = LightGbmSettings(trees=20, tree_leaves=6, learning_rate=0.1, min_leaf_rows=20, session_stride=2)
 KINDS = ("ridge", "lightgbm")
 ALPHA = Alpha(
     lookback_sessions=100,

@@ -51,7 +51,7 @@ def _trees(rows: pl.DataFrame, settings: LightGbmSettings) -> LGBMRegressor:
     chosen = rows.filter([calendar.index_of(day) % stride == 0 for day in rows["event_date"]])
     trees = LGBMRegressor(
         n_estimators=settings.trees,
-        num_leaves=settings.leaves,
+        num_leaves=settings.tree_leaves,
         learning_rate=settings.learning_rate,
         min_child_samples=settings.min_leaf_rows,
         max_bin=63,

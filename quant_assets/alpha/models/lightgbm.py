@@ -69,7 +69,7 @@ def grow(
     """
     parameters = {
         "objective": "regression",
-        "num_leaves": settings.leaves,
+        "num_leaves": settings.tree_leaves,
         "learning_rate": settings.learning_rate,
         "min_data_in_leaf": settings.min_leaf_rows,
         "max_bin": BINS,

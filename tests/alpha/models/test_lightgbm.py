@@ -23,7 +23,7 @@ def rows(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
 def test_one_split_by_hand():
     x = np.full((40, len(FEATURES)), np.nan)
     x[:, 0] = np.repeat([-1.0, 1.0], 20)
-    stump = LightGbmSettings(trees=1, leaves=2, learning_rate=1.0, min_leaf_rows=5)
+    stump = LightGbmSettings(trees=1, tree_leaves=2, learning_rate=1.0, min_leaf_rows=5)
     grown = grow(x, np.repeat([2.0, 6.0], 20), FEATURES, stump, 7)
     assert predict(grown, x[[0, 39]]) == pytest.approx([2.0, 6.0])
 
@@ -31,7 +31,7 @@ def test_one_split_by_hand():
 def test_a_missing_score_goes_where_the_missing_ones_of_the_fit_went():
     x = np.zeros((60, len(FEATURES)))
     x[:, 0] = np.repeat([-1.0, 1.0, np.nan], 20)
-    stump = LightGbmSettings(trees=1, leaves=2, learning_rate=1.0, min_leaf_rows=5)
+    stump = LightGbmSettings(trees=1, tree_leaves=2, learning_rate=1.0, min_leaf_rows=5)
     grown = grow(x, np.repeat([2.0, 6.0, 6.0], 20), FEATURES, stump, 7)
     assert predict(grown, x[[0, 25, 45]]) == pytest.approx([2.0, 6.0, 6.0])
 
