@@ -17,7 +17,7 @@ def in_blackout(
     """(N,) whether an announcement is known to lie within the next `before` sessions or lay within the last `after`.
 
     With `before` 1 a stock is out on the session before its announcement, with `after` 1 on the session of it. All null
-    where both are 0: nothing is asked.
+    where both are 0: there is no blackout.
 
     Args:
         symbols: (N,) of the stocks.

@@ -23,13 +23,13 @@ def combined(
     portfolio: Portfolio,
     strategies: Mapping[str, pl.DataFrame] = MappingProxyType({}),
 ) -> pl.DataFrame:
-    """Predictions merged over the programme's horizon, and what the risk model's factors leave of them.
+    """Predictions merged over the optimization's horizon, and what the risk model's factors leave of them.
 
     Args:
         predictions: rows of PREDICTIONS.
         exposures: rows of EXPOSURES; a session without any has no risk model, and its alpha is the raw one: research
             goes on, and orders need a risk model anyway.
-        earnings_dates: rows of EARNINGS_DATES as known at the session; without any, nobody is in a blackout.
+        earnings_dates: rows of EARNINGS_DATES as known at the session; without any, no stock is in a blackout.
         session: the partition.
         settings: `neutralize`; when false, alpha is the raw one. `earnings_blackout`; a stock in it has no alpha.
         portfolio: `horizon_sessions`.
@@ -38,7 +38,7 @@ def combined(
     Returns:
         Rows of COMBINED, sorted by symbol, one for each stock with a row of PREDICTIONS or of a strategy. All null
         where nothing is predicted; alpha is null beside a raw_alpha where the stock alone has no exposures. The
-        variance is that of the raw alpha: what neutralization takes away is not uncertain, it is not wanted.
+        variance is that of the raw alpha: what neutralization takes away is not uncertain, but excluded on purpose.
     """
     merged = merge(every_prediction(predictions, strategies).filter(event_date=session), portfolio.horizon_sessions)
     known = exposures.filter(event_date=session)
@@ -72,7 +72,7 @@ def merge(predictions: pl.DataFrame, horizon: int) -> pl.DataFrame:
     Args:
         predictions: rows of PREDICTIONS of one session; those without alpha or variance have no say. One whose
             calibration is 0 says 0, and draws the others towards it.
-        horizon: the programme's, sessions.
+        horizon: of the optimization, sessions.
 
     Returns:
         symbol, raw_alpha, variance, n_predictions, sorted; null with 0 predictions.
@@ -89,8 +89,8 @@ def merge(predictions: pl.DataFrame, horizon: int) -> pl.DataFrame:
         precision[at] += weight
         weighted[at] += weight * (part["alpha"].to_numpy() * scale)
         count[at] += 1
-    share = np.where(count > 0, precision, np.nan)
-    merged = {"raw_alpha": weighted / share, "variance": 1.0 / share}
+    total_precision = np.where(count > 0, precision, np.nan)
+    merged = {"raw_alpha": weighted / total_precision, "variance": 1.0 / total_precision}
     columns = {name: pl.Series(values, dtype=pl.Float64, nan_to_null=True) for name, values in merged.items()}
     return pl.DataFrame({"symbol": symbols, **columns, "n_predictions": count})
 

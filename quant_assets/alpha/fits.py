@@ -27,15 +27,15 @@ def model_fits(
 
     All models learn label_log from the labelled rows of the window, each in its own way (`alpha.models`).
 
-    The calibration belongs to the scores of a twin that has not seen what it is judged on: fitted on the first sessions
-    of the window (`training.split` purges those whose labels reach into the rest) and judged on all rows of the rest,
-    the latest `calibration_fraction` of the sessions. The models in force are those of the whole window.
+    The calibration belongs to the scores of a second fit that has not seen what it is evaluated on: fitted on the first
+    sessions of the window (`training.split` purges those whose labels reach into the rest) and evaluated on all rows of
+    the rest, the latest `calibration_fraction` of the sessions. The models in force are those of the whole window.
 
     Args:
         scores: rows of STOCK_SCORES.
-        labels: rows of LABELS known at the session, so matured; the others are absent, and refused if not.
+        labels: rows of LABELS known at the session, so matured; the others are absent, and rejected if not.
         session: the refit; event_dates of the last `lookback_sessions` up to it are used.
-        settings: models, window, and the calibration's share and cap.
+        settings: models, window, and the calibration's fraction and cap.
         features: `horizons`, `scored`.
         seed: of the models' random draws.
 

@@ -23,7 +23,7 @@ def attribution(
 ) -> pl.DataFrame:
     """The session's change of net asset value, by source; the sources add up to it.
 
-    What was held over night, v_i USD at the previous close, is explained by the risk model where it speaks of the name,
+    What was held over night, v_i USD at the previous close, is explained by the risk model where it covers the name,
     with the exposures X_ik of the session before:
 
         a factor k   Σ v_i X_ik f_k
@@ -48,7 +48,7 @@ def attribution(
     today = book.filter(pl.col("event_date") == session)
     before = book.filter(pl.col("event_date") < session)
     factors = _factors(factor_returns) if before.height else {}
-    names = _names(today, before)
+    names = _positions(today, before)
     modelled = _modelled(names, exposures.filter(pl.col("event_date") < session), specific_returns)
     others = names.join(modelled, on="symbol", how="anti")
     value, specific = modelled["value_usd"].to_numpy(), modelled["specific_return"].to_numpy()
@@ -79,7 +79,7 @@ def _factors(factor_returns: pl.DataFrame) -> dict[str, float]:
     return dict(known.select("factor", "simple_return").iter_rows())
 
 
-def _names(today: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+def _positions(today: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     """symbol, value_usd at the previous close, what trading and what holding the name earned before costs and fees."""
     held = before.select("symbol", held_usd="value_usd")
     # without a bar nothing is filled

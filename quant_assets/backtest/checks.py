@@ -19,10 +19,10 @@ def account_closes(
     if before is None or before.is_empty():
         return None
     change = pl.col("nav_usd") - pl.col("nav_before")
-    told = pnl.join(before.select("book", nav_before="nav_usd"), on="book", how="left").with_columns(
+    accounts = pnl.join(before.select("book", nav_before="nav_usd"), on="book", how="left").with_columns(
         gap=change - (pl.col("pnl_usd") - pl.col("cost_usd") - pl.col("borrow_usd"))
     )
-    wrong = told.filter(~(pl.col("gap").abs() <= TOLERANCE * pl.col("nav_usd")).fill_null(False))
+    wrong = accounts.filter(~(pl.col("gap").abs() <= TOLERANCE * pl.col("nav_usd")).fill_null(False))
     if wrong.is_empty():
         return None
     return f"NAV did not change by pnl − cost − borrow: {wrong.select('event_date', 'book', 'gap').to_dicts()}"

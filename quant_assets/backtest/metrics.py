@@ -1,8 +1,8 @@
 """Performance of a series of simple returns: by itself, and beside a benchmark.
 
 Every array is (T,), one value a session, NaN where missing. A missing value is left out together with what stands
-beside it, never taken as 0. Where fewer than `FEWEST` returns are left, or the denominator has no spread, a figure is
-None. Means and deviations are per session inside and annualized at the end.
+beside it, never taken as 0. Where fewer than `FEWEST` returns are left, or the denominator has no spread, a metric is
+None. Means and standard deviations are per session inside and annualized at the end.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from quant_assets.numerics.arrays import Array
 from quant_assets.numerics.units import DAY_COUNT, SESSIONS_PER_YEAR
 
 FEWEST = 21  # a month; less says nothing of a year
-NO_SPREAD = 1e-12  # per session: a smaller deviation is rounding
+NO_SPREAD = 1e-12  # per session: a smaller standard deviation is rounding
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class Drawdown:
 
 @dataclass(frozen=True)
 class Performance:
-    """Figures of one series; simple, annual and net unless named otherwise.
+    """Metrics of one series; simple, annual and net unless named otherwise.
 
     Attributes:
         n_sessions: returns that are not missing.
         total_return: compounded over the whole series.
-        hit_rate: share of the sessions with a return above 0, among those with one that is not 0.
+        hit_rate: fraction of the sessions with a return above 0, among those with one that is not 0.
         sharpe_per_session, skewness, kurtosis: of excess returns, as the deflated Sharpe ratio wants them: per session,
-            the deviation with divisor T − 1, the kurtosis not in excess of 3.
+            the standard deviation with divisor T − 1, the kurtosis not in excess of 3.
     """
 
     n_sessions: int
@@ -64,11 +64,11 @@ class Performance:
 
 @dataclass(frozen=True)
 class Relative:
-    """Figures of a series beside a benchmark's; annual.
+    """Metrics of a series beside a benchmark's; annual.
 
     Attributes:
         active_return: mean of the differences of simple returns.
-        tracking_error: deviation of those differences.
+        tracking_error: standard deviation of those differences.
         beta, correlation: of excess returns.
     """
 
@@ -95,7 +95,7 @@ class Trading:
 
 
 def performance(returns: Array, risk_free: Array, sessions: Sequence[dt.date]) -> Performance:
-    """All figures of a series of net returns.
+    """All metrics of a series of net returns.
 
     Args:
         returns, risk_free: simple, per session.
@@ -112,22 +112,22 @@ def performance(returns: Array, risk_free: Array, sessions: Sequence[dt.date]) -
         drawdown=maximum_drawdown(returns, sessions),
         calmar=calmar_ratio(returns),
         hit_rate=hit_rate(returns),
-        sharpe_per_session=_ratio_to_deviation(excess),
+        sharpe_per_session=_mean_over_std(excess),
         skewness=standardized_moment(excess, 3),
         kurtosis=standardized_moment(excess, 4),
     )
 
 
 def relative(returns: Array, benchmark: Array, risk_free: Array) -> Relative:
-    """All figures of a series beside a benchmark's, over the sessions on which both have a return."""
+    """All metrics of a series beside a benchmark's, over the sessions on which both have a return."""
     mine, theirs = _excess(returns, risk_free, benchmark), _excess(benchmark, risk_free, returns)
     active = mine - theirs
-    tracking_error = _annual_deviation(active)  # a difference of returns may lie below -1
+    tracking_error = _annual_volatility(active)  # a difference of returns may lie below -1
     return Relative(
         n_sessions=len(active),
         active_return=float(active.mean()) * SESSIONS_PER_YEAR if len(active) >= FEWEST else None,
         tracking_error=tracking_error,
-        information_ratio=_annualized(_ratio_to_deviation(active)),
+        information_ratio=_annualized(_mean_over_std(active)),
         beta=_beta(mine, theirs),
         correlation=_correlation(mine, theirs),
     )
@@ -184,13 +184,13 @@ def annual_return(returns: Array) -> float | None:
 
 
 def annual_volatility(returns: Array) -> float | None:
-    """Deviation, with divisor T − 1."""
-    return _annual_deviation(_known(returns))
+    """Standard deviation, with divisor T − 1."""
+    return _annual_volatility(_known(returns))
 
 
 def sharpe_ratio(returns: Array, risk_free: Array) -> float | None:
-    """Mean over deviation of the excess returns; Sharpe (1994)."""
-    return _annualized(_ratio_to_deviation(_excess(returns, risk_free)))
+    """Mean over standard deviation of the excess returns; Sharpe (1994)."""
+    return _annualized(_mean_over_std(_excess(returns, risk_free)))
 
 
 def sortino_ratio(returns: Array, risk_free: Array) -> float | None:
@@ -237,22 +237,23 @@ def calmar_ratio(returns: Array) -> float | None:
 
 
 def hit_rate(returns: Array) -> float | None:
-    """Share of returns above 0 among those that are not 0."""
+    """Fraction of returns above 0 among those that are not 0."""
     known = _known(returns)
     moved = known[known != 0]
     return float((moved > 0).mean()) if len(known) >= FEWEST and len(moved) else None
 
 
 def standardized_moment(values: Array, order: int) -> float | None:
-    """Central moment over the deviation's power, both with divisor T: skewness is of order 3, kurtosis (3 for a normal
-    distribution) of order 4."""
+    """Central moment over the standard deviation's power, both with divisor T: skewness is of order 3, kurtosis (3 for
+    a normal distribution) of order 4.
+    """
     known = _known(values)
     if len(known) < FEWEST or not known.std() > NO_SPREAD:
         return None
     return float((((known - known.mean()) / known.std()) ** order).mean())
 
 
-def _annual_deviation(known: Array) -> float | None:
+def _annual_volatility(known: Array) -> float | None:
     return float(known.std(ddof=1)) * math.sqrt(SESSIONS_PER_YEAR) if len(known) >= FEWEST else None
 
 
@@ -270,14 +271,14 @@ def _correlation(mine: Array, theirs: Array) -> float | None:
     return float(product.mean() / (mine.std() * theirs.std()))
 
 
-def _ratio_to_deviation(values: Array) -> float | None:
-    if len(values) < FEWEST or not (deviation := float(values.std(ddof=1))) > NO_SPREAD:
+def _mean_over_std(values: Array) -> float | None:
+    if len(values) < FEWEST or not (std := float(values.std(ddof=1))) > NO_SPREAD:
         return None
-    return float(values.mean()) / deviation
+    return float(values.mean()) / std
 
 
 def _annualized(ratio: float | None) -> float | None:
-    """A ratio of a mean to a deviation, which grows with the root of time."""
+    """A ratio of a mean to a standard deviation, which grows with the root of time."""
     return None if ratio is None else ratio * math.sqrt(SESSIONS_PER_YEAR)
 
 

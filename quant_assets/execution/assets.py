@@ -35,7 +35,7 @@ OF_ACCOUNT = {
         lambda p: ("fee_annual", "shares_available") if _sells_short(p) else (),
     ),
 }
-OF_PROGRAMME = {
+OF_DECISION = {
     "combined": same(COMBINED, columns=("alpha",)),
     "exposures": same(EXPOSURES),
     "factor_covariance": same(FACTOR_COVARIANCE),
@@ -58,7 +58,7 @@ ASSETS: list[SessionAsset] = [
     Recursive(
         BOOK,
         step,
-        OF_ACCOUNT | OF_PROGRAMME,
+        OF_ACCOUNT | OF_DECISION,
         outputs=DECIDED,
         figures=lambda rows: {"orders": float(rows["order_shares"].count())},
         checks=CHECKS,
@@ -66,13 +66,13 @@ ASSETS: list[SessionAsset] = [
     Recursive(
         DIAGNOSTICS,
         step,
-        OF_ACCOUNT | OF_PROGRAMME,
+        OF_ACCOUNT | OF_DECISION,
         outputs=DECIDED,
         figures=_relaxed,
         checks={"limits_hold": limits_hold},
     ),
-    Recursive(OPTIMIZATION, step, OF_ACCOUNT | OF_PROGRAMME, outputs=DECIDED),
+    Recursive(OPTIMIZATION, step, OF_ACCOUNT | OF_DECISION, outputs=DECIDED),
     Recursive(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT | {"borrow": same(BORROW, columns=())}, checks=CHECKS),
-    Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_PROGRAMME, checks=CHECKS),
+    Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_DECISION, checks=CHECKS),
     CrossSection(ORDERS, orders, {"book": same(BOOK, columns=("order_shares", "reference_price_usd"))}),
 ]

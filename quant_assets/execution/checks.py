@@ -5,7 +5,7 @@ import polars as pl
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
 
-LARGEST_GAP = 2.0  # an open beyond twice the last close is a split that nobody recorded
+LARGEST_GAP = 2.0  # an open beyond twice the last close is an unrecorded split
 
 
 def fills_come_after_decisions(
@@ -42,10 +42,14 @@ def _filled_without_order(filled: pl.DataFrame, before: pl.DataFrame) -> str | N
     """
     orders = before.select("symbol", ordered="order_shares", reference="reference_price_usd")
     ordered = filled.join(orders, on="symbol", how="left")
-    share = pl.col("fill_shares") / pl.col("ordered")
+    fraction = pl.col("fill_shares") / pl.col("ordered")
     adjusted = pl.col("status") == "adjusted"
-    worth = share * pl.col("fill_price_usd") / pl.col("reference")
-    kept = pl.when(adjusted.fill_null(False)).then(worth.is_between(0, LARGEST_GAP)).otherwise(share.is_between(0, 1))
+    value_fraction = fraction * pl.col("fill_price_usd") / pl.col("reference")
+    kept = (
+        pl.when(adjusted.fill_null(False))
+        .then(value_fraction.is_between(0, LARGEST_GAP))
+        .otherwise(fraction.is_between(0, 1))
+    )
     wrong = ordered.filter(~kept.fill_null(False))
     if wrong.height:
         shown = wrong.select("symbol", "fill_shares", "ordered").head(3).to_dicts()

@@ -32,7 +32,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Tape:
+class MarketSnapshot:
     """Arrays (N,) in the order of the names.
 
     Attributes:
@@ -65,7 +65,7 @@ class Tape:
         return ~np.isnan(self.close)
 
 
-def tape(bars: pl.DataFrame, actions: pl.DataFrame, names: list[str], session: dt.date) -> Tape:
+def market_snapshot(bars: pl.DataFrame, actions: pl.DataFrame, names: list[str], session: dt.date) -> MarketSnapshot:
     """What happened on the session, and what is known of the next.
 
     Args:
@@ -76,19 +76,19 @@ def tape(bars: pl.DataFrame, actions: pl.DataFrame, names: list[str], session: d
     opens, closes = aligned(bars, names, "open", "close")
     effects = _effects(actions, names, session)
     exchanges = _exchanges(actions, names, session, ~np.isnan(closes))
-    return Tape(open=opens, close=closes, **effects, **exchanges)
+    return MarketSnapshot(open=opens, close=closes, **effects, **exchanges)
 
 
 def received(actions: pl.DataFrame, bars: pl.DataFrame, held: list[str], session: dt.date) -> set[str]:
     """Names with a bar today whose shares the holders of others may get by what is ex by now."""
     is_spin_off = (pl.col("action") == "spin_off") & (pl.col("event_date") > sessions.shift(session, -1))
-    given = actions.filter(
+    exchanged = actions.filter(
         pl.col("value") > 0,
         pl.col("event_date") <= session,
         is_spin_off | (pl.col("action") == "merger"),
         pl.col("symbol").is_in(held),
     )
-    return set(given["other_symbol"].drop_nulls()) & set(bars["symbol"])
+    return set(exchanged["other_symbol"].drop_nulls()) & set(bars["symbol"])
 
 
 def aligned(frame: pl.DataFrame, names: list[str], *columns: str) -> list[Array]:

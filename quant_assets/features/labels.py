@@ -160,8 +160,8 @@ def _forward(
                 continue
             for part, until in enumerate((end, stop + gone)):
                 if end <= until < n_sessions and last[until] == stop:
-                    rest, end = _left(known, i, stop, until, close[stop, i], gone, written_off)
-                    filled[part, t, i], closed[part, t, i], how[part, t, i] = fill + rest, whole + rest, end
+                    rest, reason = _left(known, i, stop, until, close[stop, i], gone, written_off)
+                    filled[part, t, i], closed[part, t, i], how[part, t, i] = fill + rest, whole + rest, reason
                     row[part, t, i] = until
             if row[1, t, i] == end:
                 row[1, t, i] = -1  # nothing more is learned

@@ -1,4 +1,4 @@
-"""Views that the programme is told, and the weights of the book."""
+"""Views of the optimization, and the weights of the book."""
 
 from feature_store.schemas.execution import BOOK
 from feature_store.schemas.portfolio import TARGET_WEIGHTS, VIEWS

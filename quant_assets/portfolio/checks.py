@@ -1,4 +1,4 @@
-"""What must hold of every stored session of the programme."""
+"""What must hold of every stored session of the optimization."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""The programme as the interior point solver Clarabel takes it (Goulart and Chen 2024, arXiv:2405.12762).
+"""The optimization problem in the form of the interior point solver Clarabel (Goulart and Chen 2024, arXiv:2405.12762).
 
 In factor form: f = B'w is a variable, so exposures stay sparse and un-whitened (500 names and 60 factors: 13 ms; with
 a dense covariance 230). With 17 factors, 11 bands and a volatility that may be exceeded at a price 500 names take 24 ms
@@ -22,9 +22,9 @@ Elastic = Literal["turnover", "cash_floor", "exposures", "net", "gross"]
 Block = tuple[NDArray[Any], NDArray[Any], Array]  # rows, columns and values of a sparse matrix
 Row = tuple[str, Any, dict[str, Block], Any]  # label, cone, blocks of A by variable, b: b − Ax lies in the cone
 
-# Tightest first: the second is for the rare programme on which rounding stops the first.
+# Tightest first: the second is for the rare problem on which rounding stops the first.
 TOLERANCES = (1e-10, 1e-8)
-# Of constraints: a digit tighter, rounding stops one elastic programme of 500 names in 13
+# Of constraints: a digit tighter, rounding stops one elastic problem of 500 names in 13
 FEASIBILITY = 1e-9
 CAPS = ("budget", "turnover", "gross", "volatility")  # one row each, or the first of a cone
 
@@ -67,13 +67,13 @@ class Between:
             yield name, clarabel.NonnegativeConeT, blocks, sign * limits[rows]
 
     def duals(self, parts: dict[str, Array]) -> dict[str, Array]:
-        found = {}
+        duals_by_name = {}
         for name, rows, limits, sign, _ in self.open_rows():
-            found[name] = np.zeros(len(limits))
-            found[name][rows] = parts.get(name, 0.0)
+            duals_by_name[name] = np.zeros(len(limits))
+            duals_by_name[name][rows] = parts.get(name, 0.0)
             # an equation has one multiplier, whose sign says which side would give
-            found[name][self.equal] = np.maximum(sign * parts.get("=".join(self.sides), 0.0), 0.0)
-        return found
+            duals_by_name[name][self.equal] = np.maximum(sign * parts.get("=".join(self.sides), 0.0), 0.0)
+        return duals_by_name
 
     @property
     def _is_equal(self) -> Mask:
@@ -82,7 +82,7 @@ class Between:
 
 @dataclass
 class ConicForm:
-    """The programme as Clarabel takes it: min ½x'Px + q'x s.t. b − Ax in a product of cones.
+    """The problem as Clarabel takes it: min ½x'Px + q'x s.t. b − Ax in a product of cones.
 
     x = (w, f, u, h, c, v, s): weights, factor exposures B'w, |w − w0| of names that may trade both ways, max(−w, 0) of
     names that may be held both ways, cash, volatility beyond its cap, and, for the ladder, the widening s of the
@@ -142,12 +142,12 @@ class ConicForm:
         """Multipliers by constraint, as the objective's gain per unit of room."""
         starts = np.cumsum([0, *(rows for _, rows in self.labels)])
         parts = {label: z[a:b] for (label, _), (a, b) in zip(self.labels, pairwise(starts), strict=True)}
-        found: dict[str, Any] = {name: float(parts[name][0]) if name in parts else 0.0 for name in CAPS}
-        found |= {"net_lower": 0.0, "net_upper": 0.0}
+        duals_by_name: dict[str, Any] = {name: float(parts[name][0]) if name in parts else 0.0 for name in CAPS}
+        duals_by_name |= {"net_lower": 0.0, "net_upper": 0.0}
         for limits in self._between():
             duals = limits.duals(parts)
-            found |= duals if limits.variable == "w" else {name: float(dual[0]) for name, dual in duals.items()}
-        return found
+            duals_by_name |= duals if limits.variable == "w" else {name: float(dual[0]) for name, dual in duals.items()}
+        return duals_by_name
 
     def _objective(self) -> tuple[Any, Array]:
         p, width = self.problem, self.widths
@@ -179,8 +179,8 @@ class ConicForm:
         cones: list[Any] = []
         self.labels = []
         height = 0
-        for label, cone, blocks, given in self._rows():
-            limit = np.atleast_1d(np.asarray(given, dtype=np.float64))
+        for label, cone, blocks, right_hand_side in self._rows():
+            limit = np.atleast_1d(np.asarray(right_hand_side, dtype=np.float64))
             if len(limit):
                 entries += [(i + height, j + first_column[name], a) for name, (i, j, a) in blocks.items()]
                 rhs.append(limit)
@@ -249,8 +249,8 @@ class ConicForm:
         limit = np.concatenate([[p.volatility_cap], np.zeros(k + p.size)])
         on_factors = _below(1, _block(-_square_root(p.factor_covariance).T))
         on_weights = _below(1 + k, _diagonal(-np.sqrt(p.specific_variance)))
-        deviations = {"w": on_weights, "f": on_factors} | ({"v": _row([-1.0])} if self.may_exceed else {})
-        yield "volatility", clarabel.SecondOrderConeT, deviations, limit
+        blocks_of_cone = {"w": on_weights, "f": on_factors} | ({"v": _row([-1.0])} if self.may_exceed else {})
+        yield "volatility", clarabel.SecondOrderConeT, blocks_of_cone, limit
 
     def _give(self, rung: Elastic) -> dict[str, Block]:
         """The column of s in the row of the elastic rung."""

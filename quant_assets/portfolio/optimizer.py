@@ -1,4 +1,4 @@
-"""Optimal weights, or those of the least relaxed programme, or none."""
+"""Optimal weights, or those of the least relaxed problem, or none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,16 +19,16 @@ Rung = Literal["bounds", "turnover", "cash_floor", "exposures", "net", "gross"]
 # What gives way, in this order, when a request is infeasible. Never: the budget, bounds of a name, a hard cap on
 # volatility and the ceiling on cash.
 LADDER: tuple[Rung, ...] = ("bounds", "turnover", "cash_floor", "exposures", "net", "gross")
-# Room beside the least relaxation, so that the relaxed programme has an interior for the solver to walk through.
+# Room beside the least relaxation, so that the relaxed problem has an interior for the solver.
 MARGIN_RELATIVE, MARGIN_ABSOLUTE = 1e-4, 1e-6
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What the solver found; weights are None unless it called the programme solved.
+    """What the solver found; weights are None unless it called the problem solved.
 
     Attributes:
-        problem: the programme that was solved, after relaxations.
+        problem: the one that was solved, after relaxations.
         weights: (N,), or None.
         cash: 1 − Σw, or NaN.
         status: optimal; relaxed (solved after the steps in `relaxations`); infeasible; unsolved.
@@ -39,9 +39,9 @@ class Solution:
             cash_ceiling, net_lower, net_upper (numbers), lower, upper, band_lower, band_upper (arrays); 0 where there
             is no such constraint.
         relaxations: one sentence a step of the ladder that was taken.
-        detail: what the solver said.
+        detail: the solver's status.
         iterations: of the interior point method, all attempts together.
-        volatility_excess: deviation over the horizon beyond a cap that may be exceeded at a price, or NaN.
+        volatility_excess: standard deviation over the horizon beyond a cap that may be exceeded at a price, or NaN.
     """
 
     problem: Problem
@@ -58,47 +58,49 @@ class Solution:
 
 
 def solve(problem: Problem, ladder: tuple[Rung, ...] = LADDER) -> Solution:
-    """The optimum, or the optimum of the least relaxed programme along `ladder`, or no weights.
+    """The optimum, or the optimum of the least relaxed problem along `ladder`, or no weights.
 
     The ladder: trades of names outside their bounds stop counting as turnover (bounds); then the cap on turnover, the
     floor on cash, the bands on exposures, the bounds on Σw (net) and the cap on Σ|w| (gross) are widened, each only if
     those before it do not suffice. Deterministic: a fresh solver each time, one thread, no warm start (law 10).
     """
-    found = _solve_as_asked(problem)
-    if found.status != "infeasible" or not ladder:
-        return found
+    first = _solve_once(problem)
+    if first.status != "infeasible" or not ladder:
+        return first
     relaxed, steps = _relax(problem, ladder)
     if relaxed is None:
-        return replace(found, detail=f"{found.detail}; no step of the ladder {', '.join(ladder)} mends it")
-    again = _solve_as_asked(relaxed)
+        return replace(first, detail=f"{first.detail}; no step of the ladder {', '.join(ladder)} mends it")
+    again = _solve_once(relaxed)
     status: Status = "relaxed" if again.status == "optimal" else again.status
-    return replace(again, status=status, relaxations=steps, iterations=found.iterations + again.iterations)
+    return replace(again, status=status, relaxations=steps, iterations=first.iterations + again.iterations)
 
 
 def _relax(problem: Problem, ladder: tuple[Rung, ...]) -> tuple[Problem | None, tuple[str, ...]]:
-    """The least relaxed feasible programme, giving up as little as possible of what stands late in the ladder.
+    """The least relaxed feasible problem, giving up as little as possible of what stands late in the ladder.
 
     The first rung on which freeing it and all before it makes the request feasible is relaxed by its least amount, in
     sum over its limits; then, going back, each rung before it by the least amount that is still needed.
     """
     steps: list[str] = []
     if "bounds" in ladder:
-        problem, said = _excuse_returns_to_bounds(problem)
-        steps += said
-        if said and _is_feasible(problem):
+        problem, sentences = _excuse_returns_to_bounds(problem)
+        steps += sentences
+        if sentences and _is_feasible(problem):
             return problem, tuple(steps)
     rungs = [rung for rung in ladder if rung != "bounds" and _has(problem, rung)]
     for k, rung in enumerate(rungs):
-        least = _least_relaxation(problem, rung, free=rungs[:k])
-        if least is None:
+        widening = _minimal_relaxation(problem, rung, free=rungs[:k])
+        if widening is None:
             continue
-        problem, said = _widened_by(problem, rung, least)
-        steps += said
+        problem, sentences = _widened_by(problem, rung, widening)
+        steps += sentences
         for j in range(k - 1, -1, -1):
-            least = _least_relaxation(problem, rungs[j], free=rungs[:j])
-            if least is not None and least.max() > MARGIN_ABSOLUTE / 10:  # below is what the solver leaves of a zero
-                problem, said = _widened_by(problem, rungs[j], least)
-                steps += said
+            widening = _minimal_relaxation(problem, rungs[j], free=rungs[:j])
+            if (
+                widening is not None and widening.max() > MARGIN_ABSOLUTE / 10
+            ):  # below is what the solver leaves of a zero
+                problem, sentences = _widened_by(problem, rungs[j], widening)
+                steps += sentences
         return problem, tuple(steps)
     return None, ()
 
@@ -108,14 +110,14 @@ def _excuse_returns_to_bounds(problem: Problem) -> tuple[Problem, list[str]]:
     excused = outside & problem.counted
     if problem.turnover_cap is None or not excused.any():
         return problem, []
-    said = f"bounds: trades of {excused.sum()} names outside their bounds do not count as turnover"
-    return replace(problem, forced=~problem.counted | excused), [said]
+    sentences = f"bounds: trades of {excused.sum()} names outside their bounds do not count as turnover"
+    return replace(problem, forced=~problem.counted | excused), [sentences]
 
 
 def _has(problem: Problem, rung: Rung) -> bool:
     present = {
         "turnover": problem.turnover_cap is not None,
-        "cash_floor": problem.cash_bounds[0] > _least_cash(problem),
+        "cash_floor": problem.cash_bounds[0] > _min_cash(problem),
         "exposures": problem.bands is not None,
         "net": problem.net_bounds is not None,
         "gross": problem.gross_cap is not None,
@@ -123,10 +125,10 @@ def _has(problem: Problem, rung: Rung) -> bool:
     return bool(present[rung])
 
 
-def _widened_by(problem: Problem, rung: Elastic, least: Array) -> tuple[Problem, list[str]]:
+def _widened_by(problem: Problem, rung: Elastic, widening: Array) -> tuple[Problem, list[str]]:
     """Only the limits that must give: a name that cannot trade in one industry leaves the bands of others alone."""
-    needed = least >= min(MARGIN_ABSOLUTE / 10, least.max())
-    relaxed = _widened(problem, rung, np.where(needed, least * (1 + MARGIN_RELATIVE) + MARGIN_ABSOLUTE, 0.0))
+    needed = widening >= min(MARGIN_ABSOLUTE / 10, widening.max())
+    relaxed = _widened(problem, rung, np.where(needed, widening * (1 + MARGIN_RELATIVE) + MARGIN_ABSOLUTE, 0.0))
     before, after = _limits(problem, rung), _limits(relaxed, rung)
     changed = [f"{name} from {before[name]:.6g} to {after[name]:.6g}" for name in before if before[name] != after[name]]
     return relaxed, [f"{rung}: {', '.join(changed)}"]
@@ -154,7 +156,7 @@ def _widened(problem: Problem, rung: Elastic, by: Array) -> Problem:
     if rung == "gross":
         return replace(problem, gross_cap=float((values + by)[0]))
     if rung == "cash_floor":
-        low = max(float((values - by)[0]), _least_cash(problem))
+        low = max(float((values - by)[0]), _min_cash(problem))
         return replace(problem, cash_bounds=(low, problem.cash_bounds[1]))
     (lower, upper), (down, up) = np.split(values, 2), np.split(by, 2)
     if rung == "net":
@@ -162,12 +164,12 @@ def _widened(problem: Problem, rung: Elastic, by: Array) -> Problem:
     return replace(problem, band_lower=lower - down, band_upper=upper + up)
 
 
-def _least_cash(problem: Problem) -> float:
+def _min_cash(problem: Problem) -> float:
     """Where the floor on cash ends: no step of the ladder borrows, whatever else that would make feasible."""
     return float(min(problem.cash_bounds[0], 0.0, 1.0 - problem.previous.sum()))
 
 
-def _least_relaxation(problem: Problem, rung: Elastic, free: Sequence[Elastic]) -> Array | None:
+def _minimal_relaxation(problem: Problem, rung: Elastic, free: Sequence[Elastic]) -> Array | None:
     """Least widening in sum of a rung's limits, those in `free` unbounded, that makes it feasible; None if none."""
     for freed in free:
         problem = _widened(problem, freed, np.full(len(_limits(problem, freed)), np.inf))
@@ -175,17 +177,17 @@ def _least_relaxation(problem: Problem, rung: Elastic, free: Sequence[Elastic]) 
     raw, tolerance = form.run()
     if tolerance is None:
         return None
-    least = form.widening(np.asarray(raw.x))
-    if rung == "cash_floor" and least[0] > problem.cash_bounds[0] - _least_cash(problem) + MARGIN_ABSOLUTE:
+    widening = form.widening(np.asarray(raw.x))
+    if rung == "cash_floor" and widening[0] > problem.cash_bounds[0] - _min_cash(problem) + MARGIN_ABSOLUTE:
         return None
-    return least
+    return widening
 
 
 def _is_feasible(problem: Problem) -> bool:
-    return _solve_as_asked(problem).status == "optimal"
+    return _solve_once(problem).status == "optimal"
 
 
-def _solve_as_asked(problem: Problem) -> Solution:
+def _solve_once(problem: Problem) -> Solution:
     form = ConicForm(problem)
     raw, tolerance = form.run()
     detail = f"Clarabel {clarabel.__version__}: {raw.status}"

@@ -1,8 +1,8 @@
-"""The cost-aware mean-variance programme and its evaluation outside any solver.
+"""The cost-aware mean-variance problem and its evaluation outside any solver.
 
     maximize    alpha'w + r c − γ/2 w'(BFB' + diag d)w − Σ l1|w − w0| − Σ l2(w − w0)² − Σ b max(−w, 0) − φ s
     subject to  1'w + c = 1,  cash bounds,  lower ≤ w ≤ upper,  bl ≤ Aw ≤ bu,  net bounds on 1'w,  Σ|w| ≤ gross cap,
-                Σ|w − w0| ≤ τ over trades that nobody forced,  sqrt(w'Σw) ≤ volatility cap + s,  s ≥ 0
+                Σ|w − w0| ≤ τ over trades that are not forced,  sqrt(w'Σw) ≤ volatility cap + s,  s ≥ 0
 
 All over one horizon, as fractions of NAV. Without φ the cap on volatility is hard: s = 0.
 """
@@ -22,7 +22,7 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Problem:
-    """One programme over N names and K factors; see the module for the formula.
+    """One optimization problem over N names and K factors; see the module for the formula.
 
     Attributes:
         alpha: (N,) expected simple return over the horizon.
@@ -35,15 +35,15 @@ class Problem:
         linear_cost, quadratic_cost: l1 and l2, for all names or (N,).
         borrow_cost: b, fee on a short over the horizon, for all names or (N,).
         cash_return: r, simple, over the horizon.
-        cash_bounds: least and largest cash; (0, 0) is fully invested.
-        net_bounds: least and largest Σw; None for no such bounds.
+        cash_bounds: smallest and largest cash; (0, 0) is fully invested.
+        net_bounds: smallest and largest Σw; None for no such bounds.
         gross_cap: largest Σ|w|; None for no cap.
         turnover_cap: τ; None for no cap.
         forced: (N,) True where a trade does not count against τ.
         bands: (M, N) A, with band_lower and band_upper (M,); infinite where a side is open.
         band_names: (M,) what messages and diagnostics call the bands; empty for their numbers.
-        volatility_cap: deviation over the horizon; None for no cap.
-        volatility_penalty: φ, per unit of deviation beyond the cap; None makes the cap hard.
+        volatility_cap: standard deviation over the horizon; None for no cap.
+        volatility_penalty: φ, per unit of volatility beyond the cap; None makes the cap hard.
     """
 
     alpha: Array
@@ -146,7 +146,7 @@ def turnover(problem: Problem, weights: Array) -> float:
 
 
 def objective_terms(problem: Problem, weights: Array) -> dict[str, float]:
-    """The signed terms whose sum the programme maximizes."""
+    """The signed terms whose sum is maximized."""
     trade = weights - problem.previous
     penalty = problem.volatility_penalty or 0.0
     return {
@@ -166,30 +166,32 @@ def _worst(excess: Array) -> float:
 
 def _require_shapes(p: Problem) -> None:
     n, k = len(p.alpha), p.factor_covariance.shape[0]
-    wanted: dict[str, tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "exposures": (n, k),
         "factor_covariance": (k, k),
         **dict.fromkeys(("specific_variance", "previous", "lower", "upper"), (n,)),
     }
     if p.forced is not None:
-        wanted["forced"] = (n,)
+        shapes["forced"] = (n,)
     if p.bands is not None:
         m = p.bands.shape[0]
-        wanted["bands"] = (m, n)
-        wanted |= {side: (m,) for side in ("band_lower", "band_upper") if getattr(p, side) is not None}
+        shapes["bands"] = (m, n)
+        shapes |= {side: (m,) for side in ("band_lower", "band_upper") if getattr(p, side) is not None}
         if len(p.band_names) not in (0, m):
             raise ValueError(f"{len(p.band_names)} band_names for {m} bands; name all of them or none")
-    for name, shape in wanted.items():
+    for name, shape in shapes.items():
         if getattr(p, name).shape != shape:
             raise ValueError(f"{name} has shape {getattr(p, name).shape}, not {shape} (alpha has {n} names)")
 
 
 def _require_values(p: Problem) -> None:
     loadings = p.exposures.data if sparse.issparse(p.exposures) else p.exposures
-    given = {name: getattr(p, name) for name in ("alpha", "previous", "specific_variance", "factor_covariance")}
-    for name, values in (given | {"exposures": loadings}).items():
+    values_by_name = {
+        name: getattr(p, name) for name in ("alpha", "previous", "specific_variance", "factor_covariance")
+    }
+    for name, values in (values_by_name | {"exposures": loadings}).items():
         if not np.isfinite(values).all():
-            raise ValueError(f"{name} is not finite; leave a name without it out of the programme, or fix its weight")
+            raise ValueError(f"{name} is not finite; leave a name without it out, or fix its weight")
     _require_order(p)
     amounts = [p.specific_variance, p.per_name(p.linear_cost), p.per_name(p.quadratic_cost), p.per_name(p.borrow_cost)]
     amounts += [np.array(p.risk_aversion), np.array(p.volatility_penalty or 0.0)]
@@ -202,7 +204,7 @@ def _require_values(p: Problem) -> None:
         raise ValueError("factor_covariance is not symmetric; pass (F + F')/2")
     values = np.linalg.eigvalsh(p.factor_covariance)
     if values.min(initial=0.0) < -1e-9 * values.max(initial=0.0):
-        raise ValueError(f"factor_covariance has the eigenvalue {values.min():g}: the programme is not concave")
+        raise ValueError(f"factor_covariance has the eigenvalue {values.min():g}: the problem is not concave")
 
 
 def _require_order(p: Problem) -> None:

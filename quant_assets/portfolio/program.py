@@ -1,4 +1,4 @@
-"""From what was predicted to a programme of weights, what it said, and the weights of a session."""
+"""From forecasts to an optimization problem, a description of its solution, and the weights of a session."""
 
 import datetime as dt
 import math
@@ -27,19 +27,19 @@ from quant_assets.portfolio.problem import (
 
 
 @dataclass(frozen=True)
-class Names:
-    """What the programme knows of its N names; arrays are (N,).
+class AssetInputs:
+    """The N assets of an optimization problem; arrays are (N,).
 
     Attributes:
-        alpha: expected relative return over the programme's horizon, simple; 0 where the weight is fixed.
+        alpha: expected relative return over the problem's horizon, simple; 0 where the weight is fixed.
         tilt: of the industry's view, simple, over the same horizon; 0 where there is none.
         industry: name of each.
         exposures: (N, K) to the factors, sparse or dense.
         specific_variance_annual: of simple returns.
         weight: fraction of NAV held at the close.
         benchmark: weights that the bands are measured from; zeros when dollar neutral has none.
-        leaves: must be sold, or bought back, whole.
-        stays: can or may not be traded now: no bar, no alpha, about to be delisted.
+        must_exit: must be sold, or bought back, whole.
+        locked: can or may not be traded now: no bar, no alpha, about to be delisted.
         linear_cost, quadratic_cost: of trading, as fractions of NAV.
         borrow_rate_annual: of a short, simple, over 360 days.
         shortable: what may be sold short beyond what is, as a fraction of NAV; infinite where not known.
@@ -52,8 +52,8 @@ class Names:
     specific_variance_annual: Array
     weight: Array
     benchmark: Array
-    leaves: Mask
-    stays: Mask
+    must_exit: Mask
+    locked: Mask
     linear_cost: Array
     quadratic_cost: Array
     borrow_rate_annual: Array
@@ -61,13 +61,13 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What the programme knows of the whole.
+class RiskForecast:
+    """Risk and rates of the portfolio as a whole.
 
     Attributes:
         factor_covariance_annual: (K, K) of simple returns.
         bands: half width of an industry's band, fraction of NAV; `industry_band` of the settings where it has none.
-        volatility_target_annual: deviation of simple returns.
+        volatility_target_annual: standard deviation of simple returns.
         cash_rate_annual: simple, over 360 days.
     """
 
@@ -77,21 +77,20 @@ class Outlook:
     cash_rate_annual: float
 
 
-def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
-    """The programme over one horizon, cash included.
+def optimization_problem(names: AssetInputs, risk: RiskForecast, settings: Portfolio) -> Problem:
+    """The optimization problem over one horizon, cash included.
 
     Long only, a stock is expected to earn cash, its premium (the returns at which the benchmark is optimal, or
-    `market_premium_annual`), its alpha and its tilt; an industry's weight keeps to a band around the benchmark's share
-    of what is invested, both of names that can be traded. Dollar neutral
-    there is no premium, and the bands lie around 0. A short costs its fee and the interest that its proceeds, which lie
-    with the lender, do not earn.
+    `market_premium_annual`), its alpha and its tilt; an industry's weight keeps to a band around the benchmark's
+    fraction of what is invested, both of names that can be traded. Dollar neutral there is no premium, and the bands
+    lie around 0. A short costs its fee and the interest that its proceeds, which lie with the lender, do not earn.
     """
     horizon = settings.horizon_sessions
     years = horizon / SESSIONS_PER_YEAR
     years_of_360_days = horizon * DAYS_PER_SESSION / DAY_COUNT
-    cash_return = outlook.cash_rate_annual * years_of_360_days
+    cash_return = risk.cash_rate_annual * years_of_360_days
     exposures = sparse.csr_array(names.exposures)
-    covariance, specific = outlook.factor_covariance_annual * years, names.specific_variance_annual * years
+    covariance, specific = risk.factor_covariance_annual * years, names.specific_variance_annual * years
     neutral = settings.mode == "dollar_neutral"
     if neutral:
         premium: float | Array = 0.0
@@ -101,15 +100,15 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
         premium = settings.market_premium_annual * years
     industries = sorted(set(names.industry))
     # What must be kept or sold is no bet that this session can make: it would force bets on what can be traded
-    free = ~(names.stays | names.leaves)
+    free = ~(names.locked | names.must_exit)
     bands = _membership(names.industry, industries) @ sparse.diags_array(free.astype(np.float64))
     if not neutral:
         # of what is invested, so that holding cash is no bet against every industry
-        share = bands @ names.benchmark
-        bands = sparse.csr_array(bands.toarray() - np.outer(share, free))
-    width = np.array([outlook.bands.get(industry, settings.industry_band) for industry in industries])
-    # a short that nobody lends more shares for may be kept or bought back
-    least = np.maximum(-settings.short_cap, np.minimum(names.weight, 0.0) - names.shortable) if neutral else 0.0
+        benchmark_weight = bands @ names.benchmark
+        bands = sparse.csr_array(bands.toarray() - np.outer(benchmark_weight, free))
+    width = np.array([risk.bands.get(industry, settings.industry_band) for industry in industries])
+    # a short for which no more shares are lent may be kept or bought back
+    lowest = np.maximum(-settings.short_cap, np.minimum(names.weight, 0.0) - names.shortable) if neutral else 0.0
     return Problem(
         alpha=cash_return + premium + names.alpha + names.tilt,
         exposures=exposures,
@@ -117,22 +116,22 @@ def programme(names: Names, outlook: Outlook, settings: Portfolio) -> Problem:
         specific_variance=specific,
         risk_aversion=settings.risk_aversion,
         previous=names.weight,
-        lower=np.where(names.stays, names.weight, np.where(names.leaves, 0.0, least)),
-        upper=np.where(names.stays, names.weight, np.where(names.leaves, 0.0, settings.weight_cap)),
+        lower=np.where(names.locked, names.weight, np.where(names.must_exit, 0.0, lowest)),
+        upper=np.where(names.locked, names.weight, np.where(names.must_exit, 0.0, settings.weight_cap)),
         linear_cost=names.linear_cost,
         quadratic_cost=names.quadratic_cost,
-        borrow_cost=(names.borrow_rate_annual + outlook.cash_rate_annual) * years_of_360_days,
+        borrow_cost=(names.borrow_rate_annual + risk.cash_rate_annual) * years_of_360_days,
         cash_return=cash_return,
         cash_bounds=(settings.cash_floor, np.inf),
         net_bounds=(-settings.net_band, settings.net_band) if neutral else None,
         gross_cap=settings.gross_cap if neutral else None,
         turnover_cap=settings.turnover_cap,
-        forced=names.leaves,
+        forced=names.must_exit,
         bands=bands,
         band_lower=-width,
         band_upper=width,
         band_names=tuple(f"industry:{industry}" for industry in industries),
-        volatility_cap=outlook.volatility_target_annual * math.sqrt(years),
+        volatility_cap=risk.volatility_target_annual * math.sqrt(years),
         volatility_penalty=settings.volatility_penalty,
     )
 
@@ -170,7 +169,7 @@ def benchmark_kind(eligible: Mask, adv_usd: Array, market_cap_usd: Array, settin
 
 
 def benchmark_weights(eligible: Mask, adv_usd: Array, kind: str, market_cap_usd: Array | None = None) -> Array:
-    """(N,) weights that sum to 1 over the eligible names, 0 elsewhere and where nobody is eligible.
+    """(N,) weights that sum to 1 over the eligible names, 0 elsewhere and where none is eligible.
 
     Args:
         kind: "equal", "dollar_volume" for weights in proportion to `adv_usd`, or "capitalisation" for those in
@@ -190,27 +189,28 @@ def benchmark_weights(eligible: Mask, adv_usd: Array, kind: str, market_cap_usd:
     return size / size.sum() if eligible.any() else size
 
 
-def describe(asked: Problem, solution: Solution, settings: Portfolio) -> dict[str, Any]:
-    """What the programme asked and what it gave, for the book's cash row; numbers are finite or None.
+def describe(requested: Problem, solution: Solution, settings: Portfolio) -> dict[str, Any]:
+    """Limits, terms and controls of an optimization, for the book's diagnostics; numbers are finite or None.
 
     Args:
-        asked: before any relaxation. Limits are evaluated against it at the weights of `solution`, without the solver.
-        solution: of it; without weights there are no limits and no terms to tell.
+        requested: the problem before any relaxation. Limits are evaluated against it at the weights of `solution`,
+            without the solver.
+        solution: of it; without weights there are no limits and no terms.
 
     Returns:
         limits: rows of DIAGNOSTICS; terms of the objective; controls; relaxations; iterations. Volatility is annual.
         A volatility beyond a target that may be exceeded at a price counts as relaxed.
     """
     years = settings.horizon_sessions / SESSIONS_PER_YEAR
-    weights, cap = solution.weights, asked.volatility_cap
+    weights, cap = solution.weights, requested.volatility_cap
     return {
-        "limits": [] if weights is None else list(_limits(asked, solution, weights, years)),
-        "terms": {} if weights is None else objective_terms(asked, weights),
+        "limits": [] if weights is None else list(_limits(requested, solution, weights, years)),
+        "terms": {} if weights is None else objective_terms(requested, weights),
         "controls": {
-            "risk_aversion": asked.risk_aversion,
-            "turnover_cap": asked.turnover_cap,
+            "risk_aversion": requested.risk_aversion,
+            "turnover_cap": requested.turnover_cap,
             "volatility_target_annual": None if cap is None else cap / math.sqrt(years),
-            "volatility_penalty": asked.volatility_penalty,
+            "volatility_penalty": requested.volatility_penalty,
             "turnover_penalty": settings.turnover_penalty,
             "impact_multiple": settings.impact_multiple,
         },
@@ -219,46 +219,46 @@ def describe(asked: Problem, solution: Solution, settings: Portfolio) -> dict[st
     }
 
 
-def _limits(asked: Problem, solution: Solution, weights: Array, years: float) -> Iterator[dict[str, Any]]:
+def _limits(requested: Problem, solution: Solution, weights: Array, years: float) -> Iterator[dict[str, Any]]:
     solved, dual = solution.problem, solution.duals
     annual = 1.0 / math.sqrt(years)
-    cap = asked.volatility_cap
+    cap = requested.volatility_cap
     yield _limit(
         "turnover",
-        turnover(asked, weights),
-        upper=asked.turnover_cap,
+        turnover(requested, weights),
+        upper=requested.turnover_cap,
         dual=dual["turnover"],
-        relaxed=asked.turnover_cap != solved.turnover_cap or bool((asked.counted != solved.counted).any()),
+        relaxed=requested.turnover_cap != solved.turnover_cap or bool((requested.counted != solved.counted).any()),
     )
     yield _limit(
         "volatility",
-        np.sqrt(variance(asked, weights)) * annual,
+        np.sqrt(variance(requested, weights)) * annual,
         upper=None if cap is None else cap * annual,
         dual=dual["volatility"] / annual,
-        relaxed=asked.volatility_penalty is not None and volatility_excess(asked, weights) * annual > TOLERANCE,
+        relaxed=requested.volatility_penalty is not None and volatility_excess(requested, weights) * annual > TOLERANCE,
     )
-    net, (floor, ceiling) = weights.sum(), asked.cash_bounds
+    net, (floor, ceiling) = weights.sum(), requested.cash_bounds
     on_cash = dual["cash_floor"] + dual["cash_ceiling"]
-    yield _limit("cash_floor", 1.0 - net, floor, ceiling, on_cash, asked.cash_bounds != solved.cash_bounds)
-    gross, lowered = np.abs(weights).sum(), asked.gross_cap != solved.gross_cap
-    yield _limit("gross", gross, upper=asked.gross_cap, dual=dual["gross"], relaxed=lowered)
-    low, high = asked.net_bounds or (None, None)
+    yield _limit("cash_floor", 1.0 - net, floor, ceiling, on_cash, requested.cash_bounds != solved.cash_bounds)
+    gross, lowered = np.abs(weights).sum(), requested.gross_cap != solved.gross_cap
+    yield _limit("gross", gross, upper=requested.gross_cap, dual=dual["gross"], relaxed=lowered)
+    low, high = requested.net_bounds or (None, None)
     on_net = dual["net_lower"] + dual["net_upper"]
-    yield _limit("net", net, low, high, on_net, asked.net_bounds != solved.net_bounds)
-    yield from _band_limits(asked, solution, weights)
-    for side, excess in (("lower", asked.lower - weights), ("upper", weights - asked.upper)):
+    yield _limit("net", net, low, high, on_net, requested.net_bounds != solved.net_bounds)
+    yield from _band_limits(requested, solution, weights)
+    for side, excess in (("lower", requested.lower - weights), ("upper", weights - requested.upper)):
         worst = int(np.argmax(excess))
-        yield _limit(side, weights[worst], **{side: getattr(asked, side)[worst]}, dual=dual[side].max())
+        yield _limit(side, weights[worst], **{side: getattr(requested, side)[worst]}, dual=dual[side].max())
 
 
-def _band_limits(asked: Problem, solution: Solution, weights: Array) -> Iterator[dict[str, Any]]:
-    if asked.bands is None:
+def _band_limits(requested: Problem, solution: Solution, weights: Array) -> Iterator[dict[str, Any]]:
+    if requested.bands is None:
         return
-    (lower, upper), given = asked.band_limits, solution.problem.band_limits
+    (lower, upper), relaxed_limits = requested.band_limits, solution.problem.band_limits
     dual = solution.duals["band_lower"] + solution.duals["band_upper"]
-    relaxed = (lower != given[0]) | (upper != given[1])
-    for i, value in enumerate(asked.bands @ weights):
-        yield _limit(asked.band_name(i), value, lower[i], upper[i], dual[i], bool(relaxed[i]))
+    relaxed = (lower != relaxed_limits[0]) | (upper != relaxed_limits[1])
+    for i, value in enumerate(requested.bands @ weights):
+        yield _limit(requested.band_name(i), value, lower[i], upper[i], dual[i], bool(relaxed[i]))
 
 
 def _limit(
@@ -290,9 +290,9 @@ def _membership(industry: list[str], industries: list[str]) -> Matrix:
 def target_weights(book: pl.DataFrame, session: dt.date) -> pl.DataFrame:
     """Weights at the close of the session and those decided for the next open; cash is the row USD.
 
-    Targets are null where no programme was solved: positions are then kept. What ended in the session has no row.
+    Targets are null where nothing was optimized: positions are then kept. What ended in the session has no row.
     """
     today = book.filter(pl.col("event_date") == session)
     nav = float(today["value_usd"].sum())
-    speaks = (pl.col("symbol") == CASH) | (pl.col("shares") != 0) | pl.col("target_weight").is_not_null()
-    return today.filter(speaks).select("event_date", "symbol", "target_weight", weight=pl.col("value_usd") / nav)
+    has_weight = (pl.col("symbol") == CASH) | (pl.col("shares") != 0) | pl.col("target_weight").is_not_null()
+    return today.filter(has_weight).select("event_date", "symbol", "target_weight", weight=pl.col("value_usd") / nav)

@@ -1,4 +1,4 @@
-"""What the regimes make of each industry, and of the whole book."""
+"""Tilts and bands of industries and the book's volatility target, from the regimes."""
 
 import datetime as dt
 
@@ -37,10 +37,12 @@ def views(states: pl.DataFrame, session: dt.date, settings: Portfolio) -> pl.Dat
     known = p_crisis[~np.isnan(p_crisis)]
     crisis = known.mean(keepdims=True) if len(known) else np.zeros(1)
     target = settings.volatility_target_annual * _shrunk(crisis, settings.crisis_volatility_multiple)
-    of_industries = {"industry": today["industry"], "tilt": tilt, "band": band}
-    said = pl.DataFrame(of_industries, nan_to_null=True).filter(pl.any_horizontal(pl.col("tilt", "band").is_not_null()))
+    columns = {"industry": today["industry"], "tilt": tilt, "band": band}
+    industry_rows = pl.DataFrame(columns, nan_to_null=True).filter(
+        pl.any_horizontal(pl.col("tilt", "band").is_not_null())
+    )
     of_book = pl.DataFrame({"industry": [MARKET_ROW], "volatility_target_annual": target})
-    rows = pl.concat([said, of_book], how="diagonal").sort("industry")
+    rows = pl.concat([industry_rows, of_book], how="diagonal").sort("industry")
     return rows.with_columns(event_date=pl.lit(session)).select(*VIEWS.computed_schema)
 
 

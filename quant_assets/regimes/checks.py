@@ -13,8 +13,8 @@ def probabilities_sum_to_one(rows: pl.DataFrame) -> str | None:
     Args:
         rows: of one session of TREND_STATES, VOLATILITY_STATES or STATES.
     """
-    for words in (TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER):
-        columns = [f"p_{word}" for word in words]
+    for labels in (TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER):
+        columns = [f"p_{label}" for label in labels]
         if set(columns) <= set(rows.columns):
             summed = rows.select(
                 "event_date", "industry", *columns, total=pl.sum_horizontal(columns, ignore_nulls=False)

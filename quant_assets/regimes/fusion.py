@@ -1,4 +1,4 @@
-"""Regimes of industries: their own filtered states and the market's word, fused and smoothed."""
+"""Regimes of industries: their own filtered states and the market's label, fused and smoothed."""
 
 import datetime as dt
 import math
@@ -24,8 +24,8 @@ def states(
 ) -> pl.DataFrame:
     """Probabilities of trend and volatility of each industry on the session.
 
-    On each session of the window the market's word, as a probability of one, gets `market_weight` and the industry's
-    own filtered states the rest; without a word the industry's own stand alone. These are averaged with weights that
+    On each session of the window the market's label, as a probability of one, gets `market_weight` and the industry's
+    own filtered states the rest; without a label the industry's own stand alone. These are averaged with weights that
     halve every `half_life_sessions`, over the sessions on which the industry has states.
 
     Args:
@@ -46,31 +46,34 @@ def states(
     if today.is_empty():
         return STATES.empty().drop("known_at")
     where = panel(both, days, key="industry")
-    chosen = np.searchsorted(where.symbols, today["industry"].to_list())
-    for column, words in (("trend", TREND_STATES_IN_ORDER), ("volatility", VOLATILITY_STATES_IN_ORDER)):
-        own = _probabilities(both, where, words)
-        fused = _fused(own, _one_hot(market, days, column, words), settings.market_weight)
-        smoothed = _smoothed(fused, settings.half_life_sessions)[chosen]
-        today = today.with_columns(pl.Series(f"p_{word}", p) for word, p in zip(words, smoothed.T, strict=True))
+    rows_due = np.searchsorted(where.symbols, today["industry"].to_list())
+    for column, labels in (("trend", TREND_STATES_IN_ORDER), ("volatility", VOLATILITY_STATES_IN_ORDER)):
+        own = _probabilities(both, where, labels)
+        fused = _fused(own, _one_hot(market, days, column, labels), settings.market_weight)
+        smoothed = _smoothed(fused, settings.half_life_sessions)[rows_due]
+        today = today.with_columns(pl.Series(f"p_{label}", p) for label, p in zip(labels, smoothed.T, strict=True))
     return today
 
 
-def _probabilities(both: pl.DataFrame, where: Panel, words: tuple[str, ...]) -> Array:
+def _probabilities(both: pl.DataFrame, where: Panel, labels: tuple[str, ...]) -> Array:
     """(T, N, 3); NaN where an industry has no states."""
-    return np.stack([where.dense(both[f"p_{word}"]) for word in words], axis=-1)
+    return np.stack([where.dense(both[f"p_{label}"]) for label in labels], axis=-1)
 
 
-def _one_hot(market: pl.DataFrame, days: list[dt.date], column: str, words: tuple[str, ...]) -> Array:
-    """(T, 3); rows of NaN where the market has no word."""
-    said = dict(market.select("event_date", column).iter_rows())
-    rows = [[float(said[day] == word) for word in words] if said.get(day) else [math.nan] * len(words) for day in days]
+def _one_hot(market: pl.DataFrame, days: list[dt.date], column: str, labels: tuple[str, ...]) -> Array:
+    """(T, 3); rows of NaN where the market has no label."""
+    published = dict(market.select("event_date", column).iter_rows())
+    rows = [
+        [float(published[day] == label) for label in labels] if published.get(day) else [math.nan] * len(labels)
+        for day in days
+    ]
     return np.array(rows)
 
 
 def _fused(own: Array, market: Array, market_weight: float) -> Array:
     """(T, N, 3) mixture of the (T, N, 3) own and the (T, 3) market's probabilities; own where the market has none."""
-    said = market[:, None, :]
-    fused: Array = np.where(np.isnan(said), own, (1.0 - market_weight) * own + market_weight * said)
+    published = market[:, None, :]
+    fused: Array = np.where(np.isnan(published), own, (1.0 - market_weight) * own + market_weight * published)
     return fused
 
 

@@ -28,15 +28,15 @@ class Model:
 
     Attributes:
         signals: expressions over INDUSTRY_FEATURES; null or infinite where there is none. The first orders the states.
-        words: of three states, by their mean of the first signal.
-        words_of_two: of two states.
+        labels: of three states, by their mean of the first signal.
+        labels_of_two: of two states.
         dataset: of the filtered probabilities.
     """
 
     name: str
     signals: tuple[pl.Expr, ...]
-    words: tuple[str, ...]
-    words_of_two: tuple[str, ...]
+    labels: tuple[str, ...]
+    labels_of_two: tuple[str, ...]
     dataset: Dataset
 
 
@@ -59,7 +59,7 @@ def hmm_fits(features: pl.DataFrame, session: dt.date, settings: Regimes, seed: 
     """Parameters in force from the refit `session` on: two independent fits for each industry.
 
     `trend` sees the mean return of 10 sessions and the gap to the mean of 50, in percent; `volatility` the log of the
-    volatility of 10 sessions. The words of the states are those of the window: in a window without a crisis, "crisis"
+    volatility of 10 sessions. The labels of the states are those of the window: in a window without a crisis, "crisis"
     is the most volatile part of it.
 
     Args:
@@ -96,7 +96,7 @@ def _series(seen: pl.DataFrame, model: Model) -> dict[str, Array]:
 def _fit_rows(
     model: str, industry: str, signals: Array, session: dt.date, settings: Regimes, rng: np.random.Generator
 ) -> list[dict[str, object]]:
-    found = fit(
+    fitted_model = fit(
         signals,
         settings.n_states,
         settings.max_iterations,
@@ -110,32 +110,32 @@ def _fit_rows(
         "model": model,
         "industry": industry,
         "fit_session": session,
-        "log_likelihood": found.log_likelihood,
-        "converged": found.converged,
+        "log_likelihood": fitted_model.log_likelihood,
+        "converged": fitted_model.converged,
         "n_observations": len(signals),
     }
-    return [same | _state_columns(found, k) for k in range(settings.n_states)]
+    return [same | _state_columns(fitted_model, k) for k in range(settings.n_states)]
 
 
-def _state_columns(found: HmmFit, k: int) -> dict[str, object]:
+def _state_columns(fitted_model: HmmFit, k: int) -> dict[str, object]:
     return {
         "state": k,
-        **{f"mean_{d}": float(x) for d, x in enumerate(found.mean[k])},
-        **{f"variance_{d}": float(x) for d, x in enumerate(found.variance[k])},
-        "initial": float(found.initial[k]),
-        **{f"to_{j}": float(p) for j, p in enumerate(found.transition[k])},
+        **{f"mean_{d}": float(x) for d, x in enumerate(fitted_model.mean[k])},
+        **{f"variance_{d}": float(x) for d, x in enumerate(fitted_model.variance[k])},
+        "initial": float(fitted_model.initial[k]),
+        **{f"to_{j}": float(p) for j, p in enumerate(fitted_model.transition[k])},
     }
 
 
 def trend_states(features: pl.DataFrame, fits: pl.DataFrame, session: dt.date, settings: Regimes) -> pl.DataFrame:
     """Filtered probabilities of bear, sideways and bull in each industry, under the parameters in force.
 
-    The filter starts at the stationary probabilities and walks the trailing window; a session without both signals
-    moves the probabilities by the transition alone. The signals are means of 10 and 50 sessions, so neighbouring
-    observations share most of their returns, which the model takes for independent evidence: the probabilities are
-    stickier and surer of themselves than the data warrant, and speak of the last weeks rather than of the session.
-    Bear is mostly the widest state too: a rally steeper than any in the fit's window can be taken for it for some weeks
-    (Financials in March and April 2009).
+    The filter starts at the stationary probabilities at the beginning of the trailing window; a session without both
+    signals moves the probabilities by the transition alone. The signals are means of 10 and 50 sessions, so
+    neighbouring observations have most of their returns in common, which the model takes for independent evidence: the
+    probabilities are stickier and surer of themselves than the data warrant, and speak of the last weeks rather than of
+    the session. Bear is mostly the widest state too: a rally steeper than any in the fit's window can be taken for it
+    for some weeks (Financials in March and April 2009).
 
     Args:
         features: rows of INDUSTRY_FEATURES; the last `lookback_sessions` up to the session are used.
@@ -177,9 +177,9 @@ def _states(
     n_states = len(in_force) // len(fitted)
     signals = _signals(seen, model, fitted["industry"], window_sessions(session, settings.lookback_sessions))
     probabilities = last_states(signals, *_parameters(in_force, n_states, len(model.signals)))
-    words = model.words if n_states == len(model.words) else model.words_of_two
-    found = dict(zip(words, probabilities.T, strict=True))
-    named = {f"p_{word}": found.get(word, np.zeros(len(fitted))) for word in model.words}
+    labels = model.labels if n_states == len(model.labels) else model.labels_of_two
+    fitted_model = dict(zip(labels, probabilities.T, strict=True))
+    named = {f"p_{label}": fitted_model.get(label, np.zeros(len(fitted))) for label in model.labels}
     return fitted.with_columns(pl.Series(name, p) for name, p in named.items()).select(
         "event_date", "industry", *named, "fit_session"
     )
@@ -190,8 +190,8 @@ def _signals(seen: pl.DataFrame, model: Model, industries: pl.Series, days: list
     where = panel(seen, days, key="industry")
     columns = seen.select(signal.cast(pl.Float64).alias(str(d)) for d, signal in enumerate(model.signals))
     dense = np.stack([where.dense(column) for column in columns], axis=-1)
-    chosen = dense.transpose(1, 0, 2)[np.searchsorted(where.symbols, industries.to_list())]
-    return np.where(np.isfinite(chosen), chosen, np.nan)
+    signals = dense.transpose(1, 0, 2)[np.searchsorted(where.symbols, industries.to_list())]
+    return np.where(np.isfinite(signals), signals, np.nan)
 
 
 def _parameters(in_force: pl.DataFrame, n_states: int, n_signals: int) -> tuple[Array, Array, Array, Array]:

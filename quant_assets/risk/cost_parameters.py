@@ -28,13 +28,13 @@ def cost_parameters(bars: pl.DataFrame, universe: pl.DataFrame, session: dt.date
         Rows of COST_PARAMETERS, sorted by symbol. A stock without dollar volume, with fewer than 21 returns or whose
         price never moved has no row.
     """
-    chosen = universe.filter(pl.col("event_date") == session, pl.col("has_bar"), pl.col("adv_usd") > 0).sort("symbol")
-    returns = window_returns(bars, chosen["symbol"].to_list(), session, settings.volatility_sessions)
-    deviation = sample_std(returns)
-    known = (observations(returns) >= MIN_OBSERVATIONS) & (deviation > 0)
+    stocks = universe.filter(pl.col("event_date") == session, pl.col("has_bar"), pl.col("adv_usd") > 0).sort("symbol")
+    returns = window_returns(bars, stocks["symbol"].to_list(), session, settings.volatility_sessions)
+    volatility = sample_std(returns)
+    known = (observations(returns) >= MIN_OBSERVATIONS) & (volatility > 0)
     return (
-        chosen.with_columns(
-            pl.Series("volatility_daily", deviation), half_spread_bp=pl.lit(settings.spread_floor_bp / 2)
+        stocks.with_columns(
+            pl.Series("volatility_daily", volatility), half_spread_bp=pl.lit(settings.spread_floor_bp / 2)
         )
         .filter(pl.Series(known))
         .select(*COST_PARAMETERS.computed_schema)

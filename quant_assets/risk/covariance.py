@@ -73,11 +73,11 @@ def weighted_covariance(x: Array, weight: Array, typical: Array) -> Array:
     Returns:
         (K, K) per session, positive semidefinite up to rounding.
     """
-    share = weight / weight.sum()
+    normalized = weight / weight.sum()
     missing = np.isnan(x)
-    scaled = np.sqrt(share)[:, None] * np.where(missing, 0.0, x)
+    scaled = np.sqrt(normalized)[:, None] * np.where(missing, 0.0, x)
     covariance: Array = scaled.T @ scaled
-    covariance[np.diag_indices(x.shape[1])] += typical * (share[:, None] * missing).sum(axis=0)
+    covariance[np.diag_indices(x.shape[1])] += typical * (normalized[:, None] * missing).sum(axis=0)
     return covariance
 
 
@@ -114,12 +114,12 @@ def ledoit_wolf_constant_correlation(returns: Array) -> tuple[Array, float]:
     x = returns - returns.mean(axis=0)
     sample = x.T @ x / n_rows
     variance = sample.diagonal()
-    deviation = np.sqrt(variance)
+    std = np.sqrt(variance)
     target, mean = _constant_correlation_target(sample)
     pi = (x**2).T @ (x**2) / n_rows - sample**2  # asymptotic variance of each entry
     theta = (x**3).T @ x / n_rows - variance[:, None] * sample  # [i, j]: covariance of entries ii and ij
     np.fill_diagonal(theta, 0.0)
-    rho = pi.diagonal().sum() + mean * (deviation / deviation[:, None] * theta).sum()
+    rho = pi.diagonal().sum() + mean * (std / std[:, None] * theta).sum()
     distance = ((sample - target) ** 2).sum()
     # two assets have one correlation, which is its own target: nothing to shrink towards
     intensity = (pi.sum() - rho) / distance / n_rows if distance > 1e-24 * (sample**2).sum() else 0.0
@@ -129,8 +129,8 @@ def ledoit_wolf_constant_correlation(returns: Array) -> tuple[Array, float]:
 
 def _constant_correlation_target(sample: Array) -> tuple[Array, float]:
     """The covariance with every correlation replaced by their mean, and that mean."""
-    deviation = np.sqrt(sample.diagonal())
-    scale = np.outer(deviation, deviation)
+    std = np.sqrt(sample.diagonal())
+    scale = np.outer(std, std)
     n = len(sample)
     mean = float(((sample / scale).sum() - n) / (n * (n - 1)))
     target = mean * scale

@@ -42,8 +42,8 @@ def exposures(
     Returns:
         Rows of EXPOSURES, sorted by symbol.
     """
-    chosen = universe.filter(pl.col("event_date") == session, pl.col("tradable"), pl.col("adv_usd") > 0)
-    stocks = with_industry(chosen.select("event_date", "symbol", "adv_usd").sort("symbol"), industries)
+    eligible = universe.filter(pl.col("event_date") == session, pl.col("tradable"), pl.col("adv_usd") > 0)
+    stocks = with_industry(eligible.select("event_date", "symbol", "adv_usd").sort("symbol"), industries)
     known = stocks.join(features.filter(event_date=session), on="symbol", how="left", maintain_order="left")
     dollars = known["adv_usd"].to_numpy()
     weight = np.sqrt(dollars) / np.sqrt(dollars).sum()
@@ -67,12 +67,12 @@ def _values(column: pl.Series) -> Array:
     return values
 
 
-def betas(returns: Array, least: int) -> Array:
+def betas(returns: Array, min_count: int) -> Array:
     """Slope of each column on the mean of the columns, over the rows in which the column is observed.
 
     Args:
         returns: (T, N) simple, NaN where missing.
-        least: rows that a slope needs.
+        min_count: rows that a slope needs.
 
     Returns:
         (N,), NaN with fewer rows, or where the mean did not move in them.
@@ -86,17 +86,17 @@ def betas(returns: Array, least: int) -> Array:
     squares = moved**2 @ there
     variance = squares - total**2 / np.maximum(count, 1.0)
     # a market that never moves leaves a few ulps
-    enough = (count >= least) & (variance > 1e-12 * (market**2 @ there))
+    enough = (count >= min_count) & (variance > 1e-12 * (market**2 @ there))
     slope: Array = covariance / np.where(enough, variance, np.nan)
     return slope
 
 
 def standardized(x: Array, weight: Array, limit: float) -> Array:
-    """Weighted mean zero, sample deviation one, none beyond `limit`; 0 where `x` is NaN or nothing differs.
+    """Weighted mean zero, sample standard deviation one, none beyond `limit`; 0 where `x` is NaN or nothing differs.
 
     Values beyond the limit are moved there and the rest is centred and scaled again, until none lies beyond. Skewed
-    values are only nearly done after ten passes: then the limit holds, and mean and deviation hold nearly. Mean and
-    deviation are of the values that are not NaN, and zeros leave the mean as it is.
+    values are only nearly done after ten passes: then the limit holds, and mean and standard deviation hold nearly.
+    Mean and standard deviation are of the values that are not NaN, and zeros leave the mean as it is.
 
     Args:
         x, weight: (N,); weights are positive.
@@ -109,7 +109,7 @@ def standardized(x: Array, weight: Array, limit: float) -> Array:
 
 
 def _spread(x: Array) -> bool:
-    # equal values leave a deviation of a few ulps, whose scores would be noise
+    # equal values leave a standard deviation of a few ulps, whose scores would be noise
     return bool(x.std(ddof=1) > 1e-12 * np.abs(x).max())
 
 

@@ -11,8 +11,8 @@ from feature_store.schemas.risk import FACTOR_RETURNS, SPECIFIC_RETURNS
 from quant_assets.numerics.arrays import Array
 from quant_assets.risk.exposures import INDUSTRY, exposure_matrix
 
-OUTLIER_DEVIATIONS = 5.0  # a takeover or a failure says little about factors
-NORMAL_MAD = 1.4826  # deviation of a normal variable over its median absolute deviation
+OUTLIER_STDS = 5.0  # a takeover or a failure says little about factors
+NORMAL_MAD = 1.4826  # standard deviation of a normal variable over its median absolute deviation
 
 
 def factor_returns(returns: Array, exposures: Array, weights: Array, constraint: Array) -> Array:
@@ -83,8 +83,8 @@ def regression(bars: pl.DataFrame, exposures: pl.DataFrame, session: dt.date) ->
     """Regresses the session's returns on the exposures of the session before.
 
     The returns of industries sum to zero by the weight of their stocks, so the market's return is that of the weighted
-    mean stock. Returns further than five robust deviations from the cross-section's median are moved there for the
-    estimate of the factors alone.
+    mean stock. Returns further than five robust standard deviations from the cross-section's median are moved there for
+    the estimate of the factors alone.
 
     Args:
         bars: rows of ADJUSTED_BARS.
@@ -105,7 +105,7 @@ def regression(bars: pl.DataFrame, exposures: pl.DataFrame, session: dt.date) ->
 
 def _limited(returns: Array) -> Array:
     centre = np.median(returns)
-    reach = OUTLIER_DEVIATIONS * NORMAL_MAD * np.median(np.abs(returns - centre))
+    reach = OUTLIER_STDS * NORMAL_MAD * np.median(np.abs(returns - centre))
     # when most stocks do not move there is no scale to judge outliers by
     return np.clip(returns, centre - reach, centre + reach) if reach > 0 else returns
 
@@ -132,36 +132,36 @@ def factor_and_specific_returns(
         return, also where the regression saw a limited one: factors and residual add up to the return.
         On the first session of history neither has a row.
     """
-    found = regression(bars, exposures, session)
-    return _of_factors(found, session), _specific(found, session)
+    fit = regression(bars, exposures, session)
+    return _of_factors(fit, session), _specific(fit, session)
 
 
-def _of_factors(found: Regression, session: dt.date) -> pl.DataFrame:
+def _of_factors(fit: Regression, session: dt.date) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "event_date": [session] * len(found.factors),
-            "factor": found.factors,
-            "simple_return": found.factor_returns,
-            "n_stocks": np.count_nonzero(found.exposures, axis=0),
+            "event_date": [session] * len(fit.factors),
+            "factor": fit.factors,
+            "simple_return": fit.factor_returns,
+            "n_stocks": np.count_nonzero(fit.exposures, axis=0),
         },
         schema=FACTOR_RETURNS.computed_schema,
     ).sort("factor")
 
 
-def _specific(found: Regression, session: dt.date) -> pl.DataFrame:
+def _specific(fit: Regression, session: dt.date) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "event_date": [session] * len(found.symbols),
-            "symbol": found.symbols,
-            "simple_return": found.returns,
-            "specific_return": found.returns - found.exposures @ found.factor_returns,
+            "event_date": [session] * len(fit.symbols),
+            "symbol": fit.symbols,
+            "simple_return": fit.returns,
+            "specific_return": fit.returns - fit.exposures @ fit.factor_returns,
         },
         schema=SPECIFIC_RETURNS.computed_schema,
     )
 
 
 def explained_variance(rows: pl.DataFrame) -> dict[str, float]:
-    """Share of the squared returns of SPECIFIC_RETURNS that the factors explain, market included; for the plots."""
+    """Fraction of the squared returns of SPECIFIC_RETURNS that the factors explain, market included; for the plots."""
     total = float((rows["simple_return"] ** 2).sum())
     left = float((rows["specific_return"] ** 2).sum())
     return {"r_squared": 1 - left / total} if total > 0 else {}

@@ -11,7 +11,7 @@ def impact_rate(trade_usd: Array, adv_usd: Array, volatility_daily: Array, multi
     Args:
         trade_usd: (N,) value traded, either sign.
         adv_usd: (N,) mean daily dollar volume, above 0.
-        volatility_daily: (N,) deviation of daily simple returns.
+        volatility_daily: (N,) standard deviation of daily simple returns.
         multiplier: Y, about 1.
 
     Source: Tóth et al. (2011), Physical Review X 1, 021006; Almgren et al. (2005), Risk 18(7), for the 3/2 power of

@@ -1,4 +1,4 @@
-"""Returns of chosen stocks over a window, dense."""
+"""Returns of given stocks over a window, dense."""
 
 import datetime as dt
 
@@ -34,10 +34,10 @@ def window_values(
     # Rows come by date, so there are as many runs as sessions; a search for every row took half of the time.
     runs = rows["event_date"].rle().struct.unnest()
     row = np.repeat(np.searchsorted(np.array(days, dtype="datetime64[D]"), runs["value"].to_numpy()), runs["len"])
-    place = rows[key].cast(pl.Enum(names), strict=False).to_physical()  # null where the name is not asked for
-    asked = place.is_not_null().to_numpy()
+    place = rows[key].cast(pl.Enum(names), strict=False).to_physical()  # null where the name is not among them
+    requested = place.is_not_null().to_numpy()
     values = np.full((len(days), len(names)), np.nan)
-    values[row[asked], place.drop_nulls().to_numpy()] = rows[column].fill_null(np.nan).to_numpy()[asked]
+    values[row[requested], place.drop_nulls().to_numpy()] = rows[column].fill_null(np.nan).to_numpy()[requested]
     return values
 
 
@@ -55,7 +55,7 @@ def centred(x: Array) -> Array:
 
 
 def sample_std(x: Array) -> Array:
-    """(N,) sample deviation of each column's observed values; NaN with fewer than two."""
+    """(N,) sample standard deviation of each column's observed values; NaN with fewer than two."""
     count = observations(x)
-    deviation: Array = np.sqrt((centred(x) ** 2).sum(axis=0) / np.where(count > 1, count - 1, np.nan))
-    return deviation
+    std: Array = np.sqrt((centred(x) ** 2).sum(axis=0) / np.where(count > 1, count - 1, np.nan))
+    return std

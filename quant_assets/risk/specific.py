@@ -15,7 +15,7 @@ from quant_assets.risk.covariance import decay
 from quant_assets.risk.exposures import INDUSTRY, exposure_matrix
 from quant_assets.risk.returns import observations, window_values
 
-MIN_ALIKE = 5  # estimates in an industry before its median speaks for it
+MIN_ALIKE = 5  # estimates in an industry before its median is taken
 
 
 def specific_risk(residuals: pl.DataFrame, exposures: pl.DataFrame, session: dt.date, settings: Risk) -> pl.DataFrame:
@@ -72,8 +72,8 @@ def weighted_rms(x: Array, half_life: float) -> Array:
     """
     weight, seen = decay(len(x), half_life), ~np.isnan(x)
     total = weight @ seen.astype(np.float64)
-    deviation: Array = np.sqrt(weight @ np.where(seen, x, 0.0) ** 2 / np.where(total > 0, total, np.nan))
-    return deviation
+    rms: Array = np.sqrt(weight @ np.where(seen, x, 0.0) ** 2 / np.where(total > 0, total, np.nan))
+    return rms
 
 
 def median_alike(values: Array, industry: NDArray[np.object_]) -> Array:

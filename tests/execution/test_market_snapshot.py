@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
-from quant_assets.execution.market_snapshot import Exchange, Tape, aligned, received, tape
+from quant_assets.execution.market_snapshot import Exchange, MarketSnapshot, aligned, market_snapshot, received
 from tests.execution.markets import DAYS, Market, frame
 
 NAMES = ["A", "B", "C"]
@@ -20,7 +20,7 @@ def acting(*rows: tuple) -> pl.DataFrame:
 NO_ACTIONS, NO_BARS = acting(), frame(BARS, [])
 
 
-def assert_alike(one: Tape, other: Tape) -> None:
+def assert_alike(one: MarketSnapshot, other: MarketSnapshot) -> None:
     for name, value in vars(one).items():
         if isinstance(value, tuple):
             assert value == getattr(other, name)
@@ -33,7 +33,7 @@ def assert_alike(one: Tape, other: Tape) -> None:
 
 def test_prices_stand_in_the_order_of_the_names_and_gaps_are_nan() -> None:
     market = Market({"A": [(1.0, 2.0)] * 2, "B": [(3.0, 4.0), None], "Z": [(9.0, 9.0)] * 2})
-    seen = tape(market.bars(1), NO_ACTIONS, NAMES, DAYS[1])
+    seen = market_snapshot(market.bars(1), NO_ACTIONS, NAMES, DAYS[1])
     assert seen.open.tolist() == pytest.approx([1.0, np.nan, np.nan], nan_ok=True)
     assert seen.close.tolist() == pytest.approx([2.0, np.nan, np.nan], nan_ok=True)
 
@@ -46,7 +46,7 @@ def test_actions_act_on_their_ex_date_and_the_next_split_is_known_ahead() -> Non
         (DAYS[6], "C", "split", 7.0),
         (DAYS[7], "B", "split", 9.0),
     )
-    seen = tape(NO_BARS, known, NAMES, DAYS[5])
+    seen = market_snapshot(NO_BARS, known, NAMES, DAYS[5])
     assert seen.split.tolist() == [2.0, 1.0, 1.0]
     assert seen.dividend.tolist() == [0.0, 0.5, 0.0]
     assert seen.next_split.tolist() == [1.0, 1.0, 7.0]
@@ -54,36 +54,40 @@ def test_actions_act_on_their_ex_date_and_the_next_split_is_known_ahead() -> Non
 
 def test_a_dividend_of_the_day_of_a_split_is_per_new_share() -> None:
     same = acting((DAYS[5], "A", "cash_dividend", 0.5), (DAYS[5], "A", "split", 2.0))
-    assert tape(NO_BARS, same, NAMES, DAYS[5]).dividend[0] == 0.5
+    assert market_snapshot(NO_BARS, same, NAMES, DAYS[5]).dividend[0] == 0.5
 
 
 def test_an_ex_date_without_trading_acts_at_the_next_session() -> None:
     friday, monday = DAYS[4], DAYS[5]
     weekend = acting((friday + (monday - friday) / 3, "A", "split", 2.0))
-    assert tape(NO_BARS, weekend, NAMES, friday).next_split[0] == 2.0
-    assert tape(NO_BARS, weekend, NAMES, monday).split[0] == 2.0
+    assert market_snapshot(NO_BARS, weekend, NAMES, friday).next_split[0] == 2.0
+    assert market_snapshot(NO_BARS, weekend, NAMES, monday).split[0] == 2.0
 
 
 def test_a_delisting_is_announced_then_due() -> None:
     known = acting((DAYS[6], "A", "delisting", -0.4))
     for t, leaving, today, returned in ((4, False, False, np.nan), (5, True, False, np.nan), (6, True, True, -0.4)):
-        seen = tape(NO_BARS, known, NAMES, DAYS[t])
+        seen = market_snapshot(NO_BARS, known, NAMES, DAYS[t])
         assert (bool(seen.leaving[0]), bool(seen.delisted_today[0])) == (leaving, today)
         assert seen.delisting[0] == pytest.approx(returned, nan_ok=True)
-    later = tape(NO_BARS, known, NAMES, DAYS[7])
+    later = market_snapshot(NO_BARS, known, NAMES, DAYS[7])
     assert (later.delisting[0], bool(later.delisted_today[0])) == (-0.4, False)
 
 
 def test_a_special_dividend_adds_to_the_usual_one_of_its_day() -> None:
     both = acting((DAYS[5], "A", "cash_dividend", 0.5), (DAYS[5], "A", "special_dividend", 3.0))
-    assert tape(NO_BARS, both, NAMES, DAYS[5]).dividend[0] == 3.5
+    assert market_snapshot(NO_BARS, both, NAMES, DAYS[5]).dividend[0] == 3.5
 
 
 def test_a_spin_off_gives_shares_of_the_other_on_its_ex_date_alone() -> None:
     known = acting((DAYS[5], "A", "spin_off", 0.25, 3.0, "B"))
-    (given,) = tape(NO_BARS, known, NAMES, DAYS[5]).spin_offs
-    assert given == Exchange(source=0, receives=1, shares=0.25, cash_usd=3.0)
-    assert tape(NO_BARS, known, NAMES, DAYS[4]).spin_offs == tape(NO_BARS, known, NAMES, DAYS[6]).spin_offs == ()
+    (delivered,) = market_snapshot(NO_BARS, known, NAMES, DAYS[5]).spin_offs
+    assert delivered == Exchange(source=0, receives=1, shares=0.25, cash_usd=3.0)
+    assert (
+        market_snapshot(NO_BARS, known, NAMES, DAYS[4]).spin_offs
+        == market_snapshot(NO_BARS, known, NAMES, DAYS[6]).spin_offs
+        == ()
+    )
 
 
 def test_a_spin_off_of_a_saturday_counts_in_the_shares_of_monday() -> None:
@@ -92,36 +96,38 @@ def test_a_spin_off_of_a_saturday_counts_in_the_shares_of_monday() -> None:
     known = acting(
         (saturday, "A", "spin_off", 0.25, 3.0, "B"), (monday, "A", "split", 2.0), (monday, "B", "split", 10.0)
     )
-    (given,) = tape(NO_BARS, known, NAMES, monday).spin_offs
-    assert (given.shares, given.cash_usd) == (1.25, 1.5)  # 2 A now for 2.5 B, and 3 dollars
+    (delivered,) = market_snapshot(NO_BARS, known, NAMES, monday).spin_offs
+    assert (delivered.shares, delivered.cash_usd) == (1.25, 1.5)  # 2 A now for 2.5 B, and 3 dollars
 
 
 def test_a_merger_ends_a_name_on_its_ex_date_and_later_where_it_has_no_bar() -> None:
     known = acting((DAYS[6], "A", "merger", 0.5, None, "B"), (DAYS[7], "B", "split", 2.0))
     trading = Market({"A": [(1.0, 1.0)] * 12})
     for t, leaving, ends in ((4, False, False), (5, True, False), (6, True, True), (8, True, False)):
-        seen = tape(trading.bars(t), known, NAMES, DAYS[t])
+        seen = market_snapshot(trading.bars(t), known, NAMES, DAYS[t])
         assert (bool(seen.leaving[0]), bool(seen.mergers), bool(seen.merging[0])) == (leaving, ends, True)
-    (late,) = tape(NO_BARS, known, NAMES, DAYS[8]).mergers
+    (late,) = market_snapshot(NO_BARS, known, NAMES, DAYS[8]).mergers
     assert (late.shares, np.isnan(late.cash_usd)) == (1.0, True)  # the acquirer's split since
 
 
 def test_the_last_merger_known_of_a_name_stands() -> None:
     known = acting((DAYS[4], "A", "merger", 0.5, None, "B"), (DAYS[5], "A", "merger", 0.0, 10.0, "C"))
-    (merger,) = tape(NO_BARS, known, NAMES, DAYS[5]).mergers
+    (merger,) = market_snapshot(NO_BARS, known, NAMES, DAYS[5]).mergers
     assert (merger.receives, merger.shares, merger.cash_usd) == (2, 0.0, 10.0)
 
 
 def test_a_change_of_the_ticker_does_nothing() -> None:
-    one = tape(NO_BARS, acting((DAYS[5], "A", "symbol_change", 1.0, None, "C")), NAMES, DAYS[5])
-    none = tape(NO_BARS, NO_ACTIONS, NAMES, DAYS[5])
+    one = market_snapshot(NO_BARS, acting((DAYS[5], "A", "symbol_change", 1.0, None, "C")), NAMES, DAYS[5])
+    none = market_snapshot(NO_BARS, NO_ACTIONS, NAMES, DAYS[5])
     assert_alike(one, none)
 
 
 def test_a_withdrawn_action_does_nothing() -> None:
     kinds = ("split", "special_dividend", "spin_off", "merger")
     withdrawn = acting(*((DAYS[5], "A", kind, None, 5.0, "B") for kind in kinds))
-    assert_alike(tape(NO_BARS, withdrawn, NAMES, DAYS[5]), tape(NO_BARS, NO_ACTIONS, NAMES, DAYS[5]))
+    assert_alike(
+        market_snapshot(NO_BARS, withdrawn, NAMES, DAYS[5]), market_snapshot(NO_BARS, NO_ACTIONS, NAMES, DAYS[5])
+    )
 
 
 def test_shares_of_names_with_a_bar_may_be_received_by_holders_alone() -> None:
@@ -153,11 +159,11 @@ def test_what_goes_ex_after_the_next_session_changes_nothing() -> None:
             ),
         ]
     )
-    one, other = (tape(NO_BARS, known, NAMES, DAYS[5]) for known in (near, far))
+    one, other = (market_snapshot(NO_BARS, known, NAMES, DAYS[5]) for known in (near, far))
     assert_alike(one, other)
 
 
 def test_no_names_give_empty_arrays() -> None:
-    seen = tape(NO_BARS, NO_ACTIONS, [], DAYS[5])
+    seen = market_snapshot(NO_BARS, NO_ACTIONS, [], DAYS[5])
     assert seen.close.size == 0
     assert aligned(NO_BARS, [], "open")[0].size == 0

@@ -61,12 +61,12 @@ def solve_slowly(problem: Problem) -> np.ndarray | None:
         gain -= problem.volatility_penalty * cp.pos(volatility - problem.volatility_cap)
     elif problem.volatility_cap is not None:
         limits.append(volatility <= problem.volatility_cap)
-    programme = cp.Problem(cp.Maximize(gain), limits)
+    optimization_problem = cp.Problem(cp.Maximize(gain), limits)
     for tolerance in TOLERANCES:
         stop = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
         with contextlib.suppress(cp.SolverError), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Solution may be inaccurate")  # then the next tolerance is tried
-            programme.solve(solver=cp.CLARABEL, **stop)
-        if programme.status == cp.OPTIMAL:
+            optimization_problem.solve(solver=cp.CLARABEL, **stop)
+        if optimization_problem.status == cp.OPTIMAL:
             return w.value
     return None

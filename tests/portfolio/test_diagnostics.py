@@ -11,7 +11,7 @@ from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION
 from quant_assets.portfolio.checks import limits_hold
 from quant_assets.portfolio.diagnostics import limits, metrics
 from quant_assets.portfolio.optimizer import solve
-from quant_assets.portfolio.program import describe, programme
+from quant_assets.portfolio.program import describe, optimization_problem
 from tests.portfolio.test_program import NAMES, OUTLOOK
 
 DAY = dt.date(2016, 1, 4)
@@ -20,7 +20,7 @@ SETTINGS = Portfolio(weight_cap=0.4, turnover_cap=0.6, industry_band=0.3, volati
 
 
 def said(settings: Portfolio = SETTINGS) -> dict:
-    asked = programme(NAMES, replace(OUTLOOK, volatility_target_annual=0.08), settings)
+    asked = optimization_problem(NAMES, replace(OUTLOOK, volatility_target_annual=0.08), settings)
     return describe(asked, solve(asked), settings)
 
 

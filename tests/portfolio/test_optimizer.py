@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quant_assets.portfolio.optimizer import Problem, constraint_violations, solve
 from quant_assets.portfolio.problem import volatility_excess
-from tests.oracles.programme import objective, solve_slowly
+from tests.oracles.optimization_problem import objective, solve_slowly
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "optimizer.json"
 needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason=f"{REFERENCE} is not there")

@@ -16,13 +16,13 @@ from feature_store.schemas.portfolio import TARGET_WEIGHTS
 from quant_assets.portfolio.optimizer import solve
 from quant_assets.portfolio.problem import constraint_violations, objective_terms, variance
 from quant_assets.portfolio.program import (
-    Names,
-    Outlook,
+    AssetInputs,
+    RiskForecast,
     benchmark_kind,
     benchmark_weights,
     describe,
     implied_returns,
-    programme,
+    optimization_problem,
     target_weights,
 )
 
@@ -30,7 +30,7 @@ DAY = dt.date(2016, 1, 4)
 YEARS = 21 / 252  # of the horizon
 INDUSTRIES = ["Energy", "Energy", "Materials", "Materials", "Utilities"]
 EXPOSURES = np.array([[1, 0.5], [1, -0.5], [1, 0.0], [1, 1.0], [1, -1.0]])
-NAMES = Names(
+NAMES = AssetInputs(
     alpha=np.array([0.01, 0.02, 0.0, 0.0, -0.01]),
     tilt=np.array([0.001, 0.001, 0.0, 0.0, -0.001]),
     industry=INDUSTRIES,
@@ -38,14 +38,14 @@ NAMES = Names(
     specific_variance_annual=np.array([0.04, 0.09, 0.05, 0.06, 0.03]),
     weight=np.array([0.1, 0.0, 0.03, 0.2, 0.1]),
     benchmark=np.array([0.25, 0.25, 0.25, 0.0, 0.25]),
-    leaves=np.array([False, False, False, True, False]),
-    stays=np.array([False, False, True, False, False]),
+    must_exit=np.array([False, False, False, True, False]),
+    locked=np.array([False, False, True, False, False]),
     linear_cost=np.full(5, 3e-4),
     quadratic_cost=np.full(5, 0.1),
     borrow_rate_annual=np.array([0.012, 0.3, 0.012, 0.012, 0.0]),
     shortable=np.full(5, np.inf),
 )
-OUTLOOK = Outlook(
+OUTLOOK = RiskForecast(
     factor_covariance_annual=np.array([[0.03, 0.002], [0.002, 0.01]]),
     bands={"Energy": 0.02},
     volatility_target_annual=0.12,
@@ -69,13 +69,13 @@ def told(rows: list[dict]) -> dict[str, dict]:
 
 
 def test_the_factor_form_is_the_covariance_over_the_horizon() -> None:
-    problem = programme(NAMES, OUTLOOK, Portfolio())
+    problem = optimization_problem(NAMES, OUTLOOK, Portfolio())
     w = np.array([0.4, 0.3, 0.2, 0.1, 0.0])
     assert variance(problem, w) == pytest.approx(w @ spelled_out() @ w, rel=1e-12)
 
 
 def test_leavers_are_sold_whole_without_counting_as_turnover_and_stayers_keep_their_weight() -> None:
-    problem = programme(NAMES, OUTLOOK, Portfolio(weight_cap=0.05, turnover_cap=0.3, cash_floor=0.01))
+    problem = optimization_problem(NAMES, OUTLOOK, Portfolio(weight_cap=0.05, turnover_cap=0.3, cash_floor=0.01))
     assert problem.lower.tolist() == [0.0, 0.0, 0.03, 0.0, 0.0]
     assert problem.upper.tolist() == [0.05, 0.05, 0.03, 0.0, 0.05]
     assert problem.forced.tolist() == [False, False, False, True, False]
@@ -84,19 +84,19 @@ def test_leavers_are_sold_whole_without_counting_as_turnover_and_stayers_keep_th
 
 
 def test_stocks_are_expected_to_earn_cash_the_implied_return_alpha_and_tilt() -> None:
-    problem = programme(NAMES, OUTLOOK, Portfolio(risk_aversion=8.0))
+    problem = optimization_problem(NAMES, OUTLOOK, Portfolio(risk_aversion=8.0))
     assert problem.cash_return == pytest.approx(CASH_RETURN)
     implied = 8.0 * spelled_out() @ NAMES.benchmark
     assert problem.alpha == pytest.approx(CASH_RETURN + implied + NAMES.alpha + NAMES.tilt)
 
 
 def test_a_premium_of_the_settings_takes_the_place_of_the_implied_returns() -> None:
-    problem = programme(NAMES, OUTLOOK, Portfolio(market_premium_annual=0.06))
+    problem = optimization_problem(NAMES, OUTLOOK, Portfolio(market_premium_annual=0.06))
     assert problem.alpha == pytest.approx(CASH_RETURN + 0.005 + NAMES.alpha + NAMES.tilt)
 
 
 def test_bands_lie_around_the_benchmark_and_are_those_of_the_views_where_there_are_any() -> None:
-    problem = programme(NAMES, OUTLOOK, Portfolio(industry_band=0.05))
+    problem = optimization_problem(NAMES, OUTLOOK, Portfolio(industry_band=0.05))
     assert problem.band_names == ("industry:Energy", "industry:Materials", "industry:Utilities")
     # half of the benchmark is Energy: half of what is invested is no bet; the two in the middle cannot be traded
     assert problem.bands.toarray().tolist() == [
@@ -109,20 +109,20 @@ def test_bands_lie_around_the_benchmark_and_are_those_of_the_views_where_there_a
 
 
 def test_the_benchmark_of_what_can_be_traded_is_no_bet_at_any_size() -> None:
-    every = replace(NAMES, stays=np.zeros(5, dtype=bool), leaves=np.zeros(5, dtype=bool))
-    problem = programme(every, OUTLOOK, Portfolio(industry_band=0.05))
+    every = replace(NAMES, locked=np.zeros(5, dtype=bool), must_exit=np.zeros(5, dtype=bool))
+    problem = optimization_problem(every, OUTLOOK, Portfolio(industry_band=0.05))
     for invested in (0.0, 0.3, 1.0):
         assert problem.bands @ (invested * NAMES.benchmark) == pytest.approx(np.zeros(3))
 
 
 def test_the_target_is_a_cap_over_the_horizon_that_may_be_exceeded_at_a_price() -> None:
-    problem = programme(NAMES, OUTLOOK, Portfolio(volatility_penalty=0.7))
+    problem = optimization_problem(NAMES, OUTLOOK, Portfolio(volatility_penalty=0.7))
     assert problem.volatility_cap == pytest.approx(0.12 * np.sqrt(YEARS))
     assert problem.volatility_penalty == 0.7
 
 
 def test_dollar_neutral_there_is_no_premium_and_everything_lies_around_zero() -> None:
-    problem = programme(NAMES, OUTLOOK, NEUTRAL)
+    problem = optimization_problem(NAMES, OUTLOOK, NEUTRAL)
     assert problem.alpha == pytest.approx(CASH_RETURN + NAMES.alpha + NAMES.tilt)
     assert problem.lower.tolist() == [-0.3, -0.3, 0.03, 0.0, -0.3]
     assert problem.upper.tolist() == [0.4, 0.4, 0.03, 0.0, 0.4]
@@ -132,7 +132,7 @@ def test_dollar_neutral_there_is_no_premium_and_everything_lies_around_zero() ->
 
 
 def test_a_short_pays_its_fee_and_the_interest_that_its_proceeds_do_not_earn() -> None:
-    problem = programme(NAMES, OUTLOOK, NEUTRAL)
+    problem = optimization_problem(NAMES, OUTLOOK, NEUTRAL)
     fees = np.array([0.012, 0.3, 0.012, 0.012, 0.0])
     assert problem.borrow_cost == pytest.approx((fees + 0.036) * 21 * 365 / 252 / 360)
 
@@ -142,8 +142,8 @@ def test_nobody_sells_short_what_nobody_lends() -> None:
         NAMES, weight=np.array([-0.1, 0.0, 0.03, 0.2, -0.35]), shortable=np.array([0.0, 0.05, 0.0, 0.0, 0.0])
     )
     # the first is kept at most, of the second a twentieth is to be had, the last is beyond the cap anyway
-    assert programme(short, OUTLOOK, NEUTRAL).lower.tolist() == [-0.1, -0.05, 0.03, 0.0, -0.3]
-    assert programme(short, OUTLOOK, Portfolio()).lower.tolist() == [0.0, 0.0, 0.03, 0.0, 0.0]
+    assert optimization_problem(short, OUTLOOK, NEUTRAL).lower.tolist() == [-0.1, -0.05, 0.03, 0.0, -0.3]
+    assert optimization_problem(short, OUTLOOK, Portfolio()).lower.tolist() == [0.0, 0.0, 0.03, 0.0, 0.0]
 
 
 def test_benchmark_weights_are_equal_or_by_dollar_volume_over_the_eligible() -> None:
@@ -179,7 +179,7 @@ def test_implied_returns_of_one_name_are_its_variance_times_aversion() -> None:
 
 def test_what_the_programme_said_is_told_limit_by_limit() -> None:
     settings = Portfolio(weight_cap=0.4, turnover_cap=0.6, industry_band=0.3, cash_floor=0.02, volatility_penalty=0.001)
-    asked = programme(NAMES, replace(OUTLOOK, volatility_target_annual=0.08), settings)
+    asked = optimization_problem(NAMES, replace(OUTLOOK, volatility_target_annual=0.08), settings)
     solution = solve(asked)
     said = json.loads(json.dumps(describe(asked, solution, settings), allow_nan=False))
     w, limits = solution.weights, told(said["limits"])
@@ -227,9 +227,11 @@ def test_the_dual_of_volatility_is_per_unit_of_annual_volatility() -> None:
     target = replace(OUTLOOK, volatility_target_annual=0.1, bands={})
 
     def best(target_annual: float) -> float:
-        return solve(programme(NAMES, replace(target, volatility_target_annual=target_annual), settings)).objective
+        return solve(
+            optimization_problem(NAMES, replace(target, volatility_target_annual=target_annual), settings)
+        ).objective
 
-    asked = programme(NAMES, target, settings)
+    asked = optimization_problem(NAMES, target, settings)
     row = told(describe(asked, solve(asked), settings)["limits"])["volatility"]
     assert row["relaxed"] is False
     assert row["dual"] == pytest.approx((best(0.1001) - best(0.0999)) / 0.0002, abs=1e-4)
@@ -238,7 +240,7 @@ def test_the_dual_of_volatility_is_per_unit_of_annual_volatility() -> None:
 
 def test_what_the_ladder_widened_is_measured_against_what_was_asked() -> None:
     settings = Portfolio(weight_cap=0.4, turnover_cap=0.05, cash_floor=0.9, industry_band=1.0)
-    asked = programme(NAMES, replace(OUTLOOK, bands={}), settings)
+    asked = optimization_problem(NAMES, replace(OUTLOOK, bands={}), settings)
     solution = solve(asked)
     limits = told(describe(asked, solution, settings)["limits"])
     assert solution.status == "relaxed"
@@ -251,14 +253,14 @@ def test_what_the_ladder_widened_is_measured_against_what_was_asked() -> None:
 
 def test_turnover_that_stopped_counting_counts_as_relaxed() -> None:
     settings = Portfolio(weight_cap=0.02, turnover_cap=0.1, industry_band=1.0)
-    asked = programme(NAMES, replace(OUTLOOK, bands={}), settings)
+    asked = optimization_problem(NAMES, replace(OUTLOOK, bands={}), settings)
     row = told(describe(asked, solve(asked), settings)["limits"])["turnover"]
     assert row["violation"] == pytest.approx(0.08, abs=1e-6)  # 0.1 → 0.02 twice, 0 → 0.02; the cap is 0.1
     assert row["relaxed"] is True
 
 
 def test_a_programme_without_weights_has_controls_and_nothing_to_tell() -> None:
-    asked = replace(programme(NAMES, OUTLOOK, Portfolio()), volatility_penalty=None, volatility_cap=1e-4)
+    asked = replace(optimization_problem(NAMES, OUTLOOK, Portfolio()), volatility_penalty=None, volatility_cap=1e-4)
     solution = solve(asked)
     said = describe(asked, solution, Portfolio())
     assert solution.status == "infeasible"
@@ -290,15 +292,15 @@ def test_without_alpha_the_benchmark_is_the_optimum() -> None:
         NAMES,
         alpha=np.zeros(5),
         tilt=np.zeros(5),
-        leaves=free,
-        stays=free,
+        must_exit=free,
+        locked=free,
         weight=np.zeros(5),
         benchmark=np.array([0.3, 0.2, 0.25, 0.05, 0.2]),
         linear_cost=np.zeros(5),
         quadratic_cost=np.zeros(5),
     )
     settings = Portfolio(weight_cap=0.5, turnover_cap=2.0)
-    solution = solve(programme(still, replace(OUTLOOK, volatility_target_annual=1.0), settings))
+    solution = solve(optimization_problem(still, replace(OUTLOOK, volatility_target_annual=1.0), settings))
     assert solution.weights == pytest.approx(still.benchmark, abs=2e-5)  # cash is at its floor, at no price
 
 
@@ -314,7 +316,7 @@ def test_the_gradient_at_the_benchmark_is_zero_under_its_implied_returns(seed: i
 
 
 def test_a_longer_horizon_scales_variance_and_implied_returns_alike() -> None:
-    month, quarter = (programme(NAMES, OUTLOOK, Portfolio(horizon_sessions=h)) for h in (21, 63))
+    month, quarter = (optimization_problem(NAMES, OUTLOOK, Portfolio(horizon_sessions=h)) for h in (21, 63))
     w = np.full(5, 0.2)
     assert variance(quarter, w) == pytest.approx(3 * variance(month, w))
     own = NAMES.alpha + NAMES.tilt
@@ -325,10 +327,10 @@ def test_a_longer_horizon_scales_variance_and_implied_returns_alike() -> None:
 
 def test_dollar_neutral_the_book_nets_to_its_band_whatever_is_expected() -> None:
     keen = replace(
-        NAMES, alpha=np.array([0.05, 0.04, 0.0, 0.0, 0.03]), weight=np.zeros(5), stays=np.zeros(5, dtype=bool)
+        NAMES, alpha=np.array([0.05, 0.04, 0.0, 0.0, 0.03]), weight=np.zeros(5), locked=np.zeros(5, dtype=bool)
     )
     settings = NEUTRAL.model_copy(update={"turnover_cap": 2.0})
-    asked = programme(keen, replace(OUTLOOK, bands={}), settings)
+    asked = optimization_problem(keen, replace(OUTLOOK, bands={}), settings)
     solution = solve(asked)
     assert solution.status == "optimal"
     assert solution.weights.sum() == pytest.approx(0.05, abs=1e-7)
@@ -344,7 +346,7 @@ def test_dollar_neutral_the_book_nets_to_its_band_whatever_is_expected() -> None
 def test_a_name_without_a_specific_risk_is_refused() -> None:
     unknown = np.array([0.04, np.nan, 0.05, 0.06, 0.03])
     with pytest.raises(ValueError, match="is not finite"):
-        programme(replace(NAMES, specific_variance_annual=unknown), OUTLOOK, Portfolio())
+        optimization_problem(replace(NAMES, specific_variance_annual=unknown), OUTLOOK, Portfolio())
 
 
 def test_a_benchmark_by_dollar_volume_needs_one_of_every_name() -> None:

@@ -1,4 +1,4 @@
-"""What features say of labels, session by session, in one pass that keeps a window of ranks and a few figures a day."""
+"""Features against labels, session by session, in one pass that keeps a window of ranks and a few metrics a day."""
 
 import datetime as dt
 from collections import defaultdict, deque
@@ -25,7 +25,7 @@ from quant_assets.numerics.arrays import Array, Index
 LAGS = (0, 1, 5, 10, 21, 42, 63)  # sessions that a feature is old
 STEADY = (1, 21)  # sessions between two rankings that are compared
 N_QUANTILES = 5
-FIGURES = ("ic", "rank_ic", "spread", "null_ic")  # by horizon
+METRICS = ("ic", "rank_ic", "spread", "null_ic")  # by horizon
 OVERLAPS = 3  # horizons that a mean needs, for a t that is worth its name
 
 
@@ -155,9 +155,9 @@ class FeatureStudy:
         label = dense_ranks(today.labels[0][:, None])
         for name in np.unique(today.industry.astype(str)):
             own = np.flatnonzero(today.industry == name)
-            found = rank_correlations(np.ascontiguousarray(codes[:, own]), np.ascontiguousarray(label[:, own]))
+            rank_ic = rank_correlations(np.ascontiguousarray(codes[:, own]), np.ascontiguousarray(label[:, own]))
             sums = self.by_industry.setdefault(str(name), np.zeros((2, len(self.names))))
-            sums += np.array([np.nan_to_num(found), ~np.isnan(found)])
+            sums += np.array([np.nan_to_num(rank_ic), ~np.isnan(rank_ic)])
 
 
 def information(study: FeatureStudy) -> pl.DataFrame:
@@ -170,15 +170,15 @@ def information(study: FeatureStudy) -> pl.DataFrame:
     """
     rows: list[dict[str, object]] = []
     for horizon in study.horizons:
-        of = {name: study.values(name, horizon) for name in FIGURES}
+        of = {name: study.values(name, horizon) for name in METRICS}
         for f, feature in enumerate(study.names):
             row: dict[str, object] = {"feature": feature, "horizon_sessions": horizon}
             for name, values in of.items():
                 row |= dict(zip((name, f"{name}_t", f"{name}_n"), mean_and_t(values[:, f], horizon), strict=True))
             rows.append(row)
-    figures = {f"{name}{end}": pl.Int64 if end == "_n" else pl.Float64
-               for name in FIGURES for end in ("", "_t", "_n")}  # fmt: skip
-    return pl.DataFrame(rows, schema={"feature": pl.String, "horizon_sessions": pl.Int64, **figures})
+    columns = {f"{name}{end}": pl.Int64 if end == "_n" else pl.Float64
+               for name in METRICS for end in ("", "_t", "_n")}  # fmt: skip
+    return pl.DataFrame(rows, schema={"feature": pl.String, "horizon_sessions": pl.Int64, **columns})
 
 
 def mean_and_t(series: Array, horizon: int) -> tuple[float | None, float | None, int]:

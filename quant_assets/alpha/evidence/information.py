@@ -12,7 +12,7 @@ from quant_assets.numerics.compiled import njit
 
 Codes = NDArray[np.int16]
 
-LEAST = 3  # pairs of a correlation
+MIN_PAIRS = 3  # pairs of a correlation
 
 
 def dense_ranks(x: Array) -> Codes:
@@ -38,7 +38,7 @@ def correlations(x: Array, y: Array) -> Array:
     dx, dy = np.where(known, xs - x_mean, 0.0), np.where(known, ys - y_mean, 0.0)
     xx, yy = (dx * dx).sum(axis=0), (dy * dy).sum(axis=0)
     # equal values leave a spread of a few ulps of their level
-    varies = (xx > 1e-24 * n * x_mean**2) & (yy > 1e-24 * n * y_mean**2) & (n >= LEAST)
+    varies = (xx > 1e-24 * n * x_mean**2) & (yy > 1e-24 * n * y_mean**2) & (n >= MIN_PAIRS)
     found: Array = np.where(varies, (dx * dy).sum(axis=0), np.nan) / np.sqrt(np.where(varies, xx * yy, 1.0))
     return found
 
@@ -54,7 +54,7 @@ def rank_correlations(x: Codes, y: Codes) -> Array:
     for f in range(n_features):
         a, b = x[f], y[f % len(y)]
         x_rank, y_rank, n = _average_ranks(a, b)
-        if n < LEAST:
+        if n < MIN_PAIRS:
             continue
         middle, xy, xx, yy = (n + 1) / 2, 0.0, 0.0, 0.0
         for i in range(n_rows):
@@ -120,7 +120,7 @@ def quantile_means(placed: Codes, y: Array, n_quantiles: int) -> Array:
 
 @njit()
 def replaced(now: Codes, before: Codes, quantile: int) -> Array:
-    """(F,) share of a quantile of `now` that was not in it `before`, of those placed both times; NaN without any."""
+    """(F,) fraction of a quantile of `now` that was not in it `before`, of those placed both times; NaN without any."""
     found = np.full(len(now), np.nan)
     for f in range(len(now)):
         n, came = 0, 0

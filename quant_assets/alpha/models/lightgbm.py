@@ -15,7 +15,7 @@ from quant_assets.numerics.arrays import Array, Index, Mask
 if TYPE_CHECKING:
     import lightgbm
 
-BINS = 63  # scores are winsorized deviations: finer steps cost time and say nothing
+BINS = 63  # scores are winsorized z-scores: finer steps cost time and add no information
 END = "\nend of trees\n"  # what follows in the text counts splits and repeats parameters, seed and threads among them
 TREES = "trees"
 
@@ -45,14 +45,14 @@ def _fit(sample: Sample, rows: Index, settings: LightGbmSettings, min_rows: int,
     return Fit({TREES: Term(text=text_of(grown))}, len(rows))
 
 
-def training_rows(sample: Sample, chosen: Mask, stride: int) -> Index:
+def training_rows(sample: Sample, selected: Mask, stride: int) -> Index:
     """Labelled rows of every `stride`-th of the chosen sessions.
 
     Which they are is a property of the session itself, its number in the exchange's calendar, so that the choice does
     not move with the window's beginning.
     """
     numbers = np.array([calendar.index_of(day) for day in sample.sessions], dtype=np.int64)
-    return sample.rows(chosen & (numbers % stride == 0))
+    return sample.rows(selected & (numbers % stride == 0))
 
 
 def grow(

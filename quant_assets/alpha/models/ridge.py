@@ -75,14 +75,14 @@ def _blocks(features: Array, label: Array, edges: Index) -> tuple[Array, Array, 
 
 
 def _fit(sums: Moments, part: Mask, names: tuple[str, ...], penalty: float, min_rows: int) -> Fit:
-    found = coefficients(sums, part, penalty, min_rows)
-    values = [None] * (len(names) + 1) if found is None else found.tolist()
+    fitted = coefficients(sums, part, penalty, min_rows)
+    values = [None] * (len(names) + 1) if fitted is None else fitted.tolist()
     terms = {term: Term(value) for term, value in zip((*names, INTERCEPT), values, strict=True)}
     return Fit(terms, int(sums.rows[part].sum()))
 
 
 def coefficients(sums: Moments, sessions: Mask, penalty: float, min_rows: int) -> Array | None:
-    """(P,) ridge coefficients of the sessions sessions, intercept last; None with fewer than `min_rows` rows."""
+    """(P,) ridge coefficients of these sessions, intercept last; None with fewer than `min_rows` rows."""
     if sums.rows[sessions].sum() < min_rows:
         return None
     return ridge(sums.gram[sessions].sum(axis=0), sums.log[sessions].sum(axis=0), penalty)
@@ -91,7 +91,7 @@ def coefficients(sums: Moments, sessions: Mask, penalty: float, min_rows: int) -
 def ridge(gram: Array, moment: Array, penalty: float) -> Array:
     """(P,) minimizer of |y - Xb|^2 + penalty * |b without its last|^2, from X'X and X'y; the last is the intercept.
 
-    A tiny share of the largest diagonal is added throughout, so that a feature that is 0 in every row gets 0.
+    A tiny fraction of the largest diagonal is added throughout, so that a feature that is 0 in every row gets 0.
     """
     diagonal = np.full(len(gram), penalty)
     diagonal[-1] = 0.0

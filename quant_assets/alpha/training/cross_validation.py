@@ -1,6 +1,6 @@
 """Splits of a panel that keep training labels apart from test labels.
 
-A row's label speaks of the sessions after its own up to `label_end`: its interval is (session, label_end]. Two rows
+A row's label covers the sessions after its own up to `label_end`: its interval is (session, label_end]. Two rows
 leak when their intervals share a session. All rows of a session are on the same side. Sessions are counted in the
 panel's own.
 
@@ -99,8 +99,8 @@ class CombinatorialPurged:
         _require_sessions(panel, self.n_groups)
         size = len(panel.days) // self.n_groups
         group = np.minimum(panel.position // size, self.n_groups - 1)
-        for chosen in self.test_groups():
-            blocks = [group == g for g in chosen]
+        for selected in self.test_groups():
+            blocks = [group == g for g in selected]
             test = np.logical_or.reduce(blocks)
             train = np.logical_and.reduce([~test, *(_apart(panel, block, self.embargo) for block in blocks)])
             yield np.flatnonzero(train), np.flatnonzero(test)
@@ -163,6 +163,6 @@ def _apart(panel: _Panel, block: Mask, embargo: int) -> Mask:
     return apart
 
 
-def _require_sessions(panel: _Panel, least: int) -> None:
-    if len(panel.days) < least:
-        raise ValueError(f"the panel has {len(panel.days)} sessions; this split needs at least {least}")
+def _require_sessions(panel: _Panel, min_sessions: int) -> None:
+    if len(panel.days) < min_sessions:
+        raise ValueError(f"the panel has {len(panel.days)} sessions; this split needs at least {min_sessions}")

@@ -1,4 +1,4 @@
-"""What models are fitted and judged on: scores once, labels by horizon, and which sessions are held out."""
+"""What models are fitted and evaluated on: scores once, labels by horizon, and which sessions are held out."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class Sample:
         features: (n, P) scores, C-contiguous, NaN where null; the same array for all horizons.
         log, simple: (n,) labels, NaN where there is none.
         labelled: (S,) true where a row has a label.
-        first, held_out: (S,) the sessions that train for the calibration, and those that it is judged on.
+        first, held_out: (S,) the sessions that train for the calibration, and those that it is evaluated on.
     """
 
     horizon: int
@@ -42,9 +42,9 @@ class Sample:
     first: Mask
     held_out: Mask
 
-    def rows(self, chosen: Mask) -> Index:
+    def rows(self, selected: Mask) -> Index:
         """Indices of the labelled rows of the chosen sessions, ascending."""
-        return np.flatnonzero(np.repeat(chosen, np.diff(self.edges)) & ~np.isnan(self.log))
+        return np.flatnonzero(np.repeat(selected, np.diff(self.edges)) & ~np.isnan(self.log))
 
     def last_label(self) -> dt.date | None:
         """Latest event_date of a label."""
@@ -91,16 +91,17 @@ def design(scores: pl.DataFrame, names: Sequence[str]) -> Array:
     return np.array(scores.select(names).to_numpy(order="c"), dtype=np.float64, copy=None)
 
 
-def _parts(days: list[dt.date], labelled: Mask, share: float, horizon: int) -> tuple[Mask, Mask]:
+def _parts(days: list[dt.date], labelled: Mask, holdout_fraction: float, horizon: int) -> tuple[Mask, Mask]:
     """`split` of the labelled days, as masks over all days."""
     first, held_out = np.zeros_like(labelled), np.zeros_like(labelled)
     at = np.flatnonzero(labelled)
-    first[at], held_out[at] = split([days[i] for i in at], share, horizon)
+    first[at], held_out[at] = split([days[i] for i in at], holdout_fraction, horizon)
     return first, held_out
 
 
-def split(event_dates: list[dt.date], share: float, horizon: int) -> tuple[Mask, Mask]:
-    """Which sessions train and which are held out: the latest `share`, at least one, and what its labels do not touch.
+def split(event_dates: list[dt.date], holdout_fraction: float, horizon: int) -> tuple[Mask, Mask]:
+    """Which sessions train and which are held out: the latest `holdout_fraction`, at least one, and what its labels do
+    not touch.
 
     A training session t is kept only if its label's interval [t+1, t+horizon] ends by the first held-out session, whose
     own labels begin on the session after; so the two are at least `horizon` sessions apart. So does a model in force
@@ -108,13 +109,13 @@ def split(event_dates: list[dt.date], share: float, horizon: int) -> tuple[Mask,
 
     Args:
         event_dates: ascending.
-        share: of the sessions.
+        holdout_fraction: of the sessions.
         horizon: sessions of the exchange.
     """
     first, held_out = np.zeros(len(event_dates), dtype=np.bool_), np.zeros(len(event_dates), dtype=np.bool_)
     if len(event_dates) > 1:
-        walk = WalkForward(min(len(event_dates) - 1, max(1, round(share * len(event_dates)))))
-        (parts,) = walk.split(event_dates, [calendar.shift(day, horizon) for day in event_dates])
+        split_by_time = WalkForward(min(len(event_dates) - 1, max(1, round(holdout_fraction * len(event_dates)))))
+        (parts,) = split_by_time.split(event_dates, [calendar.shift(day, horizon) for day in event_dates])
         first[parts[0]], held_out[parts[1]] = True, True
     return first, held_out
 

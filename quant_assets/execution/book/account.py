@@ -17,8 +17,8 @@ from configs.settings import Execution
 from feature_store import sessions
 from feature_store.schemas.execution import BOOK, CASH
 from quant_assets.execution.book.interest import Borrow, borrow_fees_usd, interest_usd
-from quant_assets.execution.book.reorganizations import Reorganized, Words, reorganized
-from quant_assets.execution.market_snapshot import Tape, aligned
+from quant_assets.execution.book.reorganizations import Labels, Reorganized, reorganized
+from quant_assets.execution.market_snapshot import MarketSnapshot, aligned
 from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of
 from quant_assets.execution.trading.fills import fills_at_open
 from quant_assets.numerics.arrays import Array, Mask
@@ -56,7 +56,7 @@ class Closing:
     dividends: Array
     fees: Array
     pnl: Array
-    status: Words
+    status: Labels
     parameters: CostParameters  # last known; of what an event brought in, those of the name that it came from
     cash: float
     interest: float
@@ -95,7 +95,7 @@ def opening(state: pl.DataFrame | None, names: list[str], session: dt.date, exec
 
 
 def close(
-    start: Opening, market: Tape, rate_annual: float, borrow: Borrow, execution: Execution, short_sales: bool
+    start: Opening, market: MarketSnapshot, rate_annual: float, borrow: Borrow, execution: Execution, short_sales: bool
 ) -> Closing:
     """Corporate actions, fills at the open, interest and fees, the mark at the close, and positions that end there.
 
@@ -120,7 +120,7 @@ def close(
     traded = np.nan_to_num(fills)
     paid = traded * np.nan_to_num(opens)
     shares, has_bar = held + traded, market.has_bar
-    distributed = np.where(changed.ends, 0.0, dividends + changed.given)
+    distributed = np.where(changed.ends, 0.0, dividends + changed.delivered)
     price = np.where(has_bar, market.close, _without_distributions(last_price, over_night, distributed))
     without_bar = np.where(has_bar, 0.0, start.sessions_without_bar + 1)
     returned, status = _endings(market, shares, without_bar, execution)
@@ -140,7 +140,7 @@ def close(
         costs=costs,
         dividends=dividends,
         fees=fees,
-        pnl=worth - start.value + dividends - paid + changed.proceeds + changed.given - came_with,
+        pnl=worth - start.value + dividends - paid + changed.proceeds + changed.delivered - came_with,
         status=status,
         parameters=_inherited(start.parameters, changed),
         cash=cash - spent + float(worth[ends].sum()) + interest,
@@ -175,12 +175,12 @@ def _as_of_open(start: Opening, split: Array) -> Array:
     return np.where(late, np.trunc(np.round(start.orders * adjustment, 3)), start.orders)
 
 
-def _endings(market: Tape, shares: Array, without_bar: Array, execution: Execution) -> tuple[Array, Words]:
-    """(N,) return at which a position ends today, NaN where it goes on; and the word for it.
+def _endings(market: MarketSnapshot, shares: Array, without_bar: Array, execution: Execution) -> tuple[Array, Labels]:
+    """(N,) return at which a position ends today, NaN where it goes on; and its label.
 
     A delisting ends a position on its ex-date or, where it was learned later, on the first session that knows it and
     has no bar. A position whose bars stop without one is written off after `write_off_sessions`; a short is bought
-    back at its last price then, since a loss that nobody recorded must not be its gain. One of a name with a known
+    back at its last price then, since an unrecorded loss must not be its gain. One of a name with a known
     merger waits for it. (What ends by a merger ended before the open, and holds nothing here.)
     """
     holds = shares != 0
@@ -192,18 +192,18 @@ def _endings(market: Tape, shares: Array, without_bar: Array, execution: Executi
     return np.where(delisted, market.delisting, np.where(written_off, presumed, np.nan)), status
 
 
-def _note(status: Words, decided: Array, orders: Array, fills: Array, could_fill: Mask, changed: Reorganized) -> None:
-    """Add what events made of a position, then what became of orders that did not fill as decided, where nothing graver
-    is said."""
-    said = np.array([word is not None for word in changed.status], dtype=bool) & _unsaid(status)
-    status[said] = changed.status[said]
-    unsaid = _unsaid(status)
+def _note(status: Labels, decided: Array, orders: Array, fills: Array, could_fill: Mask, changed: Reorganized) -> None:
+    """Add what events made of a position, then what became of orders that did not fill as decided, where no graver
+    label stands."""
+    labelled = np.array([label is not None for label in changed.status], dtype=bool) & _unlabelled(status)
+    status[labelled] = changed.status[labelled]
+    unlabelled = _unlabelled(status)
     fell_short = ~np.isnan(orders) & (np.abs(np.nan_to_num(fills)) < np.abs(np.nan_to_num(orders)))
-    status[unsaid & fell_short & ~could_fill] = "lapsed"
-    status[unsaid & fell_short & could_fill] = "scaled"
-    status[unsaid & ~np.isnan(orders) & (orders != decided) & could_fill] = "adjusted"
-    status[unsaid & np.isnan(orders) & (changed.shares != 0)] = "received"
+    status[unlabelled & fell_short & ~could_fill] = "lapsed"
+    status[unlabelled & fell_short & could_fill] = "scaled"
+    status[unlabelled & ~np.isnan(orders) & (orders != decided) & could_fill] = "adjusted"
+    status[unlabelled & np.isnan(orders) & (changed.shares != 0)] = "received"
 
 
-def _unsaid(status: Words) -> Mask:
-    return np.array([word is None for word in status], dtype=bool)
+def _unlabelled(status: Labels) -> Mask:
+    return np.array([label is None for label in status], dtype=bool)

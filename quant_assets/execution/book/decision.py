@@ -9,31 +9,37 @@ import polars as pl
 from configs.settings import Execution, Portfolio
 from quant_assets.execution.book.account import Closing
 from quant_assets.execution.book.forecast import Forecast
-from quant_assets.execution.market_snapshot import Tape, aligned
+from quant_assets.execution.market_snapshot import MarketSnapshot, aligned
 from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of, linear_rate
 from quant_assets.execution.trading.orders import order_shares
 from quant_assets.execution.trading.pretrade import Checked, pre_trade
 from quant_assets.numerics.arrays import Array, Index, Mask
 from quant_assets.portfolio.diagnostics import Description
 from quant_assets.portfolio.optimizer import Solution, constraint_violations, solve
-from quant_assets.portfolio.program import Names, benchmark_kind, benchmark_weights, describe, programme
+from quant_assets.portfolio.program import (
+    AssetInputs,
+    benchmark_kind,
+    benchmark_weights,
+    describe,
+    optimization_problem,
+)
 from quant_assets.risk.impact import impact_majorant
 
 # What an interior point method leaves where it means none: a hundred-millionth of NAV
 DUST = 1e-8
-# A solved programme that breaks a limit by more than this, re-evaluated outside the solver, sends no orders
+# A solution that breaks a limit by more than this, re-evaluated outside the solver, sends no orders
 VIOLATION = 1e-6
 
 
 @dataclass(frozen=True)
-class Standing:
+class Tradability:
     """What may be done with each name at the next open, whatever is thought of it; (N,).
 
     Attributes:
         weight: fraction of NAV held at the close.
         open_to_trade: tradable, with a bar and cost parameters of today, and not about to be delisted or
             merged.
-        leaves: held and with a bar, but not tradable any more: to be sold, or bought back, whole.
+        must_exit: held and with a bar, but not tradable any more: to be sold, or bought back, whole.
         parameters: today's, else the last known of a name in the book.
         price, shares: at the close, as of the next open's share counts.
         market_cap_usd: NaN where it is not known.
@@ -41,7 +47,7 @@ class Standing:
 
     weight: Array
     open_to_trade: Mask
-    leaves: Mask
+    must_exit: Mask
     parameters: CostParameters
     price: Array
     shares: Array
@@ -71,21 +77,21 @@ class Decision:
     description: Description | None = None
 
 
-def standing(
+def tradability(
     names: list[str],
     end: Closing,
-    market: Tape,
+    market: MarketSnapshot,
     universe: pl.DataFrame,
     cost_parameters: pl.DataFrame,
-) -> Standing:
+) -> Tradability:
     """From rows of UNIVERSE and COST_PARAMETERS of the session."""
     tradable, market_cap_usd = aligned(universe, names, "tradable", "market_cap_usd")
     today = cost_parameters_of(cost_parameters, names)
     present = market.has_bar & ~market.leaving
-    return Standing(
+    return Tradability(
         weight=end.value / end.nav,
         open_to_trade=(tradable == 1.0) & today.known & present,
-        leaves=end.held & (tradable != 1.0) & present,
+        must_exit=end.held & (tradable != 1.0) & present,
         parameters=today.or_else(end.parameters),
         price=end.price / market.next_split,
         shares=end.shares * market.next_split,
@@ -93,51 +99,53 @@ def standing(
     )
 
 
-def decide(end: Closing, standing: Standing, known: Forecast, portfolio: Portfolio, execution: Execution) -> Decision:
-    """Solve the programme over what is held and what may be traded, and turn its weights into orders.
+def decide(
+    end: Closing, tradability: Tradability, known: Forecast, portfolio: Portfolio, execution: Execution
+) -> Decision:
+    """Solve the optimization problem over what is held and what may be traded, and turn its weights into orders.
 
-    Held names that cannot or must not be judged today (no bar, no alpha, no risk, no costs, about to end) keep
+    Held names that cannot be judged today (no bar, no alpha, no risk, no costs, about to end) keep
     their weight.
     """
-    eligible = standing.open_to_trade & known.judged
+    eligible = tradability.open_to_trade & known.covered
     size = len(eligible)
     if reason := known.missing or (None if eligible.any() else "no eligible names"):
         return nothing(size, reason)
-    largest = _largest(eligible, standing.parameters.adv_usd, portfolio.max_candidates)
-    chosen = np.flatnonzero(end.held | largest)
-    weighted_by = benchmark_kind(largest, standing.parameters.adv_usd, standing.market_cap_usd, portfolio)
-    names = _names(end, standing, known, largest, eligible, chosen, weighted_by, portfolio, execution)
-    asked = programme(names, known.outlook, portfolio)
-    solution = solve(asked)
+    largest = _largest(eligible, tradability.parameters.adv_usd, portfolio.max_candidates)
+    candidates = np.flatnonzero(end.held | largest)
+    weighted_by = benchmark_kind(largest, tradability.parameters.adv_usd, tradability.market_cap_usd, portfolio)
+    names = _asset_inputs(end, tradability, known, largest, eligible, candidates, weighted_by, portfolio, execution)
+    problem = optimization_problem(names, known.risk, portfolio)
+    solution = solve(problem)
     fallen_back = [f"benchmark by {weighted_by}: too few capitalisations are known"] * (
         portfolio.mode == "long_only" and weighted_by != portfolio.benchmark
     )
-    said = "; ".join((*fallen_back, *solution.relaxations, solution.detail))
-    description = describe(asked, solution, portfolio)
+    detail = "; ".join((*fallen_back, *solution.relaxations, solution.detail))
+    description = describe(problem, solution, portfolio)
     if solution.weights is None:
-        return nothing(size, solution.status, said, description)
+        return nothing(size, solution.status, detail, description)
     worst = max(constraint_violations(solution.problem, solution.weights).values())
     if worst > VIOLATION:
-        return nothing(size, "unsolved", f"a limit is broken by {worst:g}; {said}", description)
-    weights = np.where((np.abs(solution.weights) < DUST) & ~names.stays, 0.0, solution.weights)
-    spread = partial(_spread, chosen, size)
-    target, may_trade = spread(weights), spread(~names.stays) == 1.0
-    sent = send(target, may_trade, end, standing, _allowed(solution, end.nav), portfolio, execution)
-    if sent.refused:
-        return nothing(size, "unsolved", f"{sent.refused}; {said}", description)
+        return nothing(size, "unsolved", f"a limit is broken by {worst:g}; {detail}", description)
+    weights = np.where((np.abs(solution.weights) < DUST) & ~names.locked, 0.0, solution.weights)
+    spread = partial(_spread, candidates, size)
+    target, may_trade = spread(weights), spread(~names.locked) == 1.0
+    sent = send(target, may_trade, end, tradability, _allowed(solution, end.nav), portfolio, execution)
+    if sent.rejected:
+        return nothing(size, "unsolved", f"{sent.rejected}; {detail}", description)
     return Decision(
-        alpha=np.where(eligible, spread(known.alpha[chosen]), np.nan),
-        tilt=np.where(eligible, spread(known.tilt[chosen]), np.nan),
+        alpha=np.where(eligible, spread(known.alpha[candidates]), np.nan),
+        tilt=np.where(eligible, spread(known.tilt[candidates]), np.nan),
         target=target,
         benchmark=spread(names.benchmark),
         dual_lower=spread(solution.duals["lower"]),
         dual_upper=spread(solution.duals["upper"]),
         orders=sent.orders,
-        reference_price=np.where(np.isnan(sent.orders), np.nan, standing.price),
+        reference_price=np.where(np.isnan(sent.orders), np.nan, tradability.price),
         cut=sent.cut,
         cash_target=float(1.0 - weights.sum()),
         status=solution.status,
-        detail=said,
+        detail=detail,
         description=description,
     )
 
@@ -152,16 +160,16 @@ def send(
     target: Array,
     may_trade: Mask,
     end: Closing,
-    standing: Standing,
+    tradability: Tradability,
     allowed_usd: float,
     portfolio: Portfolio,
     execution: Execution,
 ) -> Checked:
-    wanted = order_shares(target, standing.shares, standing.price, end.nav, portfolio.min_trade)
+    orders = order_shares(target, tradability.shares, tradability.price, end.nav, portfolio.min_trade)
     return pre_trade(
-        np.where(may_trade, wanted, np.nan),
-        standing.price,
-        standing.parameters.adv_usd,
+        np.where(may_trade, orders, np.nan),
+        tradability.price,
+        tradability.parameters.adv_usd,
         may_trade,
         end.cash,
         allowed_usd,
@@ -186,48 +194,50 @@ def _largest(eligible: Mask, adv_usd: Array, count: int) -> Mask:
     return largest & eligible
 
 
-def _names(
+def _asset_inputs(
     end: Closing,
-    standing: Standing,
+    tradability: Tradability,
     known: Forecast,
     largest: Mask,
     eligible: Mask,
-    chosen: Index,
+    candidates: Index,
     weighted_by: str,
     portfolio: Portfolio,
     execution: Execution,
-) -> Names:
+) -> AssetInputs:
     # the majorant of impact touches the law at the trade that spends the turnover evenly
-    usual_trade = max(portfolio.turnover_cap / len(chosen), portfolio.min_trade)
-    leaves, parameters = standing.leaves[chosen], standing.parameters.at(chosen)
-    fixed = ~eligible[chosen]
+    usual_trade = max(portfolio.turnover_cap / len(candidates), portfolio.min_trade)
+    must_exit, parameters = tradability.must_exit[candidates], tradability.parameters.at(candidates)
+    fixed = ~eligible[candidates]
     linear, quadratic = impact_majorant(
         end.nav, parameters.adv_usd, parameters.volatility_daily, execution.impact_multiplier, usual_trade
     )
     multiple = portfolio.impact_multiple
     spent = linear_rate(parameters.half_spread_bp, execution) + linear * multiple + portfolio.turnover_penalty
-    return Names(
+    return AssetInputs(
         # what cannot be chosen has no marginal return and no marginal cost
-        alpha=np.where(fixed, 0.0, known.alpha[chosen]),
-        tilt=np.where(fixed, 0.0, np.nan_to_num(known.tilt[chosen])),  # without a view there is no tilt
-        industry=[known.industry[i] for i in chosen],
-        exposures=known.exposures[chosen],
-        specific_variance_annual=known.specific_variance_annual[chosen],
-        weight=standing.weight[chosen],
+        alpha=np.where(fixed, 0.0, known.alpha[candidates]),
+        tilt=np.where(fixed, 0.0, np.nan_to_num(known.tilt[candidates])),  # without a view there is no tilt
+        industry=[known.industry[i] for i in candidates],
+        exposures=known.exposures[candidates],
+        specific_variance_annual=known.specific_variance_annual[candidates],
+        weight=tradability.weight[candidates],
         # dollar neutral is measured from nothing
-        benchmark=np.zeros(len(chosen))
+        benchmark=np.zeros(len(candidates))
         if portfolio.mode == "dollar_neutral"
-        else benchmark_weights(largest[chosen], parameters.adv_usd, weighted_by, standing.market_cap_usd[chosen]),
-        leaves=leaves,
-        stays=fixed & ~leaves,
+        else benchmark_weights(
+            largest[candidates], parameters.adv_usd, weighted_by, tradability.market_cap_usd[candidates]
+        ),
+        must_exit=must_exit,
+        locked=fixed & ~must_exit,
         linear_cost=np.where(fixed, 0.0, spent),
         quadratic_cost=np.where(fixed, 0.0, quadratic * multiple),
-        borrow_rate_annual=known.borrow.rate_annual[chosen],
-        shortable=known.borrow.available[chosen] * end.price[chosen] / end.nav,
+        borrow_rate_annual=known.borrow.rate_annual[candidates],
+        shortable=known.borrow.available[candidates] * end.price[candidates] / end.nav,
     )
 
 
-def _spread(chosen: Index, size: int, values: Array | Mask) -> Array:
+def _spread(candidates: Index, size: int, values: Array | Mask) -> Array:
     out = np.full(size, np.nan)
-    out[chosen] = values
+    out[candidates] = values
     return out

@@ -1,4 +1,4 @@
-"""What the session's models say of each name, aligned; and what they say when shuffled."""
+"""Forecasts of the session's models for each name, aligned; and the same with alphas shuffled."""
 
 import datetime as dt
 import math
@@ -19,7 +19,7 @@ from quant_assets.execution.trading.costs import CostParameters
 from quant_assets.numerics.arrays import Array, Mask
 from quant_assets.numerics.units import SESSIONS_PER_YEAR
 from quant_assets.portfolio.problem import Matrix
-from quant_assets.portfolio.program import Outlook
+from quant_assets.portfolio.program import RiskForecast
 
 INDUSTRY = "industry:"  # followed by its name, as in FACTOR_COVARIANCE
 UNKNOWN = "Unknown"
@@ -30,14 +30,14 @@ class Forecast:
     """(N,) in the order of the names, NaN where unknown.
 
     Attributes:
-        alpha: expected relative return, simple, over the programme's horizon.
+        alpha: expected relative return, simple, over the problem's horizon.
         tilt: of the industry's view, simple, over the same horizon.
         industry: "Unknown" without exposures.
         exposures: (N, K) sparse; rows of zeros without.
         specific_variance_annual: without a specific risk of today the last known total variance, or else the median.
-        judged: has an alpha, exposures and a specific risk of today.
+        covered: has an alpha, exposures and a specific risk of today.
         borrow: as quoted.
-        outlook: of the book as a whole.
+        risk: of the book as a whole.
         missing: what is missing altogether, so that nothing can be decided; None where nothing is.
     """
 
@@ -46,9 +46,9 @@ class Forecast:
     industry: list[str]
     exposures: Matrix
     specific_variance_annual: Array
-    judged: Mask
+    covered: Mask
     borrow: Borrow
-    outlook: Outlook
+    risk: RiskForecast
     missing: str | None
 
 
@@ -75,16 +75,18 @@ def forecast(
     published = dict(program.exposures.select("symbol", "industry").iter_rows())
     industry = [published.get(name, UNKNOWN) for name in names]
     exposed = np.array([name in published for name in names], dtype=bool)
-    tilts, bands, targets = (_said(program.views, column) for column in ("tilt", "band", "volatility_target_annual"))
+    tilts, bands, targets = (
+        _views_by_industry(program.views, column) for column in ("tilt", "band", "volatility_target_annual")
+    )
     return Forecast(
         alpha=alpha,
         tilt=np.array([tilts.get(name, np.nan) for name in industry], dtype=np.float64),
         industry=industry,
         exposures=_exposures(program.exposures, names, factors),
         specific_variance_annual=_specific_variance(specific, exposed, parameters),
-        judged=exposed & ~np.isnan(alpha + specific),
+        covered=exposed & ~np.isnan(alpha + specific),
         borrow=borrow,
-        outlook=Outlook(
+        risk=RiskForecast(
             factor_covariance_annual=covariance,
             bands=bands,
             volatility_target_annual=targets.get(MARKET_ROW, portfolio.volatility_target_annual),
@@ -128,8 +130,8 @@ def _covariance(rows: pl.DataFrame) -> tuple[list[str], Array]:
     return factors, values
 
 
-def _said(views: pl.DataFrame, column: str) -> dict[str, float]:
-    """What VIEWS say of each industry, and of the market as a whole."""
+def _views_by_industry(views: pl.DataFrame, column: str) -> dict[str, float]:
+    """A column of VIEWS by industry; that of the whole market is under `MARKET_ROW`."""
     return {name: value for name, value in views.select("industry", column).iter_rows() if value is not None}
 
 

@@ -17,7 +17,7 @@ PERCENT = 1e-2
 
 @dataclass(frozen=True)
 class Borrow:
-    """What lenders of shares ask; (N,) in the order of the names.
+    """Quotes for borrowing shares; (N,) in the order of the names.
 
     Attributes:
         rate_annual: simple, over 360 days; the setting's where nothing is quoted.

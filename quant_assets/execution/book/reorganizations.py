@@ -1,14 +1,14 @@
-"""What spin-offs and mergers make of what was held over night, before the open."""
+"""Spin-offs and mergers applied to what was held over night, before the open."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_assets.execution.market_snapshot import Exchange, Tape
+from quant_assets.execution.market_snapshot import Exchange, MarketSnapshot
 from quant_assets.numerics.arrays import Array, Index, Mask
 
-Words = NDArray[np.object_]
+Labels = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -19,22 +19,22 @@ class Reorganized:
         shares: received, in the row of the name whose shares they are.
         distributed: USD paid by a spin-off whose shares cannot be had, in the row of the parent.
         proceeds: USD paid for what ends by a merger, in the row of the target.
-        given: USD at the close of the shares that others received for this row's; what its own profit counts.
+        delivered: USD at the close of the shares that others received for this row's; what its own profit counts.
         ends: the position ends before the open.
         source: place of the name that the shares came from; -1 where none came.
-        status: a word where there is one.
+        status: a label where there is one.
     """
 
     shares: Array
     distributed: Array
     proceeds: Array
-    given: Array
+    delivered: Array
     ends: Mask
     source: Index
-    status: Words
+    status: Labels
 
 
-def reorganized(held: Array, last_price: Array, market: Tape) -> Reorganized:
+def reorganized(held: Array, last_price: Array, market: MarketSnapshot) -> Reorganized:
     """Shares and cash for positions in parents and targets.
 
     Shares are delivered where the other name has a bar today and does not itself end by a merger. Else a spin-off pays
@@ -50,7 +50,7 @@ def reorganized(held: Array, last_price: Array, market: Tape) -> Reorganized:
         shares=np.zeros(n),
         distributed=np.zeros(n),
         proceeds=np.zeros(n),
-        given=np.zeros(n),
+        delivered=np.zeros(n),
         ends=np.zeros(n, dtype=bool),
         source=np.full(n, -1, dtype=np.intp),
         status=np.full(n, None, dtype=object),
@@ -67,7 +67,7 @@ def reorganized(held: Array, last_price: Array, market: Tape) -> Reorganized:
     return out
 
 
-def _spin_off(out: Reorganized, event: Exchange, held: float, market: Tape, deliverable: Mask) -> None:
+def _spin_off(out: Reorganized, event: Exchange, held: float, market: MarketSnapshot, deliverable: Mask) -> None:
     if (place := _receiver(event, deliverable)) is not None:
         _deliver(out, event, place, held, market)
     elif not np.isnan(event.cash_usd):
@@ -76,7 +76,9 @@ def _spin_off(out: Reorganized, event: Exchange, held: float, market: Tape, deli
         out.status[event.source] = "spin_off_unknown"
 
 
-def _merge(out: Reorganized, event: Exchange, held: float, last_price: float, market: Tape, deliverable: Mask) -> None:
+def _merge(
+    out: Reorganized, event: Exchange, held: float, last_price: float, market: MarketSnapshot, deliverable: Mask
+) -> None:
     place = _receiver(event, deliverable)
     in_cash = event.shares == 0 and not np.isnan(event.cash_usd)
     if place is None and not in_cash:
@@ -96,8 +98,8 @@ def _receiver(event: Exchange, deliverable: Mask) -> int | None:
     return event.receives if can_be_had else None
 
 
-def _deliver(out: Reorganized, event: Exchange, place: int, held: float, market: Tape) -> None:
+def _deliver(out: Reorganized, event: Exchange, place: int, held: float, market: MarketSnapshot) -> None:
     shares = held * event.shares
     out.shares[place] += shares
-    out.given[event.source] += shares * market.close[place]
+    out.delivered[event.source] += shares * market.close[place]
     out.source[place] = event.source

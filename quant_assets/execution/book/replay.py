@@ -1,6 +1,6 @@
 """The path: what was held, filled, earned and decided, one step a session.
 
-A step walks from yesterday's rows to today's: corporate actions, fills at the open of what yesterday decided, interest
+A step leads from yesterday's rows to today's: corporate actions, fills at the open of what yesterday decided, interest
 and fees, the mark at the close, today's decision. The books are the only assets that feed on themselves.
 
     NAV(t) = Σ value_usd          NAV(t) − NAV(t−1) = Σ pnl_usd − Σ cost_usd − Σ borrow_usd
@@ -18,13 +18,13 @@ from configs.settings import Execution, Macro, Portfolio
 from feature_store import sessions
 from feature_store.schemas.execution import CASH
 from quant_assets.execution.book.account import SCHEMA, Closing, Opening, close, opening
-from quant_assets.execution.book.decision import DUST, Decision, Standing, decide, standing
+from quant_assets.execution.book.decision import DUST, Decision, Tradability, decide, tradability
 from quant_assets.execution.book.equal_weight import hold_equally
 from quant_assets.execution.book.forecast import forecast, shuffled
 from quant_assets.execution.book.inputs import MarketInputs, ProgramInputs
 from quant_assets.execution.book.interest import borrow_quotes, cash_rate_annual
-from quant_assets.execution.book.reorganizations import Words
-from quant_assets.execution.market_snapshot import Tape, received, tape
+from quant_assets.execution.book.reorganizations import Labels
+from quant_assets.execution.market_snapshot import MarketSnapshot, market_snapshot, received
 from quant_assets.numerics.arrays import Array, Mask
 from quant_assets.portfolio.diagnostics import limits, metrics
 
@@ -38,14 +38,14 @@ def step(
     execution: Execution,
     series: Macro,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """The book of the session, and what its optimization found.
+    """The book of the session, and the diagnostics of its optimization.
 
     Args:
         state: the book of the session before; None on the first, which begins with the initial cash.
         series: which series says what cash earns.
 
     Returns:
-        Rows of BOOK, sorted by symbol: whatever is held, was filled, ended or is wanted, and USD for cash.
+        Rows of BOOK, sorted by symbol: whatever is held, was filled, ended or is a target, and USD for cash.
         Rows of DIAGNOSTICS.
         Rows of OPTIMIZATION.
 
@@ -59,14 +59,14 @@ def step(
     known = forecast(
         names,
         program,
-        today.standing.parameters,
+        today.tradability.parameters,
         cash_rate_annual(market.macro, session, series, execution),
         borrow_quotes(market.borrow, names, session, execution, short_sales),
         portfolio,
     )
-    decision = decide(today.end, today.standing, known, portfolio, execution)
-    found = decision.description
-    return _rows(today, decision, session), limits(found, session), metrics(found, session)
+    decision = decide(today.end, today.tradability, known, portfolio, execution)
+    stored = decision.description
+    return _rows(today, decision, session), limits(stored, session), metrics(stored, session)
 
 
 def shuffled_step(
@@ -101,7 +101,7 @@ def equal_weight_step(
         Rows of EQUAL_WEIGHT_BOOK, sorted by symbol.
     """
     today = _day(state, market, session, False, execution, series)
-    return _rows(today, hold_equally(today.end, today.standing, session, portfolio, execution), session)
+    return _rows(today, hold_equally(today.end, today.tradability, session, portfolio, execution), session)
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ class _Day:
     """A session up to its decision."""
 
     start: Opening
-    market: Tape
+    market: MarketSnapshot
     end: Closing
-    standing: Standing
+    tradability: Tradability
 
 
 def _day(
@@ -126,22 +126,22 @@ def _day(
     _require(state, universe, session)
     held = [] if state is None else state["symbol"].to_list()
     names = sorted({*held, *universe["symbol"].to_list(), *received(actions, bars, held, session)} - {CASH})
-    start, on_tape = opening(state, names, session, execution), tape(bars, actions, names, session)
+    start, snapshot = opening(state, names, session, execution), market_snapshot(bars, actions, names, session)
     before = sessions.shift(session, -1)
     earned = cash_rate_annual(market.macro, before, series, execution)
     fees = borrow_quotes(market.borrow, names, before, execution, short_sales)
-    end = close(start, on_tape, earned, fees, execution, short_sales)
+    end = close(start, snapshot, earned, fees, execution, short_sales)
     if not end.nav > 0:
         raise ValueError(
             f"net asset value is {end.nav} USD on {session}: the account is ruined, look at its pnl before"
         )
-    return _Day(start, on_tape, end, standing(names, end, on_tape, universe, market.cost_parameters))
+    return _Day(start, snapshot, end, tradability(names, end, snapshot, universe, market.cost_parameters))
 
 
 def _rows(today: _Day, decision: Decision, session: dt.date) -> pl.DataFrame:
-    start, end, standing = today.start, today.end, today.standing
-    told = ~np.isnan(end.fills) | ~np.isnan(decision.orders) | (np.abs(decision.target) > DUST) | (end.pnl != 0)
-    rows = np.flatnonzero(end.held | (start.shares != 0) | told)
+    start, end, tradability = today.start, today.end, today.tradability
+    has_event = ~np.isnan(end.fills) | ~np.isnan(decision.orders) | (np.abs(decision.target) > DUST) | (end.pnl != 0)
+    rows = np.flatnonzero(end.held | (start.shares != 0) | has_event)
     fills = end.fills[rows]
     ordered, filled = ~np.isnan(fills), np.nan_to_num(fills) != 0
     opened_at = sessions.opens_at(session)
@@ -167,9 +167,9 @@ def _rows(today: _Day, decision: Decision, session: dt.date) -> pl.DataFrame:
         "dual_upper": decision.dual_upper[rows],
         "order_shares": decision.orders[rows],
         "reference_price_usd": decision.reference_price[rows],
-        "adv_usd": standing.parameters.adv_usd[rows],
-        "volatility_daily": standing.parameters.volatility_daily[rows],
-        "half_spread_bp": standing.parameters.half_spread_bp[rows],
+        "adv_usd": tradability.parameters.adv_usd[rows],
+        "volatility_daily": tradability.parameters.volatility_daily[rows],
+        "half_spread_bp": tradability.parameters.half_spread_bp[rows],
         # that a fill was scaled is seen from its shares as well
         "status": list(np.where(decision.cut & _gives_way(end.status), "cut", end.status)[rows]),
     }
@@ -188,8 +188,8 @@ def _rows(today: _Day, decision: Decision, session: dt.date) -> pl.DataFrame:
     return _frame(of_names, of_cash, session)
 
 
-def _gives_way(status: Words) -> Mask:
-    return np.array([word in (None, "scaled", "received") for word in status], dtype=bool)
+def _gives_way(status: Labels) -> Mask:
+    return np.array([label in (None, "scaled", "received") for label in status], dtype=bool)
 
 
 def _unless_none(amounts: Array) -> Array:
@@ -197,7 +197,7 @@ def _unless_none(amounts: Array) -> Array:
 
 
 def _frame(of_names: dict[str, Any], of_cash: dict[str, Any], session: dt.date) -> pl.DataFrame:
-    """BOOK rows in the order of symbols; a column that is not given is null, and so is NaN."""
+    """BOOK rows in the order of symbols; a column without values is null, and so is NaN."""
     symbols = of_names["symbol"]
     n, at = len(symbols), bisect_left(symbols, CASH)
     columns: dict[str, Any] = {"event_date": [session] * (n + 1)}
@@ -221,8 +221,6 @@ def _require(state: pl.DataFrame | None, universe: pl.DataFrame, session: dt.dat
     if state is None:
         return
     before = sessions.shift(session, -1)
-    found = state["event_date"].unique().to_list()
-    if found != [before]:
-        raise ValueError(
-            f"the state speaks of {found}, not of {before}, the session before {session}; store that first"
-        )
+    stored = state["event_date"].unique().to_list()
+    if stored != [before]:
+        raise ValueError(f"the state holds {stored}, not of {before}, the session before {session}; store that first")

@@ -19,7 +19,7 @@ class CostParameters:
     Attributes:
         half_spread_bp: of the traded value.
         adv_usd: mean daily dollar volume.
-        volatility_daily: deviation of daily simple returns.
+        volatility_daily: standard deviation of daily simple returns.
     """
 
     half_spread_bp: Array

@@ -33,13 +33,13 @@ def fills_at_open(
     Returns:
         (N,) filled shares, signed, NaN where there was no order and 0 where it lapsed; (N,) costs in USD.
     """
-    wanted = np.where(np.isnan(opens), 0.0, np.nan_to_num(orders))
+    requested = np.where(np.isnan(opens), 0.0, np.nan_to_num(orders))
     price = np.nan_to_num(opens)
     at_most = np.inf if short_sales else np.maximum(held, 0.0)
-    sold = -np.minimum(np.maximum(-wanted, 0.0), at_most)
+    sold = -np.minimum(np.maximum(-requested, 0.0), at_most)
     sale_costs = trade_cost_usd(sold * price, parameters, execution)
     available = cash_usd - float((sold * price).sum()) - float(sale_costs.sum())
-    bought = np.maximum(wanted, 0.0)
+    bought = np.maximum(requested, 0.0)
     needed = float((bought * price + trade_cost_usd(bought * price, parameters, execution)).sum())
     if needed > available:
         bought = np.floor(bought * (max(available, 0.0) / needed))

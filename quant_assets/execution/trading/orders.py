@@ -17,14 +17,14 @@ def order_shares(target: Array, held: Array, price_usd: Array, nav_usd: float, m
     not sent.
 
     Args:
-        target: (N,) weights wanted, negative for shorts.
+        target: (N,) target weights, negative for shorts.
         held, price_usd: (N,) shares and prices, both as of the next open's share counts.
         min_trade: fraction of NAV.
     """
-    wanted = target * nav_usd / price_usd
+    target_shares = target * nav_usd / price_usd
     # to a thousandth of a share first: a solver reaches a bound to ten digits only, which must not cost a share
-    shares = np.trunc(np.round(wanted - held, 3))
-    leave = (np.abs(wanted) < 0.5) & (held != 0)
+    shares = np.trunc(np.round(target_shares - held, 3))
+    leave = (np.abs(target_shares) < 0.5) & (held != 0)
     too_small = np.abs(shares) * price_usd < min_trade * nav_usd
     shares = np.where(leave, -held, np.where(too_small, 0.0, shares))
     return np.where(shares == 0, np.nan, shares)

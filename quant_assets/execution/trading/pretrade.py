@@ -14,12 +14,12 @@ class Checked:
     Attributes:
         orders: signed shares, NaN where nothing is sent.
         cut: the order was made smaller, or dropped, by a check.
-        refused: why none is sent at all.
+        rejected: why none is sent at all.
     """
 
     orders: Array
     cut: Mask
-    refused: str | None = None
+    rejected: str | None = None
 
 
 def pre_trade(
@@ -33,7 +33,7 @@ def pre_trade(
 ) -> Checked:
     """The orders that may be sent.
 
-    None for a name that may not trade; none above its share of the daily dollar volume, or without one; purchases
+    None for a name that may not trade; none above its fraction of the daily dollar volume, or without one; purchases
     together no larger than cash and sales at reference prices, up to the rounding of each sale by less than a share;
     and none at all where they come to more than was allowed, up to half a share each, since exits are whole.
 
@@ -45,8 +45,8 @@ def pre_trade(
         max_participation: fraction of the daily dollar volume.
     """
     price = np.nan_to_num(price_usd)
-    wanted = np.nan_to_num(orders)
-    sent = np.where(may_trade, wanted, 0.0)
+    requested = np.nan_to_num(orders)
+    sent = np.where(may_trade, requested, 0.0)
     sent = _within_volume(sent, price, adv_usd, max_participation)
     sent = _within_cash(sent, price, cash_usd)
     notional = float((np.abs(sent) * price).sum())
@@ -54,11 +54,11 @@ def pre_trade(
         none = np.full_like(sent, np.nan)
         reason = f"orders of {notional:.2f} USD are more than the {allowed_usd:.2f} USD that was decided"
         return Checked(none, np.zeros(len(sent), dtype=bool), reason)
-    return Checked(np.where(sent == 0, np.nan, sent), sent != wanted)
+    return Checked(np.where(sent == 0, np.nan, sent), sent != requested)
 
 
-def _within_volume(orders: Array, price: Array, adv_usd: Array, share: float) -> Array:
-    room = np.divide(share * np.nan_to_num(adv_usd), price, out=np.zeros_like(price), where=price > 0)
+def _within_volume(orders: Array, price: Array, adv_usd: Array, max_participation: float) -> Array:
+    room = np.divide(max_participation * np.nan_to_num(adv_usd), price, out=np.zeros_like(price), where=price > 0)
     # what fits stays whole, fractions of an exit included
     return np.where(np.abs(orders) > room, np.sign(orders) * np.floor(room), orders)
 

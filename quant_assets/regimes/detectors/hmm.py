@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 PERSISTENCE = 0.95  # where EM starts: states last 20 sessions
-ROUNDING = 1e-9  # a deviation of less, relative to the largest value, is noise of the arithmetic
+ROUNDING = 1e-9  # a standard deviation of less, relative to the largest value, is noise of the arithmetic
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def fit(
         n_states: K.
         max_iterations: of EM; reaching it is reported in `converged`.
         tolerance: EM ends when the log likelihood moves by less, nats.
-        variance_floor: share of each signal's variance; smaller variances of a state are raised to it.
+        variance_floor: fraction of each signal's variance; smaller variances of a state are raised to it.
         random_starts: starts beside the first.
         rng: draws them.
 
@@ -202,7 +202,8 @@ def fit(
     _require_observations(signals, n_states)
     if random_starts and rng is None:
         raise ValueError(f"{random_starts} random starts need an rng; pass np.random.default_rng(seed)")
-    # EM on raw returns is swamped by hmmlearn's own variance prior; in units of the deviation, the prior is the data's.
+    # EM on raw returns is swamped by hmmlearn's own variance prior; in units of the standard deviation, the prior is
+    # the data's.
     centre, scale = signals.mean(axis=0), signals.std(axis=0)
     standardized = (signals - centre) / scale
     starts = [_sorted_groups(standardized, n_states, variance_floor)]

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
-from quant_assets.alpha.evidence.feature_study import FIGURES, FeatureStudy, decay, grouped
+from quant_assets.alpha.evidence.feature_study import METRICS, FeatureStudy, decay, grouped
 from quant_assets.numerics.arrays import Array
 from quant_assets.reporting import tables
 from quant_assets.reporting.html import Markup, Part
@@ -149,7 +149,7 @@ def _long(figures: pl.DataFrame) -> pl.DataFrame:
     rows = [
         (row["horizon_sessions"], name, row[name], row[f"{name}_t"], row[f"{name}_n"])
         for row in figures.iter_rows(named=True)
-        for name in FIGURES
+        for name in METRICS
     ]
     schema = {"horizon": pl.Int64, "figure": pl.String, "mean": pl.Float64, "t": pl.Float64, "sessions": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")

@@ -121,8 +121,8 @@ def _risk(risk: Row) -> Row:
     }
 
 
-def _programme(programme: Row, order: Row) -> Row:
-    said = {"status": programme["status"], "detail": programme["detail"] or MISSING}
+def _programme(optimization_problem: Row, order: Row) -> Row:
+    said = {"status": optimization_problem["status"], "detail": optimization_problem["detail"] or MISSING}
     return said | {"pre-trade checks": "made smaller" if order["cut_by_checks"] else "passed as it was"}
 
 

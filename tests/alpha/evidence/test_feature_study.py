@@ -48,7 +48,7 @@ def studied(cross_sections: list[CrossSection], lookbacks: tuple[int, ...] = (1,
 
 SECTIONS = drawn()
 STUDY = studied(SECTIONS)
-FIGURES = {(row["feature"], row["horizon_sessions"]): row for row in information(STUDY).iter_rows(named=True)}
+METRICS = {(row["feature"], row["horizon_sessions"]): row for row in information(STUDY).iter_rows(named=True)}
 SPREAD_OF_LABEL = float(np.sqrt(1 + IC**2 + (IC / 2) ** 2 + 0.25 * 0.16))
 
 
@@ -56,7 +56,7 @@ SPREAD_OF_LABEL = float(np.sqrt(1 + IC**2 + (IC / 2) ** 2 + 0.25 * 0.16))
 
 
 def test_a_planted_correlation_is_found_and_sure():
-    found = FIGURES["planted", HORIZON]
+    found = METRICS["planted", HORIZON]
     assert found["ic"] == pytest.approx(IC / SPREAD_OF_LABEL, abs=0.012)  # two deviations of a mean of 300
     assert found["rank_ic"] == pytest.approx(6 / np.pi * np.arcsin(found["ic"] / 2), abs=0.01)
     assert found["ic_t"] > 10
@@ -65,18 +65,18 @@ def test_a_planted_correlation_is_found_and_sure():
 
 
 def test_noise_is_nothing():
-    found = FIGURES["noise", HORIZON]
+    found = METRICS["noise", HORIZON]
     assert abs(found["ic"]) < 0.012
     assert abs(found["ic_t"]) < 3
 
 
 def test_absence_that_tells_something_is_seen_in_its_flag_alone():
-    found = FIGURES["absence", HORIZON]
+    found = METRICS["absence", HORIZON]
     expected = -0.5 * np.sqrt(0.2 * 0.8) / SPREAD_OF_LABEL
     assert found["null_ic"] == pytest.approx(expected, abs=0.012)
     assert found["null_ic_t"] < -20
     assert abs(found["rank_ic_t"]) < 3
-    assert [FIGURES[name, HORIZON]["null_ic_n"] for name in NAMES] == [0, 0, len(DAYS), 0]  # the others are never null
+    assert [METRICS[name, HORIZON]["null_ic_n"] for name in NAMES] == [0, 0, len(DAYS), 0]  # the others are never null
 
 
 def test_what_fades_is_worth_less_as_it_ages():

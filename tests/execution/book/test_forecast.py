@@ -55,7 +55,7 @@ def test_exposures_stand_in_the_columns_of_the_covariance() -> None:
     assert rows["B"] == dict.fromkeys(factors, 0.0) | {"market": 1.0, "industry:Utilities": 1.0} | of_styles
     assert not any(rows["C"].values())
     assert known.industry == ["Energy", "Utilities", "Unknown"]
-    covariance = known.outlook.factor_covariance_annual
+    covariance = known.risk.factor_covariance_annual
     assert covariance[factors.index("market"), factors.index("market")] == pytest.approx(0.3 * 0.04)
 
 
@@ -71,13 +71,13 @@ def test_a_name_without_exposures_bears_its_total_variance_or_the_median() -> No
     everyone = Market(market.prices).cost_parameters(0).filter(pl.col("symbol") != "C")
     known = said(market, ["A", "B", "C"], cost_parameters=everyone)
     assert known.specific_variance_annual == pytest.approx([0.7 * 0.04, 0.04, 0.7 * 0.04])
-    assert known.judged.tolist() == [False, False, False]
+    assert known.covered.tolist() == [False, False, False]
 
 
 def test_a_name_is_judged_by_alpha_and_risk_together() -> None:
     market = Market({s: [(10.0, 10.0)] for s in "ABC"}, alphas={0: {"A": 0.01, "B": None, "C": 0.02}})
     risk = market.specific_risk(0).filter(pl.col("symbol") != "C")
-    assert said(market, ["A", "B", "C"], specific_risk=risk).judged.tolist() == [True, False, False]
+    assert said(market, ["A", "B", "C"], specific_risk=risk).covered.tolist() == [True, False, False]
 
 
 def test_views_give_tilts_bands_and_the_volatility_target() -> None:
@@ -90,10 +90,10 @@ def test_views_give_tilts_bands_and_the_volatility_target() -> None:
     )
     known = said(market, ["A", "B", "C"])
     assert known.tilt.tolist() == pytest.approx([0.002, np.nan, np.nan], nan_ok=True)
-    assert known.outlook.bands == {"Energy": 0.1}
-    assert known.outlook.volatility_target_annual == 0.08
+    assert known.risk.bands == {"Energy": 0.1}
+    assert known.risk.volatility_target_annual == 0.08
     market.volatility_target = None
-    assert said(market, ["A"]).outlook.volatility_target_annual == plain_portfolio().volatility_target_annual
+    assert said(market, ["A"]).risk.volatility_target_annual == plain_portfolio().volatility_target_annual
 
 
 @pytest.mark.parametrize("empty", ["exposures", "factor_covariance", "specific_risk"])

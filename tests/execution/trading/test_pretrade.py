@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import delivered
 from hypothesis import strategies as st
 
 from quant_assets.execution.trading.pretrade import Checked, pre_trade
@@ -29,7 +29,7 @@ def test_orders_within_every_limit_pass_untouched() -> None:
     checked = sent([10.0, -0.5, np.nan])
     assert checked.orders.tolist() == pytest.approx([10.0, -0.5, np.nan], nan_ok=True)
     assert not checked.cut.any()
-    assert checked.refused is None
+    assert checked.rejected is None
 
 
 def test_an_order_above_its_share_of_the_daily_volume_is_cut_to_it() -> None:
@@ -75,7 +75,7 @@ def test_without_cash_nothing_is_bought() -> None:
 wishes = st.lists(st.tuples(st.integers(-1000, 1000), st.floats(0.5, 500), st.floats(1.0, 1e6)), min_size=1, max_size=8)
 
 
-@given(wishes, st.floats(-1e4, 1e5))
+@delivered(wishes, st.floats(-1e4, 1e5))
 def test_no_check_makes_an_order_larger_or_turns_it_round(rows: list[tuple], cash: float) -> None:
     orders, prices, volumes = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     checked = sent(orders.tolist(), prices, volumes, cash=cash)
@@ -94,5 +94,5 @@ def test_no_check_makes_an_order_larger_or_turns_it_round(rows: list[tuple], cas
 def test_orders_that_come_to_more_than_was_decided_are_all_held_back() -> None:
     checked = sent([100.0, -100.0], allowed=1989.0)  # 2000 USD, less half a share each
     assert np.isnan(checked.orders).all()
-    assert checked.refused == "orders of 2000.00 USD are more than the 1989.00 USD that was decided"
-    assert sent([100.0, -100.0], allowed=1991.0).refused is None
+    assert checked.rejected == "orders of 2000.00 USD are more than the 1989.00 USD that was decided"
+    assert sent([100.0, -100.0], allowed=1991.0).rejected is None
