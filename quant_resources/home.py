@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from configs.load import ConfigError, load
+from configs.errors import ConfigError
+from configs.load import load
 from configs.settings import FilesVendor, Profile
 from feature_store.dataset import Events, States
 from feature_store.decision_time import DecisionClock

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from configs.settings import Profile, Settings
 from feature_store.code.identity import count_as_ours
 from feature_store.dataset import Dataset

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from feature_store.errors import StoreError
 from feature_store.numeric_platform import restart_if_narrowed
 from quant_assets.cli import checking, computing, maintenance, pages, reading

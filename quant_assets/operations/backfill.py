@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from configs.settings import Profile
 from feature_store import sessions
 from feature_store.schemas.catalogue import SOURCES

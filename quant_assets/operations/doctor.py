@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from configs.load import ConfigError
+from configs.errors import ConfigError
 from feature_store.errors import StoreError
 from feature_store.numeric_platform import PART, TARGET, THREADS, NumericPlatform, advice, in_force
 from feature_store.opening import FORMAT

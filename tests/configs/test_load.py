@@ -3,22 +3,12 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
-from configs import load as loading
-from configs.load import ConfigError, config_hash, load, profiles
-from configs.settings import Profile
+from configs.errors import ConfigError
+from configs.layers import CONFIGS
+from configs.load import config_hash, load, load_layers, profiles
 
 # --- known values ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", loading.SLICES)
-def test_each_slice_file_says_every_default_of_its_settings(name: str) -> None:
-    written = yaml.safe_load((loading.CONFIGS / f"{name}.yaml").read_text())
-    settings = Profile.model_fields[name].default
-    # what no fingerprint has, a dump has not
-    hidden = {key: getattr(settings, key) for key, field in type(settings).model_fields.items() if field.exclude}
-    assert written == settings.model_dump(mode="json") | hidden
 
 
 def test_the_profiles_of_the_repository_load(tmp_path: Path) -> None:
@@ -36,13 +26,27 @@ def test_a_later_layer_wins(tmp_path: Path) -> None:
 
 
 def test_a_relative_folder_starts_at_the_repository_and_data_takes_its_place(tmp_path: Path) -> None:
-    assert load("sp500").vendor.folder == (loading.CONFIGS.parent.parent / "shared" / "data").resolve()
+    assert load("sp500").vendor.folder == (CONFIGS.parent.parent / "shared" / "data").resolve()
     assert load("sp500", data=tmp_path).vendor.folder == tmp_path.resolve()
 
 
 def test_an_override_reaches_into_a_list_of_tables() -> None:
     profile = load("vintages", overrides={"vendor.bars.0.off_calendar": "reject"})
     assert profile.vendor.bars[0].off_calendar == "reject"
+
+
+def test_each_setting_says_which_layer_wrote_it(tmp_path: Path) -> None:
+    loaded = load_layers("files", tmp_path, {"portfolio.weight_cap": "0.03", "features.composite.rsi_14": "0.1"})
+    assert loaded.writer(("portfolio", "weight_cap")) == "--set portfolio.weight_cap=0.03"
+    assert loaded.writer(("features", "composite")) == "--set features.composite.rsi_14=0.1"
+    assert loaded.writer(("features", "min_industry")) == "configs/profiles/files.yaml"
+    assert loaded.writer(("vendor", "folder")) == "--data"
+    assert loaded.writer(("portfolio", "min_trade")) == "default"
+
+
+def test_entries_of_a_mapping_are_laid_over_the_defaults() -> None:
+    proxies = load("demo").features.industry_proxies
+    assert (proxies["Energy"], proxies["Materials"]) == ("FUND_ENERGY", "XLB")
 
 
 # --- properties -----------------------------------------------------------------------------------------------------
@@ -79,7 +83,11 @@ def test_an_unknown_key_is_refused_with_its_place_and_the_closest_names() -> Non
 def test_a_value_out_of_bounds_is_refused_with_file_key_value_and_bound(tmp_path: Path) -> None:
     own = tmp_path / "mine.yaml"
     own.write_text("history: {start: 2015-01-02}\nvendor: {kind: simulated}\nportfolio: {weight_cap: 1.5}\n")
-    with pytest.raises(ConfigError, match=r"mine.yaml: portfolio.weight_cap = 1.5: .*less than or equal to 1"):
+    with pytest.raises(
+        ConfigError,
+        match=r"mine.yaml: portfolio.weight_cap = 1.5: .*less than or equal to 1; weight_cap is the largest weight "
+        r"of a stock \[above 0, at most 1, fraction of NAV\]",
+    ):
         load(str(own))
     with pytest.raises(ConfigError, match=r"--set seed=many: seed = 'many': .*integer"):
         load("demo", overrides={"seed": "many"})
@@ -90,6 +98,20 @@ def test_a_missing_setting_is_refused(tmp_path: Path) -> None:
     own.write_text("vendor: {kind: simulated}\n")
     with pytest.raises(ConfigError, match="`history` is missing"):
         load(str(own))
+
+
+def test_a_missing_or_unknown_kind_is_refused_with_the_kinds(tmp_path: Path) -> None:
+    own = tmp_path / "mine.yaml"
+    own.write_text("history: {start: 2015-01-02}\nvendor: {n_symbols: 5}\n")
+    with pytest.raises(ConfigError, match=r"`vendor.kind` is missing; write one of files, http, plugin, simulated"):
+        load(str(own))
+    with pytest.raises(ConfigError, match=r"--set vendor.kind=file: vendor.kind = 'file': .*did you mean files"):
+        load(str(own), overrides={"vendor.kind": "file"})
+
+
+def test_a_choice_that_is_not_among_them_is_refused_with_what_it_decides() -> None:
+    with pytest.raises(ConfigError, match=r"market.grouping = 'gics': .*industries .*\[published, ff49 or ff12\]"):
+        load("demo", overrides={"market.grouping": "gics"})
 
 
 def test_an_end_before_the_start_is_refused() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from configs.load import used_columns
 from configs.settings import FilesVendor, Profile, Table
+from configs.validation import used_columns
 from feature_store import sessions as calendar
 from feature_store.code.identity import code_version
 from feature_store.dataset import Dataset, Grade

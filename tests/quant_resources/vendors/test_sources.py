@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.load import TABLES
+from configs.validation import TABLES
 from feature_store.dataset import Dataset, Events, States
 from feature_store.schemas.catalogue import DATASETS, EVENTS, SOURCES
 from feature_store.schemas.quality import QUARANTINE

@@ -11,7 +11,8 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from configs.load import ConfigError, load
+from configs.errors import ConfigError
+from configs.load import load
 from configs.settings import FilesVendor, History, Profile
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade

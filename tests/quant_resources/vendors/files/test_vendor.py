@@ -17,8 +17,9 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from configs.load import TABLES, load
+from configs.load import load
 from configs.settings import FilesVendor, History, KnownAt, Market, Profile
+from configs.validation import TABLES
 from feature_store import decision_time
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade
