@@ -12,6 +12,7 @@ from feature_store.errors import StoreError
 from feature_store.numeric_platform import restart_if_narrowed
 from quant_assets.cli import checking, computing, maintenance, pages, reading
 from quant_assets.cli.inputs import UsageError
+from quant_assets.reporting.errors import ReportError
 from quant_resources.ledgers.trials import TrialLedgerError
 from quant_resources.vendors.errors import VendorError
 
@@ -44,7 +45,7 @@ def main() -> None:
     gc.set_threshold(*SELDOM)
     try:
         app()
-    except (StoreError, ConfigError, VendorError, TrialLedgerError, UsageError) as error:
+    except (StoreError, ConfigError, VendorError, TrialLedgerError, ReportError, UsageError) as error:
         print(f"asof: {error}", file=sys.stderr)  # noqa: T201 -- for people, on stderr
         raise SystemExit(2) from None
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from quant_assets.cli.inputs import UsageError, new_choice, parse_day, stored_home
-from quant_assets.cli.options import Data, Everything, From, Json, Sample, Select, To
+from quant_assets.cli.options import Data, Everything, From, Json, Sample, Select, To, WithPage
 from quant_assets.cli.output import out, print_json, print_rows, say
 
 commands = typer.Typer()
@@ -37,6 +37,7 @@ def impact(
     ] = None,
     dataset: Annotated[str, typer.Option(help="source that the overlay's rows belong to")] = "market/bars",
     data: Data = None,
+    with_page: WithPage = False,
     as_json: Json = False,
 ) -> None:
     """Sessions and orders that would change if the vendor's current data had been known; exits with 1 if any would.
@@ -45,7 +46,8 @@ def impact(
     """
     from quant_assets.operations.impact import impact as reach
     from quant_assets.operations.what_if import WhatIfError
-    from quant_assets.reporting.corrections.terminal import show
+    from quant_assets.reporting.corrections.page import PAGE
+    from quant_assets.reporting.writing import write_page
 
     first_day, last_day = parse_day(first), parse_day(last)
     home = stored_home()
@@ -54,10 +56,13 @@ def impact(
         reached = reach(home, overlay, dataset, first_day, last_day, profile=profile)
     except WhatIfError as error:
         raise UsageError(str(error)) from None
+    path = write_page(home, PAGE, reached) if with_page else None
     if as_json:
         print_json(reached.as_json())
     else:
-        show(reached, out)
+        PAGE.terminal(reached, out)
+        if path:
+            say(f"page: {path}")
     raise typer.Exit(1 if reached.differences and overlay is None else 0)
 
 

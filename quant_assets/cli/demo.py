@@ -1,11 +1,12 @@
-"""What the demo prints: the orders of the last session, and the report."""
+"""What the demo prints: the orders of the last session, and the performance page."""
 
 from rich.console import Console
 from rich.table import Table
 
 from feature_store.schemas.execution import ORDERS
-from quant_assets.reporting.performance.page import make_report
-from quant_assets.reporting.performance.page import show as show_report
+from quant_assets.cli.pages import make_page
+from quant_assets.reporting.performance.page import PAGE
+from quant_assets.reporting.protocol import Request
 from quant_resources.home import Home
 
 SHOWN = 10
@@ -22,6 +23,6 @@ def show(home: Home, out: Console) -> None:
         listing.add_row(row["order_id"], row["side"], f"{row['shares']:,.0f}",
                         f"{row['reference_price_usd']:,.2f}", f"{row['notional_usd']:,.0f}")  # fmt: skip
     out.print(listing)
-    show_report(make_report(home), out)
+    make_page(home, PAGE, Request())
     for row in orders.head(1).iter_rows(named=True):
         out.print(f"why an order was sent: asof explain {row['order_id']}", markup=False, highlight=False)

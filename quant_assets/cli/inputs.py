@@ -111,13 +111,3 @@ def history_range(profile: Profile, first: str | None, last: str | None) -> tupl
     if not days:
         raise UsageError(f"no trading session between {begin} and {end or decided}; give --from and --to")
     return days[0], days[-1]
-
-
-def stored_range(home: Home, first: str | None, last: str | None) -> tuple[dt.date, dt.date]:
-    """First and last session of the typed range of which bars are stored."""
-    begin, end = parse_day(first), parse_day(last)
-    stored = home.open_store().sessions("market/bars")
-    days = [day for day in stored if (not begin or day >= begin) and (not end or day <= end)]
-    if not days:
-        raise UsageError(f"no bars are stored between {begin} and {end}; run `asof backfill` over these sessions")
-    return days[0], days[-1]

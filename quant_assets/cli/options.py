@@ -40,8 +40,9 @@ Workers = Annotated[
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
 Rows = Annotated[int, typer.Option("--rows", min=1, help="rows of a table on the terminal; --json prints all")]
-Output = Annotated[Path | None, typer.Option(help="file to write; default: under reports/ of the home")]
-OutputFolder = Annotated[
-    Path | None, typer.Option("--output", help="folder to write; default: under reports/ of the home")
+Output = Annotated[Path | None, typer.Option(help="file of the page; default: reports/NAME.html of the home")]
+Standalone = Annotated[
+    bool, typer.Option("--standalone", help="write a page that needs no other file, to send it; about 5 MB")
 ]
+WithPage = Annotated[bool, typer.Option("--page", help="write the page of it, too")]
 Final = Annotated[bool, typer.Option("--final", help="include the hold-out; the trial ledger counts it")]

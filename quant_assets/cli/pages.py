@@ -1,14 +1,17 @@
-"""Commands that write pages: report, quality, features, explain."""
+"""Commands that write pages: report, quality, features, explain, and page for those of any kind; index lists them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quant_assets.cli.inputs import UsageError, parse_day, require_store, stored_home, stored_range
-from quant_assets.cli.options import Final, From, Json, Output, OutputFolder, To
-from quant_assets.cli.output import out, print_json
+from quant_assets.cli.inputs import parse_day, require_store, stored_home
+from quant_assets.cli.options import Final, From, Json, Output, Standalone, To, WithPage
+from quant_assets.cli.output import out, print_json, print_rows, say
 from quant_resources.home import Home
+
+if TYPE_CHECKING:  # loading pages takes half a second, which no other command needs
+    from quant_assets.reporting.protocol import AnyStudy, Page, Request
 
 commands = typer.Typer()
 
@@ -20,23 +23,15 @@ def report(
     final: Final = False,
     against: Annotated[Path | None, typer.Option(help="another home to compare with")] = None,
     output: Output = None,
+    standalone: Standalone = False,
     as_json: Json = False,
 ) -> None:
-    """Write the report, print its performance, and count the evaluation in the trial ledger."""
-    first_day, last_day = parse_day(first), parse_day(last)
-    home = stored_home()
+    """Write the performance page, print it, and count the evaluation in the trial ledger."""
+    request, home = _request(first, last, final), stored_home()
     other = require_store(Home(against.absolute())) if against else None
-    from quant_assets.reporting.evaluation import ReportError
-    from quant_assets.reporting.performance.page import make_report, show
+    from quant_assets.reporting.performance.page import page_against
 
-    try:
-        page = make_report(home, first_day, last_day, final=final, against=other, output=output)
-    except ReportError as error:
-        raise UsageError(str(error)) from None
-    if as_json:
-        print_json(page.as_json())
-        return
-    show(page, out)
+    make_page(home, page_against(other), request, output, standalone, as_json)
 
 
 @commands.command(epilog="Example: asof quality --from 2016-01-04 --to 2016-12-30")
@@ -44,19 +39,15 @@ def quality(
     first: From = None,
     last: To = None,
     output: Output = None,
+    standalone: Standalone = False,
     as_json: Json = False,
 ) -> None:
     """Write the page of data quality; exits with 1 if a stored check of the sessions fails."""
-    home = stored_home()
-    start, end = stored_range(home, first, last)
-    from quant_assets.reporting.data_quality.page import make_quality_page, show
+    request, home = _request(first, last), stored_home()
+    from quant_assets.reporting.data_quality.page import PAGE
 
-    page = make_quality_page(home, start, end, output)
-    if as_json:
-        print_json(page.as_json())
-    else:
-        show(page, out)
-    raise typer.Exit(1 if page.failed else 0)
+    study = make_page(home, PAGE, request, output, standalone, as_json)
+    raise typer.Exit(1 if study.failed else 0)
 
 
 @commands.command(epilog="Example: asof features --from 2010-01-04 --to 2015-12-31 --feature momentum_252_21")
@@ -67,38 +58,98 @@ def features(
         list[str] | None, typer.Option(help="feature to write a page for (repeatable; default: all)")
     ] = None,
     final: Final = False,
-    output: OutputFolder = None,
+    output: Output = None,
+    standalone: Standalone = False,
     as_json: Json = False,
 ) -> None:
     """Write the catalogue of features and a page of each: coverage, information, decay, turnover, null flags."""
-    first_day, last_day = parse_day(first), parse_day(last)
-    home = stored_home()
-    from quant_assets.reporting.evaluation import ReportError
-    from quant_assets.reporting.features.pages import make_feature_pages, show
+    request, home = _request(first, last, final, feature), stored_home()
+    from quant_assets.reporting.features.page import PAGE
 
-    try:
-        pages = make_feature_pages(home, first_day, last_day, final=final, chosen=feature or [], output=output)
-    except ReportError as error:
-        raise UsageError(str(error)) from None
-    if as_json:
-        print_json(pages.as_json())
-        return
-    show(pages, out)
+    make_page(home, PAGE, request, output, standalone, as_json)
 
 
-@commands.command(epilog="Example: asof explain 2016-06-30-S0004")
-def explain(order: Annotated[str, typer.Argument(help="SESSION-SYMBOL")], as_json: Json = False) -> None:
+@commands.command(epilog="Example: asof explain 2016-06-30-S0004 --page")
+def explain(
+    order: Annotated[str, typer.Argument(help="SESSION-SYMBOL")], with_page: WithPage = False, as_json: Json = False
+) -> None:
     """Where an order came from: alpha, regime, risk, limits, costs, fill, and what was known when."""
     home = stored_home()
-    from quant_assets.reporting.orders.study import UnknownOrderError
-    from quant_assets.reporting.orders.study import explain as explanation
-    from quant_assets.reporting.orders.terminal import show
+    from quant_assets.reporting.orders.page import PAGE
+    from quant_assets.reporting.protocol import Request
+    from quant_assets.reporting.writing import write_page
 
-    try:
-        explained = explanation(home, order)
-    except UnknownOrderError as error:
-        raise UsageError(str(error)) from None
+    study = PAGE.study(home, Request(items=(order,)))
+    path = write_page(home, PAGE, study) if with_page else None
     if as_json:
-        print_json(explained)
+        print_json(study.explanations[order])
         return
-    show(explained, out)
+    PAGE.terminal(study, out)
+    if path:
+        say(f"page: {path}")
+
+
+@commands.command(epilog="Example: asof page orders --to 2016-06-30")
+def page(
+    name: Annotated[str | None, typer.Argument(help="kind of page; without it, the kinds are listed")] = None,
+    first: From = None,
+    last: To = None,
+    item: Annotated[list[str] | None, typer.Option(help="feature or order to show (repeatable; default: all)")] = None,
+    final: Final = False,
+    output: Output = None,
+    standalone: Standalone = False,
+    as_json: Json = False,
+) -> None:
+    """Write a page of any kind, those of your own modules included."""
+    from quant_assets.reporting.pages import page_named, pages
+
+    if name is None:
+        print_rows([{"name": one.name, "shows": one.summary} for one in pages().values()], as_json, "kinds of pages")
+        return
+    make_page(stored_home(), page_named(name), _request(first, last, final, item), output, standalone, as_json)
+
+
+@commands.command(epilog="Example: asof index")
+def index(as_json: Json = False) -> None:
+    """Write the index of the home's pages again, and list them."""
+    home = stored_home()
+    from quant_assets.reporting.index.page import PAGE
+    from quant_assets.reporting.protocol import Request
+    from quant_assets.reporting.writing import write_index
+
+    path = write_index(home)
+    print_study(PAGE, PAGE.study(home, Request()), path, as_json)
+
+
+def make_page(
+    home: Home,
+    page: "Page[AnyStudy]",
+    request: "Request",
+    output: Path | None = None,
+    standalone: bool = False,
+    as_json: bool = False,
+) -> "AnyStudy":
+    """Study what is requested, write the page of it, and print it."""
+    from quant_assets.reporting.writing import check_output, write_page
+
+    check_output(output)
+    study = page.study(home, request)
+    print_study(page, study, write_page(home, page, study, output, standalone=standalone), as_json)
+    return study
+
+
+def print_study(page: "Page[AnyStudy]", study: "AnyStudy", path: Path, as_json: bool) -> None:
+    """As JSON for programs, or as the terminal shows it; and where its page is."""
+    if as_json:
+        print_json({"page": str(path)} | study.as_json())
+        return
+    page.terminal(study, out)
+    say(f"page: {path}")
+
+
+def _request(first: str | None, last: str | None, final: bool = False, items: list[str] | None = None) -> "Request":
+    """What a page is to show."""
+    first_day, last_day = parse_day(first), parse_day(last)
+    from quant_assets.reporting.protocol import Request
+
+    return Request(first_day, last_day, final, tuple(items or ()))

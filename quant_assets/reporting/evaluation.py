@@ -26,17 +26,13 @@ from quant_assets.engine.opening import open_runner
 from quant_assets.execution.book.interest import PERCENT
 from quant_assets.graph import all_assets
 from quant_assets.numerics.arrays import Array
-from quant_assets.reporting import tables
+from quant_assets.reporting.errors import ReportError
 from quant_resources.home import Home
 from quant_resources.ledgers.trials import Trial
 
-MAIN, EQUAL_WEIGHT = "main", "equal_weight"
+MAIN, EQUAL_WEIGHT = "main", "equal_weight"  # books
 COMBINED_MODEL = "combined"
 COEFFICIENTS = {"event_date": pl.Date(), "model": pl.String(), "horizon_sessions": pl.Int32(), "rank_ic": pl.Float64()}
-
-
-class ReportError(ValueError):
-    """There is nothing to report, or it must not be shown; says the mend."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +72,8 @@ class Code:
     stale: tuple[str, ...]
 
 
-def reject_hold_out(first: dt.date | None, last: dt.date | None, end: dt.date | None) -> None:
-    """Raises ReportError where one of the days asked for is not before `end`, at which the hold-out begins."""
+def require_before_hold_out(first: dt.date | None, last: dt.date | None, end: dt.date | None) -> None:
+    """Raises ReportError where one of the requested days is not before `end`, at which the hold-out begins."""
     for option, day in (("--from", first), ("--to", last)):
         if end and day and day >= end:
             raise ReportError(
@@ -89,37 +85,37 @@ def reject_hold_out(first: dt.date | None, last: dt.date | None, end: dt.date | 
 def choose_span(
     store: Store, profiles: list[Profile], first: dt.date | None, last: dt.date | None, *, final: bool
 ) -> Span:
-    """The sessions to report: what is asked for, as far as it is stored and may be shown.
+    """The sessions to report: what is requested, as far as it is stored and may be shown.
 
     Raises:
-        ReportError: nothing is stored, fewer than two sessions are left, or the hold-out was asked for without `final`.
+        ReportError: nothing is stored, fewer than two sessions are left, or the hold-out is requested without `final`.
     """
     hold_out = min((p.history.hold_out for p in profiles if p.history.hold_out), default=None)
     end = None if final else hold_out
-    reject_hold_out(first, last, end)
+    require_before_hold_out(first, last, end)
     stored = store.sessions(PNL)
     if not stored:
         raise ReportError("backtest/pnl is not stored: there is nothing to report; run `asof backfill` first")
-    asked = [day for day in stored if (not last or day <= last) and (not end or day < end)]
-    begin, why = (first, "the day asked for") if first else _begin(store, asked)
-    chosen = [day for day in asked if begin and day >= begin]
-    if len(chosen) < 2:
+    shown = [day for day in stored if (not last or day <= last) and (not end or day < end)]
+    begin, why = (first, "the requested day") if first else _begin(store, shown)
+    days = [day for day in shown if begin and day >= begin]
+    if len(days) < 2:
         before = f" before the hold-out from {end}" if end and not last else ""
         raise ReportError(
-            f"{len(chosen)} sessions are stored from {begin or stored[0]} to {last or stored[-1]}{before}, too few for "
+            f"{len(days)} sessions are stored from {begin or stored[0]} to {last or stored[-1]}{before}, too few for "
             f"a return; backtest/pnl has {stored[0]} to {stored[-1]}"
         )
-    return Span(chosen[0], chosen[-1], why, hold_out)
+    return Span(days[0], days[-1], why, hold_out)
 
 
-def _begin(store: Store, asked: list[dt.date]) -> tuple[dt.date | None, str]:
-    """The first orders of the main book: before them it held cash, whatever was thought of anything."""
-    if not asked:
+def _begin(store: Store, days: list[dt.date]) -> tuple[dt.date | None, str]:
+    """The session of the main book's first orders, before which it held cash, and why the report begins there."""
+    if not days:
         return None, ""
-    account = store.read(PNL, asked[-1], asked[0], asked[-1], ["n_orders"])
+    account = store.read(PNL, days[-1], days[0], days[-1], ["n_orders"])
     ordered = account.filter(pl.col("book") == MAIN, pl.col("n_orders") > 0)["event_date"]
-    if ordered.is_empty() or ordered[0] == asked[-1]:
-        return asked[0], "the first one stored, as the main book has not traded yet,"
+    if ordered.is_empty() or ordered[0] == days[-1]:
+        return days[0], "the first one stored, as the main book has not traded yet,"
     return ordered[0], "the main book's first orders"
 
 
@@ -139,7 +135,7 @@ def shared_span(span: Span, other: Home) -> Span:
 
 
 def cash_rates_annual(macro: pl.DataFrame, sessions: Sequence[dt.date], profile: Profile) -> Array:
-    """(T,) `cash_rate_annual` on the session before each, all at once: asking one by one takes half a minute."""
+    """(T,) `cash_rate_annual` on the session before each, all at once: one by one takes half a minute."""
     known = macro.filter(pl.col("series") == profile.macro.cash_rate, pl.col("value").is_not_null())
     dates, values = known["event_date"].to_numpy(), known["value"].to_numpy()
     before = [calendar.shift(day, -1) for day in sessions]
@@ -152,7 +148,7 @@ def cash_rates_annual(macro: pl.DataFrame, sessions: Sequence[dt.date], profile:
 
 
 class Evaluation:
-    """One home over a range; read once, when asked for."""
+    """One home over a range; each part is read once, when it is first used."""
 
     def __init__(self, home: Home, span: Span) -> None:
         self.home, self.span = home, span
@@ -179,11 +175,11 @@ class Evaluation:
     @cached_property
     def levels(self) -> pl.DataFrame:
         """event_date, name, level: the books, then the benchmarks in the order of the profile."""
-        wanted = self.profile.backtest.benchmarks
-        found = levels(self.read(ADJUSTED_BENCHMARKS, "log_return", symbols=wanted), self.sessions)
+        symbols = self.profile.backtest.benchmarks
+        benchmarks = levels(self.read(ADJUSTED_BENCHMARKS, "log_return", symbols=symbols), self.sessions)
         books = self.pnl.select("event_date", name="book", level="nav_usd")
         parts = [books.filter(name=book) for book in BOOKS]
-        parts += [found.filter(symbol=symbol).rename({"symbol": "name"}) for symbol in wanted]
+        parts += [benchmarks.filter(symbol=symbol).rename({"symbol": "name"}) for symbol in symbols]
         return pl.concat(part.select("event_date", "name", "level") for part in parts).drop_nulls("level")
 
     @cached_property
@@ -209,12 +205,6 @@ class Evaluation:
         return metrics.cash_returns(cash_rates_annual(macro, self.sessions, self.profile), self.sessions)
 
     @cached_property
-    def performance(self) -> pl.DataFrame:
-        beside = [name for name in self.returns if name not in BOOKS] + [EQUAL_WEIGHT]
-        earned = tables.performance(self.returns, self.risk_free, self.sessions, beside)
-        return pl.concat([earned, tables.trading(self.pnl)], how="diagonal").select(earned.columns)
-
-    @cached_property
     def coefficients(self) -> pl.DataFrame:
         """event_date, model, horizon_sessions, rank_ic of every session whose label has matured within the range."""
         years = sorted({day.year for day in self.sessions})
@@ -225,24 +215,24 @@ class Evaluation:
         """A year at a time, so that memory does not grow with the range."""
         first, last = max(self.span.first, dt.date(year, 1, 1)), min(self.span.last, dt.date(year, 12, 31))
         labels = self.read(LABELS, "label_log", "label_simple", first=first, last=last)
-        said = self.read(PREDICTIONS, "score", first=first, last=last)
+        predicted = self.read(PREDICTIONS, "score", first=first, last=last)
         merged = self.read(COMBINED, "alpha", first=first, last=last).rename({"alpha": "score"})
         every = [
             (str(model), int(horizon), "label_log", rows)
-            for (model, horizon), rows in said.group_by(["model", "horizon_sessions"], maintain_order=True)
+            for (model, horizon), rows in predicted.group_by(["model", "horizon_sessions"], maintain_order=True)
         ]
-        # what all models say together is a simple return over the programme's horizon
+        # the combined alpha is a simple return over the optimization's horizon
         every.append((COMBINED_MODEL, self.profile.portfolio.horizon_sessions, "label_simple", merged))
         parts = []
         for model, horizon, label, rows in every:
-            learned = labels.filter(horizon_sessions=horizon).select("event_date", "symbol", label=label)
+            matured = labels.filter(horizon_sessions=horizon).select("event_date", "symbol", label=label)
             named = {"model": pl.lit(model), "horizon_sessions": pl.lit(horizon, pl.Int32)}
-            parts.append(rank_ic(rows, learned).with_columns(**named).select(*COEFFICIENTS))
+            parts.append(rank_ic(rows, matured).with_columns(**named).select(*COEFFICIENTS))
         return parts
 
     @cached_property
     def code(self) -> Code:
-        """A trial is what was evaluated: what is stored, wherever the home's settings and code have moved on to."""
+        """Of what is stored, even where the home's settings or code have changed since."""
         runner = open_runner(self.home, self.store, self.profile)
         versions, settings, stale, commit = [], [], [], ""
         for asset in all_assets(self.profile):
@@ -257,16 +247,16 @@ class Evaluation:
 
     @cached_property
     def trial(self) -> Trial:
-        found = metrics.performance(self.returns[MAIN], self.risk_free, self.sessions)
+        main = metrics.performance(self.returns[MAIN], self.risk_free, self.sessions)
         return Trial(
             self.code.config_hash,
             self.code.version,
             self.profile.name,
             self.span.first,
             self.span.last,
-            found.sharpe_per_session,
-            found.n_sessions,
-            found.skewness,
-            found.kurtosis,
+            main.sharpe_per_session,
+            main.n_sessions,
+            main.skewness,
+            main.kurtosis,
             self.span.shows_hold_out,
         )

@@ -1,148 +1,161 @@
-"""A report as one HTML file that needs nothing else: no network, no style sheet, no script beside it."""
+"""A document as HTML: `page.html.j2` has the tags, `style.css` the look, `page.js` what turns plots with the page."""
 
-import html
-import re
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
-from quant_assets.reporting.plots import INK
+from quant_assets.numerics.arrays import Array
+from quant_assets.reporting.document import Document, Part, plots_of
+from quant_assets.reporting.plots import BLUE, DARK_INK, GREY, INK
+from quant_assets.reporting.tables import Column, Link, Sparkline, Table
 
-# a figure with its sign, unit and thousands, as a table shows it
-NUMBER = re.compile(r"[+−-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?( ?(%|bp|x|USD|sessions))?")
-MISSING = "–"
-
-
-class Markup(str):
-    """HTML that is put in as it is; whoever makes it escapes what it quotes."""
-
-
-Part: TypeAlias = str | Markup | pl.DataFrame | go.Figure  # a sentence, HTML, a table, a figure
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #222; --soft: #666; --ground: #fff; --line: #ddd; --band: #f6f6f6; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e4e4; --soft: #a5a5a5; --ground: #17191c; --line: #3a3d42; --band: #202328; }
-}
-body { margin: 0 auto; max-width: 1100px; padding: 1.5rem; background: var(--ground); color: var(--ink);
-  font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; margin: 0 0 1rem; }
-h2 { font-size: 1.15rem; margin: 2.2rem 0 0.6rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1.2rem; margin: 0; padding: 0.8rem 1rem;
-  background: var(--band); border-radius: 6px; }
-dt { color: var(--soft); }
-dd { margin: 0; }
-section > p { margin: 0.6rem 0; color: var(--soft); }
-.wide { overflow-x: auto; margin-bottom: 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 0.9rem 0.25rem 0; text-align: left; border-bottom: 1px solid var(--line); }
-th { color: var(--soft); font-weight: 600; }
-th.number, td.number { text-align: right; }
-@media print { body { max-width: none; } section { break-inside: avoid; } }
-"""
-
-# Figures carry dark ink on no ground of their own: what is in ink has to turn with the page.
-SCRIPT = f"""
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const paint = () => document.querySelectorAll(".plotly-graph-div").forEach(figure => {{
-  const ink = dark.matches ? "#e4e4e4" : "{INK}";
-  const lines = figure.data.flatMap((trace, i) => trace.meta === "{INK}" ? [i] : []);
-  Plotly.update(figure, lines.length ? {{"line.color": ink}} : {{}}, {{"font.color": ink}}, lines);
-}});
-window.addEventListener("load", paint);
-dark.addEventListener("change", paint);
-"""
+HERE = Path(__file__).parent
+WIDTH, HEIGHT = 150, 26  # of a sparkline, pixels
 
 
-def page(
-    title: str, header: Mapping[str, str], sections: Mapping[str, Sequence[Part]], library: bool | str = True
-) -> str:
-    """The whole page as text; the same content gives the same text.
+@dataclass(frozen=True)
+class Surroundings:
+    """What a page says of itself, and where things lie as seen from it.
 
-    Args:
-        title: of the page, as plain text, like every word of the other arguments.
-        header: what a reader must know first, by label.
-        sections: by heading, what stands below it. A table's column is aligned right if it is numeric, or if every text
-            in it reads as a number ("1,204", "−3.1 %"); floats are shown with four significant digits or, from 1,000
-            on, as whole numbers, so pass text where that does not do. Missing is shown as a dash.
-        library: of the figures: in the page, or "directory", where many pages share one plotly.min.js beside them.
+    Attributes:
+        name: of the kind of page.
+        summary: what the kind shows, for the index.
+        version: of asof.
+        written_at: UTC.
+        library: URL of the plot library beside the page; None puts it into the page, which then needs no other file.
+        index: URL of the index; None where there is none, as of a page that is sent alone.
+        parent: title and URL of the page that this one is attached to.
     """
-    shown, n_figures = [], 0
-    for heading, parts in sections.items():
-        body = []
+
+    name: str
+    summary: str
+    version: str
+    written_at: dt.datetime
+    library: str | None = None
+    index: str | None = None
+    parent: Link | None = None
+
+
+def render(document: Document, around: Surroundings) -> str:
+    """The whole page as text; the same document and surroundings give the same text."""
+    has_plots = any(plots_of(document.sections))
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            document=document,
+            around=around,
+            sections=_numbered(document),
+            style=_asset("style.css"),
+            script=_script() if has_plots else "",
+            library=Markup(get_plotlyjs()) if has_plots and around.library is None else "",
+            has_plots=has_plots,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"kind": kind, "plot": plot, "cell": cell}
+    environment.globals["table_of"] = Table.of
+    return environment
+
+
+def _asset(name: str) -> Markup:
+    return Markup((HERE / name).read_text(encoding="utf-8"))
+
+
+def _script() -> Markup:
+    return Markup(_asset("page.js").replace("INK_IN_LIGHT", INK).replace("INK_IN_DARK", DARK_INK))
+
+
+def _numbered(document: Document) -> list[tuple[str, list[tuple[Part, int]]]]:
+    """Sections by heading; each part with how many plots stand above it, which names it."""
+    numbered, n_plots = [], 0
+    for heading, parts in document.sections.items():
+        placed = []
         for part in parts:
-            body.append(_shown_part(part, n_figures, library))
-            n_figures += isinstance(part, go.Figure)
-        shown.append(f"<section>\n<h2>{html.escape(heading)}</h2>\n{''.join(body)}\n</section>\n")
-    facts = "\n".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in header.items())
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{html.escape(title)}</h1>
-<dl>
-{facts}
-</dl>
-{"".join(shown)}{f"<script>{SCRIPT}</script>" if n_figures else ""}
-</body>
-</html>
-"""
+            placed.append((part, n_plots))
+            n_plots += isinstance(part, go.Figure)
+        numbered.append((heading, placed))
+    return numbered
 
 
-def _shown_part(part: Part, n_figures: int, library: bool | str) -> str:
-    """A part of a section below `n_figures` figures; the first figure brings the library along."""
-    if isinstance(part, Markup):
-        return part
-    if isinstance(part, str):
-        return f"<p>{html.escape(part)}</p>"
-    if isinstance(part, pl.DataFrame):
-        return _table(part)
-    return _figure(part, f"figure-{n_figures}", library if n_figures == 0 else False)
+def kind(part: Part) -> str:
+    """Which macro of the template shows a part.
+
+    Raises:
+        TypeError: it is nothing that a page can show.
+    """
+    kinds = {str: "paragraph", Table: "table", pl.DataFrame: "frame", go.Figure: "plot", Mapping: "facts"}
+    for cls, name in kinds.items():
+        if isinstance(part, cls):
+            return name
+    raise TypeError(
+        f"a page cannot show a {type(part).__name__}; use text, a mapping of text, a Table, a Polars frame or a Plotly "
+        "figure"
+    )
 
 
-def _figure(figure: go.Figure, name: str, library: bool | str) -> str:
-    text: str = figure.to_html(
+def plot(figure: go.Figure, number: int) -> Markup:
+    """The plot without the library."""
+    text = figure.to_html(
         full_html=False,
-        include_plotlyjs=library,
-        div_id=name,  # else a random one
-        default_height=f"{figure.layout.height}px" if figure.layout.height else "450px",
+        include_plotlyjs=False,
+        div_id=f"plot-{number}",  # else a random one
+        default_height=f"{figure.layout.height or 450}px",
         # the mode bar would lie over the lines; dragging zooms and a double click goes back without it
         config={"displayModeBar": False, "responsive": True},
     )
-    return text
+    return Markup(text)
 
 
-def _table(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return "<p>No rows.</p>"
-    kinds = ['class="number"' if _is_number(column) else "" for column in frame]
-    head = "".join(_cell("th", kind, name) for kind, name in zip(kinds, frame.columns, strict=True))
-    rows = ("".join(_cell("td", k, _shown(v)) for k, v in zip(kinds, row, strict=True)) for row in frame.iter_rows())
-    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+def cell(value: object, column: Column) -> Markup | str:
+    if isinstance(value, Link):
+        return Markup('<a href="{}">{}</a>').format(value.target, value.text)
+    if isinstance(value, Sparkline):
+        return sparkline(value)
+    return column.format(value)
 
 
-def _is_number(column: pl.Series) -> bool:
-    if column.dtype.is_numeric():
-        return True
-    texts = [str(value) for value in column.drop_nulls()]
-    return bool(texts) and all(NUMBER.fullmatch(text) or text == MISSING for text in texts)
+def sparkline(line: Sparkline) -> Markup:
+    """As SVG, over a line at zero; nothing where no value is known."""
+    known = line.values[~np.isnan(line.values)]
+    if not len(known):
+        return Markup("")
+    low, high = line.bounds or (min(0.0, float(known.min())), max(0.0, float(known.max())))
+    spread = high - low or 1.0
+    x = np.linspace(1, WIDTH - 1, len(line.values)) if len(line.values) > 1 else np.array([WIDTH / 2])
+    y = HEIGHT - 2 - (HEIGHT - 4) * (line.values - low) / spread
+    zero = HEIGHT - 2 - (HEIGHT - 4) * (0.0 - low) / spread
+    lines = Markup("").join(Markup('<polyline points="{}"/>').format(points) for points in _stretches(x, y))
+    return Markup(
+        '<svg width="{}" height="{}" fill="none" stroke="{}" stroke-width="1.3" aria-hidden="true">'
+        '<path d="M0 {}H{}" stroke="{}" stroke-width="0.6"/>{}</svg>'
+    ).format(WIDTH, HEIGHT, BLUE, f"{zero:.1f}", WIDTH, GREY, lines)
 
 
-def _cell(tag: str, kind: str, text: str) -> str:
-    return f"<{tag}{' ' + kind if kind else ''}>{html.escape(text)}</{tag}>"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return MISSING
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return str(value)
+def _stretches(x: Array, y: Array) -> list[str]:
+    """Points of each stretch without a gap; a lone one is drawn as a dash."""
+    stretches: list[list[tuple[float, float]]] = [[]]
+    for a, b in zip(x, y, strict=True):
+        if np.isnan(b):
+            stretches.append([])
+        else:
+            stretches[-1].append((float(a), float(b)))
+    drawn = (
+        points if len(points) > 1 else [*points, (points[0][0] + 1, points[0][1])] for points in stretches if points
+    )
+    return [" ".join(f"{a:.1f},{b:.1f}" for a, b in points) for points in drawn]

@@ -1,284 +1,97 @@
-"""What a report says in numbers: one row a figure, as numbers for programs and as text for people."""
+"""Tables as they are shown, on pages and in the terminal: rows of values, and how each column reads."""
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from feature_store.schemas.regimes import TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER
-from quant_assets.alpha.evidence.significance import hac_t
-from quant_assets.backtest import metrics
 from quant_assets.numerics.arrays import Array
-from quant_assets.portfolio.problem import TOLERANCE
-from quant_assets.reporting.html import MISSING
-
-SHARE, RATIO, BP, COUNT = "share", "ratio", "bp", "count"
-BINDING = 1e-9  # a smaller dual is what an interior point method leaves where it means none
-MARKET_NAME = "Market"
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+from quant_assets.reporting.formats import Format, label, plain
 
 
-def performance(
-    returns: Mapping[str, Array], risk_free: Array, sessions: Sequence[dt.date], beside: Sequence[str]
-) -> pl.DataFrame:
-    """Figures of each series, and of each beside others.
-
-    Args:
-        returns: (T,) simple and net, by name; NaN where missing.
-        risk_free: (T,) simple.
-        sessions: T of them, ascending.
-        beside: names of the series that all others are compared with.
-
-    Returns:
-        figure, unit, and one column of floats a series.
+@dataclass(frozen=True)
+class Link:
     """
-    of = {name: metrics.performance(series, risk_free, sessions) for name, series in returns.items()}
-    depth = {name: found.drawdown.depth if found.drawdown else None for name, found in of.items()}
-    rows = [
-        _row("total return", SHARE, {name: found.total_return for name, found in of.items()}),
-        _row("annual return", SHARE, {name: found.annual_return for name, found in of.items()}),
-        _row("annual volatility", SHARE, {name: found.annual_volatility for name, found in of.items()}),
-        _row("Sharpe ratio", RATIO, {name: found.sharpe for name, found in of.items()}),
-        _row("Sortino ratio", RATIO, {name: found.sortino for name, found in of.items()}),
-        _row("deepest drawdown", SHARE, depth),
-        _row("Calmar ratio", RATIO, {name: found.calmar for name, found in of.items()}),
-        _row("sessions with a gain", SHARE, {name: found.hit_rate for name, found in of.items()}),
-    ]
-    for other in beside:
-        rows += _beside(other, returns, risk_free)
-    return pl.DataFrame(rows, schema={"figure": pl.String, "unit": pl.String} | dict.fromkeys(returns, pl.Float64))
-
-
-def _beside(other: str, returns: Mapping[str, Array], risk_free: Array) -> list[dict[str, object]]:
-    found = {
-        name: metrics.relative(series, returns[other], risk_free) for name, series in returns.items() if name != other
-    }
-    return [
-        _row(f"active return over {other}", SHARE, {name: one.active_return for name, one in found.items()}),
-        _row(f"tracking error to {other}", SHARE, {name: one.tracking_error for name, one in found.items()}),
-        _row(f"information ratio over {other}", RATIO, {name: one.information_ratio for name, one in found.items()}),
-        _row(f"beta to {other}", RATIO, {name: one.beta for name, one in found.items()}),
-    ]
-
-
-def trading(pnl: pl.DataFrame) -> pl.DataFrame:
-    """What trading cost each book, in the form of `performance`.
-
-    Args:
-        pnl: rows of PNL; the first session of each book is left out, as nothing stands before it.
+    Attributes:
+        text: what is read.
+        target: of the page, relative to the folder of the page that the link is on.
     """
-    books = {str(name): rows for (name,), rows in pnl.sort("event_date").group_by(["book"], maintain_order=True)}
-    of = {name: metrics.trading(*_columns(rows, "turnover", "cost_usd", "borrow_usd", "nav_usd"))
-          for name, rows in books.items()}  # fmt: skip
-    mean = {
-        column: {name: float(_columns(rows, column)[0][1:].mean()) for name, rows in books.items() if rows.height > 1}
-        for column in ("gross_weight", "cash_weight", "n_positions")
-    }
-    at_end = {name: float(rows["nav_usd"][-1]) for name, rows in books.items()}
-    rows = [
-        _row("NAV at the end, USD", COUNT, at_end),
-        _row("turnover a year", SHARE, {name: found.turnover for name, found in of.items()}),
-        _row("costs a year", BP, {name: found.cost_bp for name, found in of.items()}),
-        _row("borrow fees a year", BP, {name: found.borrow_bp for name, found in of.items()}),
-        _row("gross weight, mean", SHARE, mean["gross_weight"]),
-        _row("cash, mean", SHARE, mean["cash_weight"]),
-        _row("positions, mean", COUNT, mean["n_positions"]),
-    ]
-    return pl.DataFrame(rows, schema={"figure": pl.String, "unit": pl.String} | dict.fromkeys(books, pl.Float64))
+
+    text: str
+    target: str
 
 
-def by_year(returns: Mapping[str, Array], sessions: Sequence[dt.date]) -> pl.DataFrame:
-    """Total return of each calendar year, in the form of `performance`; the first and last year may be parts."""
-    year = np.array([day.year for day in sessions])
-    rows = [
-        _row(str(y), SHARE, {name: metrics.total_return(series[year == y]) for name, series in returns.items()})
-        for y in sorted(set(year.tolist()))
-    ]
-    return pl.DataFrame(rows, schema={"figure": pl.String, "unit": pl.String} | dict.fromkeys(returns, pl.Float64))
+@dataclass(frozen=True)
+class Sparkline:
+    """A line small enough for a cell of a table.
 
-
-def drawdowns(returns: Mapping[str, Array], sessions: Sequence[dt.date]) -> pl.DataFrame:
-    """The deepest drawdown of each series: series, depth, peak, trough, recovered (null where that has not come)."""
-    rows = [
-        {"series": name, "depth": found.depth, "peak": found.peak, "trough": found.trough, "recovered": found.recovered}
-        for name, series in returns.items()
-        if (found := metrics.maximum_drawdown(series, sessions))
-    ]
-    schema = pl.Schema({"series": pl.String, "depth": pl.Float64, "peak": pl.Date, "trough": pl.Date})
-    return pl.DataFrame(rows, schema={**schema, "recovered": pl.Date})
-
-
-def information(coefficients: pl.DataFrame) -> pl.DataFrame:
-    """Of each model and horizon: sessions with a rank IC, their mean, its HAC t, and the share above 0.
-
-    Args:
-        coefficients: event_date, model, horizon_sessions, rank_ic of every session, so that labels over k sessions
-            overlap with k − 1 neighbours, which is how many lags the t allows for.
+    Attributes:
+        values: (n,) in equal steps, NaN where missing.
+        bounds: of the vertical axis; those of the values and 0 where None.
     """
-    known = coefficients.drop_nulls("rank_ic").sort("model", "horizon_sessions", "event_date")
-    rows = [
-        {
-            "model": model,
-            "horizon": horizon,
-            "sessions": part.height,
-            "mean_ic": float(part["rank_ic"].to_numpy().mean()),
-            "t_hac": None if np.isnan(t := hac_t(part["rank_ic"], int(horizon) - 1)) else t,
-            "positive": float((part["rank_ic"].to_numpy() > 0).mean()),
-        }
-        for (model, horizon), part in known.group_by(["model", "horizon_sessions"], maintain_order=True)
-    ]
-    schema = {"model": pl.String, "horizon": pl.Int32, "sessions": pl.Int64}
-    return pl.DataFrame(rows, schema=schema | dict.fromkeys(("mean_ic", "t_hac", "positive"), pl.Float64))
+
+    values: Array
+    bounds: tuple[float, float] | None = None
 
 
-def limits(diagnostics: pl.DataFrame) -> pl.DataFrame:
-    """Of each limit: sessions with a programme, those on which it bound and was relaxed, and its worst violation.
-
-    Args:
-        diagnostics: rows of DIAGNOSTICS.
-
-    Returns:
-        limit, sessions, binding, relaxed, worst_violation, on: null where the worst is what a solver leaves of none.
+@dataclass(frozen=True)
+class Column:
     """
-    binding = (pl.col("dual").abs() > BINDING).fill_null(value=False)
-    violation = pl.col("violation").fill_null(0.0)
-    return (
-        diagnostics.sort("limit", "event_date")
-        .group_by("limit", maintain_order=True)
-        .agg(
-            sessions=pl.len(),
-            binding=binding.sum(),
-            relaxed=pl.col("relaxed").sum(),
-            worst_violation=violation.max(),
-            on=pl.when(violation.max() > TOLERANCE).then(pl.col("event_date").get(violation.arg_max())),
+    Attributes:
+        label: its heading.
+        is_numeric: numbers stand at the right.
+        format: of a value, unless it is a Link or a Sparkline.
+        is_text: sentences, which their neighbours must not squeeze.
+    """
+
+    label: str
+    is_numeric: bool = False
+    format: Format = plain
+    is_text: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    Attributes:
+        columns: with how each is shown.
+        rows: values, one a column; None is shown as missing.
+        title: of the table in a terminal, where no section stands above it.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[object, ...], ...]
+    title: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        frame: pl.DataFrame,
+        formats: Mapping[str, Format] | None = None,
+        labels: Mapping[str, str] | None = None,
+        title: str = "",
+    ) -> "Table":
+        """The rows of a frame; columns without a format are shown by their type, headings by `formats.label`.
+
+        A column is numeric if its type is, or if it has a format.
+        """
+        formats, labels = formats or {}, labels or {}
+        columns = tuple(
+            Column(
+                label=labels.get(name, label(name)),
+                is_numeric=dtype.is_numeric() or name in formats,
+                format=formats.get(name, plain),
+            )
+            for name, dtype in frame.schema.items()
         )
-    )
+        return cls(columns, tuple(frame.rows()), title)
+
+    def texts(self) -> list[list[str]]:
+        """The cells as plain text: links by what they say, sparklines left empty."""
+        return [[_text(value, column) for value, column in zip(row, self.columns, strict=True)] for row in self.rows]
 
 
-def statuses(pnl: pl.DataFrame) -> pl.DataFrame:
-    """What became of the programme: status, sessions, orders, first, last; the most frequent first.
-
-    Args:
-        pnl: rows of PNL of one book.
-    """
-    return (
-        pnl.group_by("status")
-        .agg(
-            sessions=pl.len(),
-            orders=pl.col("n_orders").sum(),
-            first=pl.col("event_date").min(),
-            last=pl.col("event_date").max(),
-        )
-        .sort("sessions", "status", descending=[True, False])
-    )
-
-
-def factor_exposures(attribution: pl.DataFrame) -> pl.DataFrame:
-    """Exposure to each factor, fraction of NAV: factor, mean, least, largest.
-
-    Args:
-        attribution: rows of ATTRIBUTION; sources without exposures are left out.
-    """
-    known = attribution.drop_nulls("exposure").sort("source", "event_date")
-    rows = [
-        (source, float(values.mean()), float(values.min()), float(values.max()))
-        for (source,), part in known.group_by(["source"], maintain_order=True)
-        for values in [part["exposure"].to_numpy()]
-    ]
-    schema = {"factor": pl.String} | dict.fromkeys(("mean", "least", "largest"), pl.Float64)
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def active_weights(diagnostics: pl.DataFrame) -> pl.DataFrame:
-    """event_date, industry, active_weight: what was decided over the middle of the industry's band.
-
-    Long only, the middle is the benchmark's weight; dollar neutral, it is 0.
-
-    Args:
-        diagnostics: rows of DIAGNOSTICS.
-    """
-    prefix = "industry:"
-    middle = (pl.col("lower") + pl.col("upper")) / 2
-    return diagnostics.filter(pl.col("limit").str.starts_with(prefix)).select(
-        "event_date", industry=pl.col("limit").str.strip_prefix(prefix), active_weight=pl.col("value") - middle
-    )
-
-
-def market_states(market_regime: pl.DataFrame) -> pl.DataFrame:
-    """The market's words as rows of STATES, of the industry "Market": the state that it is called has probability 1.
-
-    Args:
-        market_regime: rows of MARKET_REGIME; nulls stay null.
-    """
-    words = {"trend": TREND_STATES_IN_ORDER, "volatility": VOLATILITY_STATES_IN_ORDER}
-    return market_regime.select(
-        "event_date",
-        pl.lit(MARKET_NAME).alias("industry"),
-        *((pl.col(column) == word).cast(pl.Float64).alias(f"p_{word}") for column in words for word in words[column]),
-    )
-
-
-def states_by_month(states: pl.DataFrame, industry: str) -> pl.DataFrame:
-    """The state that was most probable on most sessions of each month: year, `of` (trend or volatility), Jan to Dec.
-
-    Words are cut to four letters; of equals the one that stands first in the schema's order counts, and a month whose
-    sessions have no states is null.
-
-    Args:
-        states: rows of STATES, or those of `market_states`.
-    """
-    own = states.filter(industry=industry)
-    rows: dict[tuple[int, str], dict[str, object]] = {}
-    for of, words in {"trend": TREND_STATES_IN_ORDER, "volatility": VOLATILITY_STATES_IN_ORDER}.items():
-        known = own.drop_nulls([f"p_{word}" for word in words])
-        most = known.select(f"p_{word}" for word in words).to_numpy().argmax(axis=1)
-        months = known["event_date"].dt.truncate("1mo").to_list()
-        for month in sorted(set(months)):
-            counts = np.bincount(most[[m == month for m in months]], minlength=len(words))
-            row = rows.setdefault((month.year, of), {"year": month.year, "of": of})
-            row[MONTHS[month.month - 1]] = words[int(counts.argmax())][:4]
-    schema = {"year": pl.Int32, "of": pl.String} | dict.fromkeys(MONTHS, pl.String)
-    return pl.DataFrame([rows[key] for key in sorted(rows)], schema=schema)
-
-
-def coverage(members: pl.DataFrame, universe: pl.DataFrame) -> pl.DataFrame:
-    """event_date, n_members, share: of the session's members, linked to a price series or not, those with a bar.
-
-    Args:
-        members: rows of MEMBERS; universe: rows of UNIVERSE.
-    """
-    priced = universe.group_by("event_date").agg(priced=pl.col("has_bar").sum())
-    counted = members.group_by("event_date").agg(n_members=pl.len())
-    return (
-        counted.join(priced, on="event_date", how="left")
-        .sort("event_date")
-        .select("event_date", "n_members", share=pl.col("priced").fill_null(0) / pl.col("n_members"))
-    )
-
-
-def shown(table: pl.DataFrame) -> pl.DataFrame:
-    """A table in the form of `performance` as text, without the units' column."""
-    names = [name for name in table.columns if name not in ("figure", "unit")]
-    rows = [
-        {"figure": row["figure"]} | {name: text(row[name], row["unit"]) for name in names}
-        for row in table.iter_rows(named=True)
-    ]
-    return pl.DataFrame(rows, schema=dict.fromkeys(["figure", *names], pl.String))
-
-
-def text(value: float | None, unit: str) -> str:
-    """A number as people read it; a dash where there is none."""
-    if value is None:
-        return MISSING
-    scale, digits, sign = {SHARE: (100, 1, " %"), RATIO: (1, 2, ""), BP: (1, 1, " bp"), COUNT: (1, 0, "")}[unit]
-    rounded = round(value * scale, digits) + 0.0  # no minus before a zero
-    return f"{rounded:,.{digits}f}{sign}".replace("-", "−")
-
-
-def _row(figure: str, unit: str, values: Mapping[str, float | None]) -> dict[str, object]:
-    return {"figure": figure, "unit": unit, **values}
-
-
-def _columns(rows: pl.DataFrame, *names: str) -> list[Array]:
-    return [rows[name].cast(pl.Float64).to_numpy() for name in names]
+def _text(value: object, column: Column) -> str:
+    if isinstance(value, Link):
+        return value.text
+    return "" if isinstance(value, Sparkline) else column.format(value)

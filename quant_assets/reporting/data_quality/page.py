@@ -1,212 +1,78 @@
-"""The page of `asof quality`: what is wrong and what is strange in the data that came in."""
-
-import datetime as dt
-import itertools
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+"""The page of data quality: what was kept out, what is suspicious in stored prices, and a second opinion on both."""
 
 import polars as pl
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from feature_store import sessions
-from feature_store.decision_time import DecisionClock
-from feature_store.readers import last_of_each
-from feature_store.schemas.catalogue import DATASETS, EVENTS
-from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
-from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
-from quant_assets.market.data_quality import figures, limits, sessions_needed
-from quant_assets.reporting.html import Part, page
-from quant_resources.home import Home
-from quant_resources.vendors.ingest import quality
-from quant_resources.vendors.ingest.canonical import candidates
-from quant_resources.vendors.ingest.quality import Outcome
-from quant_resources.vendors.protocol import Vendor
-from quant_resources.vendors.registry import make_vendor
+from quant_assets.reporting.data_quality.study import DataQuality, counts, study
+from quant_assets.reporting.data_quality.terminal import NOT_INSTALLED, show
+from quant_assets.reporting.document import Document, Part
+from quant_assets.reporting.formats import count
+from quant_assets.reporting.protocol import Page
+from quant_assets.reporting.tables import Table
+from quant_resources.vendors.ingest.quality import EXAMPLES
 
-SHOWN = 50  # rows of a listing
-NOT_INSTALLED = "Great Expectations is not installed, so nothing was judged again: pip install 'asof[quality]'."
-OUTCOME = {
-    "dataset": pl.String(),
-    "rule": pl.String(),
-    "expectation": pl.String(),
-    "checked": pl.Int64(),
-    "failures": pl.Int64(),
-    "first examples": pl.String(),
-}
+SHOWN = 50  # rows of a table
 
 
-@dataclass(frozen=True)
-class Quality:
-    """
-    Attributes:
-        outcomes: one row an expectation: dataset, rule, expectation, checked, failures, first examples.
-        quarantine: rows of QUARANTINE of the sessions.
-        findings: rows of DATA_QUALITY of the sessions.
-        failed: sessions and what their stored checks say against them.
-    """
-
-    path: Path
-    first: dt.date
-    last: dt.date
-    outcomes: pl.DataFrame
-    quarantine: pl.DataFrame
-    findings: pl.DataFrame
-    failed: list[str]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "page": str(self.path),
-            "first": self.first,
-            "last": self.last,
-            "expectations": self.outcomes.to_dicts(),
-            "quarantine": _counts(self.quarantine, "source", "rule").to_dicts(),
-            "findings": _counts(self.findings, "rule").to_dicts(),
-            "failed_checks": self.failed,
-        }
+def document(quality: DataQuality) -> Document:
+    days = quality.days
+    return Document(f"Data quality of {quality.profile}", _facts(quality), _sections(quality), (days[0], days[-1]))
 
 
-def make_quality_page(home: Home, first: dt.date, last: dt.date, output: Path | None) -> Quality:
-    """Judge the raw payloads of the sessions again, gather what is stored of them, and write the page."""
-    profile, store = home.profile, home.open_store()
-    days = sessions.between(first, last)
-    vendor = make_vendor(profile, home.folder)
-    found = Quality(
-        path=output or home.folder / "reports" / "quality.html",
-        first=days[0],
-        last=days[-1],
-        outcomes=judged(home, vendor, days) if quality.is_installed() else pl.DataFrame(schema=OUTCOME),
-        quarantine=store.versions(QUARANTINE, first, last, [*QUARANTINE.schema]),
-        findings=store.versions(DATA_QUALITY, first, last, [*DATA_QUALITY.schema]),
-        failed=[
-            f"{name} {session}: {detail}"
-            for name, check in ((QUARANTINE.name, "within_tolerance"), (DATA_QUALITY.name, "bars_arrived"))
-            for session, passed, detail in store.index.check_results(name, check)
-            if not passed and first <= session <= last
-        ],
-    )
-    _write(found.path, page(f"Data quality of {profile.name}", _header(home, found), _sections(found)))
-    return found
-
-
-# -- judged again, by Great Expectations -------------------------------------------------------------------------------
-
-
-def judged(home: Home, vendor: Vendor, days: Sequence[dt.date]) -> pl.DataFrame:
-    """What becomes of every expectation over the sessions, a calendar year of payloads at once."""
-    rows: list[dict[str, Any]] = []
-    clock = DecisionClock(home.profile.decision_minutes_before_open)
-    for _, year in itertools.groupby(days, key=lambda day: day.year):
-        chunk = list(year)
-        for name, outcome in itertools.chain(_of_rows(vendor, clock, chunk), _of_bars(home, vendor, clock, chunk)):
-            told = {"dataset": name, "rule": outcome.rule, "expectation": outcome.expectation}
-            rows.append(
-                told | {"checked": outcome.checked, "failures": outcome.failures, "examples": list(outcome.examples)}
-            )
-    schema = {**{k: v for k, v in OUTCOME.items() if k != "first examples"}, "examples": pl.List(pl.String())}
-    every = pl.DataFrame(rows, schema=schema)
-    added = every.group_by("dataset", "rule", "expectation", maintain_order=True).agg(
-        pl.col("checked", "failures").sum(), pl.col("examples").list.explode(empty_as_null=False).head(quality.EXAMPLES)
-    )
-    return added.with_columns(pl.col("examples").list.join("; ").alias("first examples")).select(OUTCOME.keys())
-
-
-def _of_rows(vendor: Vendor, clock: DecisionClock, days: list[dt.date]) -> Iterator[tuple[str, Outcome]]:
-    """The rules of the door, row by row."""
-    for name in EVENTS:
-        dataset = DATASETS[name]
-        raw = vendor.fetch(dataset, days, clock.decision_time(days[-1]))
-        rows = quality.told(dataset, candidates(dataset, raw, days, clock))
-        named = (*dataset.key, "event_date")
-        suite = quality.row_suite(dataset)
-        if name == BARS.name:
-            suite.append(quality.every_session([str(day) for day in days]))
-        yield from ((name, outcome) for outcome in quality.validate(rows, suite, named))
-
-
-def _of_bars(home: Home, vendor: Vendor, clock: DecisionClock, days: list[dt.date]) -> Iterator[tuple[str, Outcome]]:
-    """The limits on figures of the good bars, with the last word by the end of the days."""
-    profile = home.profile
-    back = sessions_needed(profile.quality, profile.market)
-    begin = max(sessions.shift(days[0], -back), sessions.at_or_after(profile.history.start))
-    window = sessions.between(begin, days[-1])
-    known = {}
-    for dataset in (BARS, CORPORATE_ACTIONS, COMPARED_BARS):
-        rows = vendor.parse(dataset, vendor.fetch(dataset, window, clock.decision_time(window[-1])), window)
-        known[dataset.name] = last_of_each(rows, dataset)
-    bars, actions, compared = known.values()
-    measured = figures(
-        bars.filter(pl.col("event_date") >= begin), actions, compared, window, profile.quality, profile.market
-    )
-    rules = limits(profile.quality)
-    judged_figures = measured.filter(pl.col("event_date") >= days[0]).select(
-        "symbol", "event_date", *(limit.judged.alias(rule) for rule, limit in rules.items())
-    )
-    suite = [quality.between(rule, limit.least, limit.most) for rule, limit in rules.items()]
-    outcomes = quality.validate(judged_figures, suite, ("symbol", "event_date"))
-    yield from ((BARS.name, outcome) for outcome in outcomes)
-
-
-# -- the page ----------------------------------------------------------------------------------------------------------
-
-
-def _header(home: Home, found: Quality) -> dict[str, str]:
-    kept_out = found.quarantine.select("session", "source", "row").n_unique()
-    again = (
-        f"{found.outcomes.height} expectations, {(found.outcomes['failures'] > 0).sum()} of them not met by all rows"
-    )
+def _facts(quality: DataQuality) -> dict[str, str]:
+    rejected = quality.quarantine.select("session", "source", "row").n_unique()
     return {
-        "Profile": f"{home.profile.name}, data from a vendor of {home.profile.vendor.kind}",
-        "Sessions": f"{found.first} to {found.last} ({len(sessions.between(found.first, found.last))})",
-        "Kept out at the door": f"{kept_out:,} rows",
-        "Findings on stored prices": f"{found.findings.height:,}; nothing of them was dropped",
-        "Judged again": again if found.outcomes.height else NOT_INSTALLED,
-        "Failed checks": f"{len(found.failed)}" + (f"; the first: {found.failed[0]}" if found.failed else ""),
+        "Profile": f"{quality.profile}, data from a vendor of {quality.vendor}",
+        "Sessions": f"{quality.days[0]} to {quality.days[-1]} ({len(quality.days)})",
+        "Quarantined at ingest": f"{count(rejected)} rows",
+        "Findings on stored prices": f"{count(quality.findings.height)}; nothing of them was dropped",
+        "Checked again": NOT_INSTALLED
+        if quality.outcomes is None
+        else f"{quality.outcomes.height} expectations, {quality.unmet.height} of them not met by all rows",
+        "Failed checks": f"{len(quality.failed)}" + (f"; the first: {quality.failed[0]}" if quality.failed else ""),
     }
 
 
-def _sections(found: Quality) -> dict[str, list[Part]]:
-    unmet = found.outcomes.filter(pl.col("failures") > 0)
-    met = _counts(found.outcomes.filter(failures=0), "dataset", value=pl.col("checked").sum()).rename({"n": "rows"})
-    listed = found.quarantine.sort("session", "source", "file", "reason").select(
+def _sections(quality: DataQuality) -> dict[str, list[Part]]:
+    quarantine = quality.quarantine.sort("session", "source", "file", "reason").select(
         "session", "source", "rule", "file", "reason"
     )
     return {
-        "Great Expectations: not met": [
-            "Raw payloads judged again, by another library, with the same rules and limits. A row may be named by "
-            "several; of a bar that repeats another both are.",
-            unmet if found.outcomes.height else NOT_INSTALLED,
-        ],
-        "Great Expectations: met by every row": ["Rows judged, summed over the expectations.", met],
+        **_expectations(quality.outcomes, quality.unmet),
         "Quarantine, by rule and year": [
             "Rows that broke a rule and were not stored, each with its reason; the others of their drop were.",
-            _by_year(found.quarantine, ["source", "rule"]),
+            _by_year(quality.quarantine, ["source", "rule"]),
         ],
-        f"Quarantine, first {SHOWN} rows": [listed.head(SHOWN)],
+        f"Quarantine, first {SHOWN} rows": [quarantine.head(SHOWN)],
         "Findings, by rule and year": [
-            "What is strange in stored prices, by what was known at each session.",
-            _by_year(found.findings, ["rule"]),
+            "What is suspicious in stored prices, by what was known at each session.",
+            _by_year(quality.findings, ["rule"]),
         ],
-        "Findings, the latest of each rule": [_latest(found.findings)],
-        "Findings, by symbol": [f"The {SHOWN} symbols with most of each rule.", _by_symbol(found.findings)],
+        "Findings, the latest of each rule": [_latest(quality.findings)],
+        "Findings, by symbol": [f"The {SHOWN} symbols with most of each rule.", _by_symbol(quality.findings)],
     }
 
 
-def _counts(rows: pl.DataFrame, *by: str, value: pl.Expr | None = None) -> pl.DataFrame:
-    return rows.group_by(by).agg((pl.len() if value is None else value).alias("n")).sort(by)
+def _expectations(outcomes: pl.DataFrame | None, unmet: pl.DataFrame) -> dict[str, list[Part]]:
+    if outcomes is None:
+        return {"Great Expectations": [NOT_INSTALLED]}
+    met = counts(outcomes.filter(failures=0), "dataset", value=pl.col("checked").sum()).rename({"n": "rows"})
+    return {
+        "Great Expectations: not met": [
+            "Raw payloads checked again, by another library, with the same rules and limits. A row may break several; "
+            "of a bar that repeats another both count.",
+            unmet,
+        ],
+        "Great Expectations: met by every row": ["Rows checked, summed over the expectations.", met],
+    }
 
 
-def _by_year(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """One row a rule, one column a year."""
+def _by_year(rows: pl.DataFrame, by: list[str]) -> Table:
+    """One row a rule, one column a year, and their total."""
     dated = rows.with_columns(year=pl.col("session").dt.year().cast(pl.String)).sort("year")
     if dated.is_empty():
-        return pl.DataFrame()
+        return Table((), ())
     wide = dated.pivot("year", index=by, values="session", aggregate_function="len").sort(by)
-    return wide.with_columns(total=pl.sum_horizontal(pl.exclude(by)))
+    return Table.of(wide.with_columns(total=pl.sum_horizontal(pl.exclude(by))))
 
 
 def _by_symbol(findings: pl.DataFrame) -> pl.DataFrame:
@@ -219,30 +85,9 @@ def _by_symbol(findings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _latest(findings: pl.DataFrame) -> pl.DataFrame:
-    """The last few of each rule, with their figures."""
-    last = findings.sort("session", "symbol").group_by("rule", maintain_order=True).tail(quality.EXAMPLES)
+    """The last few of each rule, with their values."""
+    last = findings.sort("session", "symbol").group_by("rule", maintain_order=True).tail(EXAMPLES)
     return last.sort("rule", "session", "symbol").select("rule", "session", "symbol", "value", "limit", "detail")
 
 
-def show(found: Quality, out: Console) -> None:
-    """For people: what was kept out, what is strange, what the second opinion says, and where the page is."""
-    listing = Table("what", "rule", "n", title=f"Data quality, {found.first} to {found.last}")
-    for source, rule, n in _counts(found.quarantine, "source", "rule").iter_rows():
-        listing.add_row(f"kept out of {source}", escape(rule), f"{n:,}")
-    listing.add_section()
-    for rule, n in _counts(found.findings, "rule").iter_rows():
-        listing.add_row("found in stored prices", escape(rule), f"{n:,}")
-    listing.add_section()
-    unmet = found.outcomes.filter(pl.col("failures") > 0)
-    for dataset, rule, n in unmet.select("dataset", "rule", "failures").iter_rows():
-        listing.add_row(f"not expected of {dataset}", escape(rule), f"{n:,}")
-    out.print(listing)
-    for line in (*([] if found.outcomes.height else [NOT_INSTALLED]), *found.failed[:5], f"page: {found.path}"):
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+PAGE = Page("data_quality", "What was quarantined, and what is suspicious in stored prices.", study, document, show)

@@ -1,194 +1,115 @@
-"""What is stored of features over a range: read a month at a time, studied, and why some of it is missing."""
+"""What is stored of features over a range: coverage, information about labels, and null flags."""
 
-import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-import numpy as np
 import polars as pl
 
-from feature_store.dataset import Dataset
-from feature_store.schemas.catalogue import DATASETS
+from feature_store.hashing import digest_of
 from feature_store.schemas.features import LABELS, STOCK_FEATURES
-from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
-from feature_store.schemas.regimes import MARKET_REGIME
 from feature_store.store import Store
-from quant_assets.alpha.evidence.feature_study import CrossSection, FeatureStudy
-from quant_assets.features.catalogue import DECLARED, OF_STOCKS, catalogue
-from quant_assets.features.scores import with_industry
-from quant_assets.reporting.evaluation import ReportError, Span, reject_hold_out
-from quant_assets.reporting.features.sheets import text
+from quant_assets.alpha.evidence.feature_study import FeatureStudy, information
+from quant_assets.features.catalogue import OF_STOCKS
+from quant_assets.reporting.errors import ReportError
+from quant_assets.reporting.evaluation import Span
+from quant_assets.reporting.features.reading import LOW_COVERAGE, StoredFeatures, choose_sessions
+from quant_assets.reporting.protocol import Request
+from quant_assets.reporting.trials import ledger_of
 from quant_resources.home import Home
+from quant_resources.ledgers.trials import Trial, record
 
-LOW_COVERAGE = 0.8  # of a feature: below it the page says why
-NEARLY = 0.05  # shares that differ by less are one
+SIGNIFICANT = 3.0  # t of a null flag that is informative about labels
 
 
-def choose_sessions(home: Home, first: dt.date | None, last: dt.date | None, *, final: bool) -> Span:
-    """The stored sessions to study, as far as they may be shown.
-
-    Raises:
-        ReportError: nothing is stored, or the hold-out was asked for without `final`.
+@dataclass(frozen=True)
+class FeatureEvidence:
     """
-    hold_out = home.profile.history.hold_out
-    end = None if final else hold_out
-    reject_hold_out(first, last, end)
-    stored = home.open_store().sessions(STOCK_FEATURES)
-    asked = [
-        day for day in stored if (not first or day >= first) and (not last or day <= last) and (not end or day < end)
-    ]
-    if not asked:
-        raise ReportError("features/stock_features has no session of the range; run `asof backfill` over it")
-    return Span(asked[0], asked[-1], "the day asked for" if first else "the first one stored", hold_out)
+    Attributes:
+        statistics: of features of stocks and companies, by session.
+        information: as `feature_study.information` gives it.
+        coverage: dataset, feature, coverage and, below LOW_COVERAGE, the reason; a row a feature.
+        catalogue: of all features.
+        aggregates: rows of industry and market features, by dataset.
+        regimes: labels of the market's regime on each session of the statistics, by trend and volatility.
+        stored: datasets with sessions in the range.
+        selected: features that get a page.
+    """
 
-
-class Studied:
-    """What is stored of features over a range, read a month at a time."""
-
-    def __init__(self, home: Home, store: Store, span: Span) -> None:
-        self.home, self.store, self.span = home, store, span
-        self.settings = home.profile.features
-        self.catalogue = catalogue(self.settings)
-        self.stored = [name for name in DECLARED if self.days(DATASETS[name])]
-
-    def days(self, dataset: Dataset) -> list[dt.date]:
-        return [day for day in self.store.sessions(dataset) if self.span.first <= day <= self.span.last]
-
-    def read(self, dataset: Dataset, columns: Sequence[str], first: dt.date, last: dt.date) -> pl.DataFrame:
-        """As known at the last session: no label that matured later."""
-        return self.store.read(dataset, self.span.last, first, last, columns)
+    profile: str
+    span: Span
+    statistics: FeatureStudy
+    information: pl.DataFrame
+    coverage: pl.DataFrame
+    catalogue: pl.DataFrame
+    aggregates: Mapping[str, pl.DataFrame]
+    regimes: Mapping[str, list[str | None]]
+    stored: tuple[str, ...]
+    selected: tuple[str, ...]
 
     @cached_property
-    def study(self) -> FeatureStudy:
-        features = {name: list(OF_STOCKS[name]) for name in OF_STOCKS if name in self.stored}
-        every = [feature for declared in features.values() for feature in declared]
-        study = FeatureStudy(
-            tuple(f.name for f in every),
-            [f.lookback for f in every],
-            self.settings.horizons,
-            self.settings.winsorize_quantiles,
-        )
-        number: dict[str, int] = {}
-        for rows in self._months({name: [f.name for f in declared] for name, declared in features.items()}):
-            for (day,), part in rows.group_by(["event_date"], maintain_order=True):
-                stocks = [number.setdefault(symbol, len(number)) for symbol in part["symbol"]]
-                labels = part.select(f"label_{h}" for h in study.horizons).to_numpy()
-                study.add(
-                    CrossSection(
-                        day,
-                        np.array(stocks, dtype=np.int64),
-                        part.select(study.names).to_numpy().astype(np.float64),
-                        np.ascontiguousarray(labels.T.astype(np.float64)),
-                        part["industry"].to_numpy(),
-                    )
-                )
-        return study
-
-    def _months(self, columns: Mapping[str, Sequence[str]]) -> Iterator[pl.DataFrame]:
-        """The tradable stocks of each month with their features, labels and industries, sorted by day and symbol."""
-        for first, last in months(self.days(STOCK_FEATURES)):
-            universe = self.read(UNIVERSE, ["tradable"], first, last).filter("tradable").select("event_date", "symbol")
-            rows = with_industry(universe, self.read(INDUSTRIES, ["industry"], first, last))
-            for name, wanted in columns.items():
-                found = self.read(DATASETS[name], wanted, first, last)
-                rows = rows.join(found, on=["event_date", "symbol"], how="left", maintain_order="left")
-            labels = self.read(LABELS, ["label_log"], first, last)
-            for horizon in self.settings.horizons:
-                own = labels.filter(horizon_sessions=horizon).select("event_date", "symbol", "label_log")
-                rows = rows.join(own, on=["event_date", "symbol"], how="left", maintain_order="left")
-                rows = rows.rename({"label_log": f"label_{horizon}"})
-            yield rows.sort("event_date", "symbol")
+    def null_flags(self) -> pl.DataFrame:
+        """Rows of `information` whose null flag has a t beyond SIGNIFICANT."""
+        columns = ("feature", "horizon_sessions", "null_ic", "null_ic_t", "null_ic_n")
+        return self.information.filter(pl.col("null_ic_t").abs() > SIGNIFICANT).select(columns)
 
     @cached_property
-    def regimes(self) -> dict[str, list[str | None]]:
-        """Words of the market's regime as known on each session of the study."""
-        told = self.read(MARKET_REGIME, ["trend", "volatility"], self.span.first, self.span.last)
-        days = pl.DataFrame({"event_date": self.study.sessions}, schema={"event_date": pl.Date})
-        aligned = days.join(told, on="event_date", how="left", maintain_order="left")
-        return {name: aligned[name].to_list() for name in ("trend", "volatility")}
+    def low_coverage(self) -> pl.DataFrame:
+        return self.coverage.filter(pl.col("coverage") < LOW_COVERAGE).sort("coverage", "dataset", "feature")
 
-    @cached_property
-    def others(self) -> dict[str, pl.DataFrame]:
-        """Rows of industry and market features, whose few rows are read at once."""
-        names = [name for name in self.stored if name not in OF_STOCKS]
+    def as_json(self) -> dict[str, Any]:
         return {
-            name: self.read(DATASETS[name], [f.name for f in DECLARED[name]], self.span.first, self.span.last)
-            for name in names
+            "first": self.span.first,
+            "last": self.span.last,
+            "information": self.information.to_dicts(),
+            "coverage": self.coverage.to_dicts(),
+            "null_flags": self.null_flags.to_dicts(),
         }
 
-    @cached_property
-    def coverage(self) -> pl.DataFrame:
-        """dataset, feature, coverage, and the reason of a low one."""
-        rows = []
-        for name in self.stored:
-            for feature in DECLARED[name]:
-                share = self._coverage(name, feature.name)
-                reason = self._reason(name, feature.name, share) if share is not None and share < LOW_COVERAGE else None
-                rows.append((name, feature.name, share, reason))
-        schema = {"dataset": pl.String, "feature": pl.String, "coverage": pl.Float64, "reason": pl.String}
-        return pl.DataFrame(rows, schema=schema, orient="row")
 
-    def _coverage(self, dataset: str, name: str) -> float | None:
-        """Share of the tradable stocks, or of the rows, that have a value."""
-        if dataset in OF_STOCKS:
-            study = self.study
-            return 1.0 - float(study.nulls[study.names.index(name)]) / study.rows if study.rows else None
-        column = self.others[dataset][name]
-        return column.count() / len(column) if len(column) else None
+def study(home: Home, request: Request) -> FeatureEvidence:
+    """The stored features as known at the last session.
 
-    def _reason(self, dataset: str, name: str, coverage: float) -> str:
-        """Why a feature is null so often: what it rests on, and how long."""
-        feature = next(f for f in DECLARED[dataset] if f.name == name)
-        known = {source: self._known(source, dataset) for source in feature.sources}
-        # where the feature is known more often than a source, it can do without
-        said = [
-            f"{source} is known of {text(share)}"
-            for source, share in known.items()
-            if share is not None and coverage - NEARLY <= share < LOW_COVERAGE
-        ]
-        explained, young = bool(said), self._young(dataset, name, feature.lookback)
-        if young > NEARLY:
-            said.append(f"{text(young)} of what is missing lies within the first {feature.lookback} sessions")
-        if not explained and young < 1 - NEARLY:
-            said.append("elsewhere its formula has no value, or too little of its window is observed")
-        return "; ".join(said)
+    Args:
+        request: all that is stored, up to the hold-out, unless it says otherwise; its items are features that get a
+            page, all of stocks and companies where it names none.
 
-    def _young(self, dataset: str, name: str, lookback: int) -> float:
-        """Share of the missing values that lie within the first sessions of a stock, or of the range."""
-        if dataset in OF_STOCKS:
-            f = self.study.names.index(name)
-            return float(self.study.young[f] / self.study.nulls[f])
-        missing = self.others[dataset].filter(pl.col(name).is_null())
-        early = self.study.sessions[: lookback - 1]
-        return missing.filter(pl.col("event_date").is_in(early)).height / missing.height
-
-    def _known(self, source: str, dataset: str) -> float | None:
-        """Share of the tradable stocks (or of the rows) for which a source has a value; None where it is no column."""
-        if source not in self._shares:
-            self._shares[source] = self._share(source, dataset)
-        return self._shares[source]
-
-    @cached_property
-    def _shares(self) -> dict[str, float | None]:
-        return {}
-
-    def _share(self, source: str, dataset: str) -> float | None:
-        table, dot, column = source.rpartition(".")
-        found = next((d for d in DATASETS.values() if dot and d.name.endswith(f"/{table}")), None)
-        found = found or (ADJUSTED_BARS if dataset == STOCK_FEATURES.name else None)
-        if found is None or column not in found.schema or found.key != ADJUSTED_BARS.key:
-            return None
-        known = 0
-        for first, last in months(self.days(STOCK_FEATURES)):
-            universe = self.read(UNIVERSE, ["tradable"], first, last).filter("tradable").select("event_date", "symbol")
-            rows = self.read(found, [column], first, last).drop_nulls(column)
-            known += rows.join(universe, on=["event_date", "symbol"], how="semi").height
-        return known / self.study.rows if self.study.rows else None
+    Raises:
+        ReportError: there is nothing to study, a feature is not declared, or the range reaches into the hold-out.
+        TrialLedgerError: a look at the hold-out cannot be counted.
+    """
+    store = home.open_store()
+    span = choose_sessions(home, request.first, request.last, final=request.final)
+    _require_declared(request.items)
+    if span.shows_hold_out:
+        record(ledger_of(home), _trial(home, store, span))
+    stored = StoredFeatures(home, store, span)
+    statistics = stored.study
+    return FeatureEvidence(
+        profile=home.profile.name,
+        span=span,
+        statistics=statistics,
+        information=information(statistics),
+        coverage=stored.coverage,
+        catalogue=stored.catalogue,
+        aggregates=stored.others,
+        regimes=stored.regimes,
+        stored=tuple(stored.stored),
+        selected=tuple(name for name in statistics.names if not request.items or name in request.items),
+    )
 
 
-def months(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """First and last of the days in each month."""
-    found: dict[tuple[int, int], list[dt.date]] = {}
-    for day in days:
-        found.setdefault((day.year, day.month), []).append(day)
-    return [(some[0], some[-1]) for some in found.values()]
+def _require_declared(names: tuple[str, ...]) -> None:
+    declared = {feature.name for features in OF_STOCKS.values() for feature in features}
+    if unknown := [name for name in names if name not in declared]:
+        raise ReportError(f"no feature of stocks is named {', '.join(unknown)}; `asof features` lists those that are")
+
+
+def _trial(home: Home, store: Store, span: Span) -> Trial:
+    """A look at the hold-out: nothing was earned, but something was learned."""
+    parts = [p.parts for name in (STOCK_FEATURES, LABELS) for p in store.partitions(name, span.last, span.last)]
+    settings = [f"{key}={value}" for of in parts for key, value in sorted(of.items()) if key.startswith("config:")]
+    code = [str(of.get("code")) for of in parts]
+    name = home.profile.name
+    return Trial(digest_of(settings), digest_of(code), name, span.first, span.last, None, 0, None, None, final=True)

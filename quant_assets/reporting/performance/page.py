@@ -1,228 +1,166 @@
-"""The report: what the books earned and why, as one page and one table; each one counts in the trial ledger."""
+"""The performance page: what the books earned and why. What is missing is said where it would stand."""
 
-import datetime as dt
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import polars as pl
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from feature_store.dataset import Grade
-from feature_store.schemas.backtest import PNL
-from feature_store.schemas.catalogue import SOURCES
-from feature_store.schemas.market import MEMBERS, UNIVERSE
-from feature_store.schemas.portfolio import DIAGNOSTICS
-from quant_assets.backtest.deflated_sharpe import deflated_sharpe_ratio, variance_of_trials
-from quant_assets.reporting import tables
-from quant_assets.reporting.evaluation import Evaluation, ReportError, choose_span, shared_span
-from quant_assets.reporting.html import page
-from quant_assets.reporting.performance.sections import comparison, sections
-from quant_assets.reporting.performance.survivorship import Survivorship, section, survivorship
+from quant_assets.execution.book.forecast import UNKNOWN
+from quant_assets.reporting.document import Document, Part
+from quant_assets.reporting.formats import coefficient, percent, ratio, significant
+from quant_assets.reporting.performance import plots, summaries
+from quant_assets.reporting.performance.comparison import Comparison
+from quant_assets.reporting.performance.study import MAP_STEP, Performance, Regimes, study
+from quant_assets.reporting.performance.survivorship import Survivorship
+from quant_assets.reporting.performance.terminal import show
+from quant_assets.reporting.protocol import Page
+from quant_assets.reporting.tables import Table
 from quant_resources.home import Home
-from quant_resources.ledgers.trials import RecordedTrial, Trial, record, trials
-
-LEDGER = "trials.sqlite"
-
-Trials = Mapping[tuple[str, str], RecordedTrial]  # by config hash and code version
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a report says; `path` is its page."""
-
-    path: Path
-    header: dict[str, str]
-    performance: pl.DataFrame
-    by_year: pl.DataFrame
-    information: pl.DataFrame
-    statuses: pl.DataFrame
-    limits: pl.DataFrame
-    survivorship: pl.DataFrame
-    deflated_sharpe: float | None
-    n_trials: int
-
-    def as_json(self) -> dict[str, Any]:
-        frames = ("performance", "by_year", "information", "statuses", "limits", "survivorship")
-        return {
-            "path": str(self.path),
-            "header": self.header,
-            **{name: getattr(self, name).to_dicts() for name in frames},
-            "deflated_sharpe": self.deflated_sharpe,
-            "n_trials": self.n_trials,
-        }
-
-
-def make_report(
-    home: Home,
-    first: dt.date | None = None,
-    last: dt.date | None = None,
-    *,
-    final: bool = False,
-    against: Home | None = None,
-    output: Path | None = None,
-) -> Report:
-    """Write the page, count the evaluation, and return what was shown.
-
-    Args:
-        first: session to begin with; the main book's first orders unless given.
-        last: session to end with; the last one stored, or the last before the hold-out, unless given.
-        final: the hold-out may be shown.
-        against: another home to stand beside; its hold-out is kept as well, and it counts as a trial too.
-        output: file to write; `reports/report.html` of the home unless given.
-
-    Raises:
-        ReportError: there is nothing to report, or it reaches into the hold-out without `final`.
-        TrialLedgerError: the evaluation cannot be counted; then nothing is written.
-    """
-    path = output or home.folder / "reports" / "report.html"
-    if path.is_dir():
-        raise ReportError(f"--output {path} is a folder; name a file in it")
-    profiles = [home.profile, *([against.profile] if against else [])]
-    span = choose_span(home.open_store(), profiles, first, last, final=final)
-    found = Evaluation(home, span)
-    other = Evaluation(against, shared_span(span, against)) if against else None
-    for one in (found, other) if other else (found,):
-        record(home.folder / LEDGER, one.trial)
-    counted = _counted([home, *([against] if against else [])])
-    deflated = _deflated(found.trial, counted)
-    header = _header(found, counted, deflated)
-    survived = survivorship(found)
-    header["Survivorship gain"] = _gain(survived)
-    parts = sections(found) | {"Survivorship": section(survived)} | (comparison(found, other) if other else {})
-    _write(path, page(f"Report of {found.profile.name}", header, parts))
-    return Report(
-        path=path,
-        header=header,
-        performance=found.performance,
-        by_year=tables.by_year(found.returns, found.sessions),
-        information=tables.information(found.coefficients),
-        statuses=tables.statuses(found.main),
-        limits=tables.limits(found.read(DIAGNOSTICS)),
-        survivorship=survived.by_year,
-        deflated_sharpe=deflated,
-        n_trials=len(counted),
-    )
-
-
-def show(report: Report, out: Console) -> None:
-    """For people: what must be known first, what was earned, what the predictions were worth, and where the page is."""
-    facts = Table.grid(padding=(0, 2))
-    for label, said in report.header.items():
-        facts.add_row(escape(label), escape(said))
-    out.print(facts)
-    shown = tables.shown(report.performance)
-    years = tables.shown(report.by_year)
-    listing = Table(title="Profit and loss, net of costs")
-    for name in shown.columns:
-        listing.add_column(name, justify="left" if name == "figure" else "right")
-    for frame in (shown, years):
-        for row in frame.iter_rows():
-            listing.add_row(*map(escape, row))
-        listing.add_section()
-    out.print(listing)
-    if report.information.height:
-        worth = Table("model", "horizon", "sessions", "mean rank IC", "t", title="Information coefficients")
-        for model, horizon, n_sessions, mean, t, _ in report.information.iter_rows():
-            worth.add_row(model, str(horizon), str(n_sessions), f"{mean:.4f}", tables.text(t, tables.RATIO))
-        out.print(worth)
-    out.print(f"report: {report.path}", markup=False, highlight=False, soft_wrap=True)
-
-
-# -- trials ------------------------------------------------------------------------------------------------------------
-
-
-def _counted(homes: list[Home]) -> Trials:
-    """Trials of all ledgers, each once; the first ledger's word counts."""
-    found: dict[tuple[str, str], RecordedTrial] = {}
-    for home in homes:
-        for trial in trials(home.folder / LEDGER):
-            found.setdefault((trial.latest.config_hash, trial.latest.code_version), trial)
-    return found
-
-
-def _deflated(trial: Trial, counted: Trials) -> float | None:
-    if trial.sharpe is None or trial.skewness is None or trial.kurtosis is None:
-        return None
-    sharpes = [one.fullest.sharpe for one in counted.values() if one.fullest.sharpe is not None]
-    variance = variance_of_trials(sharpes)
-    return deflated_sharpe_ratio(
-        trial.sharpe, trial.n_observations, trial.skewness, trial.kurtosis, len(counted), variance
-    )
-
-
-# -- what must be known first ------------------------------------------------------------------------------------------
-
-
-def _header(found: Evaluation, counted: Trials, deflated: float | None) -> dict[str, str]:
-    span, code, profile = found.span, found.code, found.profile
-    evaluations = sum(one.evaluations for one in counted.values())
-    final = sum(one.final_evaluations for one in counted.values())
-    hold_out = "none is set"
-    if span.hold_out:
-        hold_out = f"from {span.hold_out}: " + ("SHOWN, by --final" if span.shows_hold_out else "not shown")
-    said = {
-        "Profile": f"{profile.name}, {profile.portfolio.mode.replace('_', ' ')}; config {code.config_hash[:12]}",
-        "Code": f"version {code.version[:12]}, commit {code.commit or 'unknown'}",
-        "Sessions": f"{span.first} to {span.last} ({len(found.sessions)}), from {span.why} on",
-        "Members with prices": _coverage(found),
-        "Weakest knowledge grade": _grade(found),
-        "Fill rule": "orders of session t fill at the open of t+1, or lapse; books are marked at the close",
-        "Hold-out": hold_out,
-        "Trials": f"{len(counted)} in the ledger; looks at them: {evaluations}, of which at the hold-out: {final}",
-        "Deflated Sharpe ratio": _deflated_text(found.trial, len(counted), deflated),
+def document(performance: Performance) -> Document:
+    sections = {
+        "Performance": _performance(performance),
+        "Equity and drawdown": _equity(performance),
+        "Exposures": _exposures(performance),
+        "Turnover and costs": [plots.turnover_and_costs(performance.account[1:])],
+        "Limits": _limits(performance),
+        "Information coefficients": _information(performance),
+        "Attribution": _attribution(performance),
+        **_regimes(performance.regimes),
+        "Survivorship": _survivorship(performance.survivorship),
     }
-    if code.stale:
-        said["Stored under other settings or code"] = f"{', '.join(code.stale)}; run `asof backfill`"
-    return said
+    if performance.comparison:
+        sections["Two configurations side by side"] = _comparison(performance.comparison)
+    span = performance.span
+    return Document(f"Performance of {performance.profile}", performance.facts, sections, (span.first, span.last))
 
 
-def _deflated_text(trial: Trial, n: int, deflated: float | None) -> str:
-    if deflated is None:
-        return f"none: {trial.n_observations} returns of the main book have no Sharpe ratio"
-    sure = "< 0.001" if deflated < 1e-3 else "> 0.999" if deflated > 1 - 1e-3 else f"{deflated:.3f}"
-    return f"{sure} with N = {n}: the probability that the true Sharpe ratio exceeds what the best of N shows by luck"
-
-
-def _gain(found: Survivorship) -> str:
-    if found.gain_annual is None:
-        return "none: too few returns of the universe"
-    gain = tables.text(found.gain_annual, tables.SHARE)
-    return f"{gain} a year at least, of the names of the last session over the dated universe, at equal weights"
-
-
-def _coverage(found: Evaluation) -> str:
-    universe, members = found.read(UNIVERSE, "has_bar"), found.read(MEMBERS, "linked")
-    if members.is_empty():
-        mean = universe.height / max(universe["event_date"].n_unique(), 1)
-        return f"no dated members are stored: the universe is whoever has a bar, {mean:,.0f} names on average"
-    share = tables.coverage(members, universe)
-    worst = share.sort("share", "event_date").row(0, named=True)
-    mean, size = (float(share[name].to_numpy().mean()) for name in ("share", "n_members"))
-    least = f"{tables.text(worst['share'], tables.SHARE)} at worst ({worst['event_date']})"
-    return f"{tables.text(mean, tables.SHARE)} of {size:,.0f} on average, {least}"
-
-
-def _grade(found: Evaluation) -> str:
-    """The weakest grade of the account, which carries those of all its inputs, and that of each source."""
-    first, last = found.span.first, found.span.last
-    weakest = Grade(max(p.grade for p in found.store.partitions(PNL, first, last)))
-    stored = {name: [p for p in found.store.partitions(name, first, last) if p.rows] for name in SOURCES}
-    by_source = [
-        f"{name.removeprefix('market/')} {Grade(max(p.grade for p in parts)).label}"
-        for name, parts in stored.items()
-        if parts
+def _performance(performance: Performance) -> list[Part]:
+    return [
+        "Net of costs and fees, interest included; Sharpe and Sortino ratios are of what exceeds the interest on cash.",
+        summaries.metric_table(performance.metrics),
+        "Return by calendar year, as far as the range goes.",
+        summaries.metric_table(performance.by_year, "year"),
+        "Maximum drawdown.",
+        Table.of(performance.drawdowns, {"depth": percent}),
     ]
-    exceptions = ", ".join(found.profile.exceptions)
-    return f"{weakest.label} ({', '.join(by_source)})" + (f"; named exceptions: {exceptions}" if exceptions else "")
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+def _equity(performance: Performance) -> list[Part]:
+    parts: list[Part] = [plots.equity(performance.levels)]
+    if performance.missing_benchmarks:
+        parts.append(
+            f"Not shown: {', '.join(performance.missing_benchmarks)}. market/benchmarks holds no bars of that name in "
+            "this range; bring them, or name others in backtest.benchmarks."
+        )
+    return parts
+
+
+def _exposures(performance: Performance) -> list[Part]:
+    active = performance.active_weights
+    text = (
+        f"Industries: the target weight less the benchmark's, every {MAP_STEP}th session."
+        if active.height
+        else "Industries: none, as no optimization problem was solved in this range."
+    )
+    parts: list[Part] = [plots.exposures(performance.account, active), text]
+    if performance.factor_exposures.height:
+        parts += [
+            "Exposure to the risk model's factors at the previous close, fraction of NAV.",
+            Table.of(performance.factor_exposures, dict.fromkeys(("mean", "min", "max"), ratio)),
+        ]
+    return parts
+
+
+def _limits(performance: Performance) -> list[Part]:
+    parts: list[Part] = ["Status of each session's optimization problem.", performance.statuses]
+    if performance.limits.is_empty():
+        return [*parts, "Limits: none, as no optimization problem was solved in this range."]
+    return [
+        *parts,
+        "Every limit as configured, re-evaluated outside the solver: on how many sessions it was binding, on how many "
+        "it was relaxed, and its largest violation. What is infeasible is relaxed along the ladder; the volatility "
+        "target may be exceeded at a price, and that counts as relaxed. The rows lower and upper are of the worst "
+        "name.",
+        Table.of(performance.limits, {"worst_violation": lambda value: significant(value, 2)}),
+    ]
+
+
+def _information(performance: Performance) -> list[Part]:
+    if performance.information.is_empty():
+        reason = "no label has matured" if performance.n_predictions else "nothing was predicted"
+        return [f"None: {reason} within this range."]
+    return [
+        "Spearman rank correlation across stocks of prediction and outcome, on every session; only labels known by "
+        f"{performance.span.last} are used. t by Newey and West with one lag less than the horizon.",
+        Table.of(performance.information, {"mean_ic": coefficient, "t_hac": ratio, "positive": percent}),
+        plots.information_by_month(performance.coefficients),
+    ]
+
+
+def _attribution(performance: Performance) -> list[Part]:
+    if performance.attribution.is_empty():
+        return ["None: backtest/attribution is not stored in this range; run `asof backfill`."]
+    return [plots.cumulative_attribution(performance.attribution)]
+
+
+def _regimes(regimes: tuple[Regimes, ...]) -> dict[str, list[Part]]:
+    """As they were known on each session: of the market by thresholds, of the largest industries fused."""
+    market, *industries = regimes
+    sections: dict[str, list[Part]] = {
+        "Regime of the market": [
+            "By thresholds, as known on each session, over the index of all members. The table has the state of most "
+            "sessions of each month.",
+            *_regime(market),
+        ]
+    }
+    sections |= {f"Regime of {industry.name}": _regime(industry) for industry in industries}
+    if not industries:
+        sections["Regimes of industries"] = ["None: no industry has states in this range."]
+    if [industry.name for industry in industries] == [UNKNOWN]:
+        sections[f"Regime of {UNKNOWN}"].insert(0, "No industries were published: every stock is in this one.")
+    return sections
+
+
+def _regime(of: Regimes) -> list[Part]:
+    return [plots.regimes(of.states, of.returns, of.name), summaries.states_by_month(of.states, of.name)]
+
+
+def _survivorship(survivorship: Survivorship) -> list[Part]:
+    if survivorship.gain_annual is None:
+        return ["None: market/universe and market/adjusted_bars of this range have too few returns."]
+    levels = pl.concat(
+        pl.DataFrame(
+            {"event_date": survivorship.sessions, "name": name, "level": np.cumprod(1 + np.nan_to_num(series))}
+        )
+        for name, series in survivorship.returns.items()
+    )
+    return [
+        "Every name at equal weight each session, before costs: those of the universe as it was on the session before, "
+        "and those of its last session, held from the beginning wherever they had prices. The second is hindsight: it "
+        "knows who will be in the universe, and is shown to tell what that is worth. Nothing uses it.",
+        plots.equity(levels),
+        summaries.metric_table(survivorship.by_year, "year"),
+        "The gain is a lower bound: members without a price series, many of which failed, are in neither list, and a "
+        "name whose prices end is held to its last price.",
+    ]
+
+
+def _comparison(comparison: Comparison) -> list[Part]:
+    return [
+        f"{comparison.folder} over the {comparison.n_sessions} sessions that both have.",
+        plots.comparison(*comparison.accounts, comparison.names),
+        summaries.metric_table(comparison.metrics),
+        "Settings that differ.",
+        comparison.settings,
+    ]
+
+
+def page_against(other: Home | None) -> Page[Performance]:
+    """The page, with another home beside this one."""
+    return replace(PAGE, study=partial(study, against=other))
+
+
+PAGE = Page("performance", "What the books earned, why, and what they were exposed to.", study, document, show)

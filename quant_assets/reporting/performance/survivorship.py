@@ -1,4 +1,4 @@
-"""What the dated universe earned beside the names of today: the gain of who knows beforehand who survives."""
+"""The returns of the dated universe and of today's names: what it would be worth to know beforehand who survives."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -11,10 +11,8 @@ import polars as pl
 from feature_store.schemas.market import ADJUSTED_BARS, UNIVERSE
 from quant_assets.backtest import metrics
 from quant_assets.numerics.arrays import Array
-from quant_assets.reporting import plots as figures
-from quant_assets.reporting import tables
 from quant_assets.reporting.evaluation import Evaluation
-from quant_assets.reporting.html import Part
+from quant_assets.reporting.performance import summaries
 
 DATED, TODAYS = "dated universe", "names of the last session (hindsight)"
 
@@ -87,42 +85,22 @@ class Survivorship:
 
     @cached_property
     def by_year(self) -> pl.DataFrame:
-        """figure (the year, or `annual`), unit, both returns and the gain."""
+        """metric (the year, or `annual`), unit, both returns and the gain."""
         annual = {name: metrics.annual_return(series) for name, series in self.returns.items()}
-        years = tables.by_year(self.returns, self.sessions)
-        whole = pl.DataFrame([{"figure": "annual", "unit": tables.SHARE} | annual], schema=years.schema)
+        years = summaries.by_year(self.returns, self.sessions)
+        whole = pl.DataFrame([{"metric": "annual", "unit": summaries.FRACTION} | annual], schema=years.schema)
         return pl.concat([years, whole]).with_columns(gain=pl.col(TODAYS) - pl.col(DATED))
 
 
-def survivorship(found: Evaluation) -> Survivorship:
+def survivorship(home: Evaluation) -> Survivorship:
     """Over the sessions of a report, as known at its last one; the hold-out is in it only if it is in the report."""
-    last = found.span.last
-    todays = found.read(UNIVERSE, "has_bar", first=last).filter("has_bar")["symbol"].to_list()
+    last = home.span.last
+    todays = home.read(UNIVERSE, "has_bar", first=last).filter("has_bar")["symbol"].to_list()
     parts = []
-    for year in sorted({day.year for day in found.sessions}):  # memory does not grow with the range
-        days = [day for day in found.sessions if day.year == year]
-        before = [day for day in found.sessions if day < days[0]][-1:]
-        listed = found.read(UNIVERSE, "has_bar", first=(before or days)[0], last=days[-1])
-        adjusted = found.read(ADJUSTED_BARS, "log_return", first=days[0], last=days[-1])
+    for year in sorted({day.year for day in home.sessions}):  # memory does not grow with the range
+        days = [day for day in home.sessions if day.year == year]
+        before = [day for day in home.sessions if day < days[0]][-1:]
+        listed = home.read(UNIVERSE, "has_bar", first=(before or days)[0], last=days[-1])
+        adjusted = home.read(ADJUSTED_BARS, "log_return", first=days[0], last=days[-1])
         parts.append(mean_returns(listed, adjusted, todays, before + days)[len(before) :])
     return Survivorship(pl.concat(parts))
-
-
-def section(found: Survivorship) -> list[Part]:
-    """What stands in the report."""
-    if found.gain_annual is None:
-        return ["None: market/universe and market/adjusted_bars of this range have too few returns."]
-    levels = pl.concat(
-        pl.DataFrame({
-            "event_date": found.sessions, "name": name, "level": np.cumprod(1 + np.nan_to_num(series))
-        }) for name, series in found.returns.items()
-    )  # fmt: skip
-    return [
-        "Every name at equal weight each session, before costs: those of the universe as it was on the session before, "
-        "and those of its last session, held from the beginning wherever they had prices. The second is hindsight: it "
-        "knows who will be in the universe, and is shown to tell what that is worth. Nothing uses it.",
-        figures.equity(levels),
-        tables.shown(found.by_year).rename({"figure": "year"}),
-        "The gain is a lower bound: members without a price series, many of which failed, are in neither list, and a "
-        "name whose prices end is held to its last price.",
-    ]
