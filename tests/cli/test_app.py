@@ -26,7 +26,7 @@ from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from quant_assets.operations import certify
 from quant_assets.operations.status import diff_rows
-from quant_assets.reporting.orders.study import explain
+from quant_assets.reporting.orders.explanation import explain
 from quant_resources.home import Home
 from quant_resources.vendors.registry import make_vendor
 from tests.support.tiny import FIRST, LAST, SETTINGS, SHORT, Answer, asof, copy_of, setting

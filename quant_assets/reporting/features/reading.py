@@ -124,10 +124,10 @@ class StoredFeatures:
         for name in self.stored:
             for feature in DECLARED[name]:
                 covered = self._coverage(name, feature.name)
-                is_low = covered is not None and covered < LOW_COVERAGE
-                rows.append(
-                    (name, feature.name, covered, self._reason(name, feature.name, covered) if is_low else None)
-                )
+                reason = None
+                if covered is not None and covered < LOW_COVERAGE:
+                    reason = self._reason(name, feature.name, covered)
+                rows.append((name, feature.name, covered, reason))
         schema = {"dataset": pl.String, "feature": pl.String, "coverage": pl.Float64, "reason": pl.String}
         return pl.DataFrame(rows, schema=schema, orient="row")
 

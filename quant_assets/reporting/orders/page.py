@@ -14,7 +14,7 @@ def document(orders: ExplainedOrders) -> Document:
     facts = {
         "Session": f"{session}, whose orders fill at the next open",
         "Orders": f"{orders.orders.height}, of which {len(orders.explanations)} are explained here",
-        "Value": whole_usd(orders.orders["notional_usd"].sum()),
+        "Value": whole_usd(float(orders.orders["notional_usd"].sum())),
     }
     attached = {
         name: Document(name, {"Order": headline(explanation["order"])}, sections(explanation), (session, session))

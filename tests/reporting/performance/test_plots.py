@@ -1,4 +1,4 @@
-"""What the figures of a report draw."""
+"""What the plots of the performance page draw."""
 
 import datetime as dt
 import math
@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from quant_assets.reporting import plots as figures
+from quant_assets.reporting.performance import plots
 from tests.backtest.books import DAYS
-from tests.backtest.samples import all_figures
+from tests.reporting.performance.samples import all_plots
 
 D = DAYS[:4]
 
@@ -38,20 +38,20 @@ def levels(**paths: list[float | None]) -> pl.DataFrame:
 
 
 def test_equity_begins_at_one_and_falls_from_its_highest() -> None:
-    figure = figures.equity(levels(main=[200.0, 220.0, 110.0, 231.0]))
+    figure = plots.equity(levels(main=[200.0, 220.0, 110.0, 231.0]))
     assert y(figure, "main") == pytest.approx([1.0, 1.1, 0.55, 1.155])
     assert y(figure, "main", 1) == pytest.approx([0.0, 0.0, -0.5, 0.0])
     assert figure.layout.yaxis.type == "log"
 
 
 def test_equity_meets_a_late_benchmark_where_it_begins() -> None:
-    figure = figures.equity(levels(main=[50.0, 100.0, 110.0], SPY=[None, 7.0, 14.0]))
+    figure = plots.equity(levels(main=[50.0, 100.0, 110.0], SPY=[None, 7.0, 14.0]))
     assert y(figure, "main") == pytest.approx([0.5, 1.0, 1.1])
     assert y(figure, "SPY") == pytest.approx([1.0, 2.0])
 
 
 def test_series_that_never_meet_begin_at_one_each() -> None:
-    figure = figures.equity(levels(main=[50.0, 100.0, None, None], SPY=[None, None, 7.0, 14.0]))
+    figure = plots.equity(levels(main=[50.0, 100.0, None, None], SPY=[None, None, 7.0, 14.0]))
     assert (y(figure, "main"), y(figure, "SPY")) == ([1.0, 2.0], [1.0, 2.0])
 
 
@@ -60,7 +60,7 @@ def test_exposures_put_each_industry_on_its_line_and_leave_holes() -> None:
     active = pl.DataFrame(
         {"event_date": [D[0], D[1], D[0]], "industry": ["Tech", "Tech", "Energy"], "active_weight": [0.01, 0.02, -0.04]}
     )
-    figure = figures.exposures(weights, active)
+    figure = plots.exposures(weights, active)
     assert y(figure, "cash") == [0.1, 0.05]
     heat = figure.data[-1]
     assert list(heat.y) == ["Tech", "Energy"]  # from below: alphabetical from the top
@@ -71,7 +71,7 @@ def test_exposures_put_each_industry_on_its_line_and_leave_holes() -> None:
 def test_exposures_without_industries_are_gross_and_cash() -> None:
     weights = pl.DataFrame({"event_date": D, "gross_weight": [0.9] * 4, "cash_weight": [0.1] * 4})
     none = pl.DataFrame(schema={"event_date": pl.Date, "industry": pl.String, "active_weight": pl.Float64})
-    assert [t.name for t in figures.exposures(weights, none).data] == ["gross", "cash"]
+    assert [t.name for t in plots.exposures(weights, none).data] == ["gross", "cash"]
 
 
 def test_turnover_and_costs_are_summed_by_month_over_the_value_before() -> None:
@@ -85,7 +85,7 @@ def test_turnover_and_costs_are_summed_by_month_over_the_value_before() -> None:
             "nav_usd": [1e4, 2e4, 3e4],
         }
     )
-    figure = figures.turnover_and_costs(pnl)
+    figure = plots.turnover_and_costs(pnl)
     assert list(trace(figure, "turnover").x) == [dt.date(2016, 1, 1), dt.date(2016, 2, 1)]
     assert y(figure, "turnover") == pytest.approx([0.1, 0.3])
     assert y(figure, "cost") == pytest.approx([5.0, 2.0])
@@ -99,12 +99,12 @@ def test_regimes_colour_the_most_probable_state_under_the_index() -> None:
         event_date=pl.Series(D[:3]), industry=pl.lit("Energy")
     )
     returns = pl.DataFrame({"event_date": D[:3], "industry": "Energy", "log_return": [0.0, math.log(2), None]})
-    figure = figures.regimes(states, returns, "Energy")
+    figure = plots.regimes(states, returns, "Energy")
     trend, volatility = (t for t in figure.data if t.type == "heatmap")
     assert (list(trend.z[0]), list(volatility.z[0])) == ([0, 2], [1, 2])
     assert list(trend.x) == D[:2]  # the last session has no state, and no colour
-    assert trend.colorscale[0][1] == trend.colorscale[1][1] == figures.STATE_COLOURS["bear"]
-    assert volatility.colorscale[-1][1] == figures.STATE_COLOURS["crisis"]
+    assert trend.colorscale[0][1] == trend.colorscale[1][1] == plots.STATE_COLOURS["bear"]
+    assert volatility.colorscale[-1][1] == plots.STATE_COLOURS["crisis"]
     assert y(figure, "Energy") == pytest.approx([1.0, 2.0, 2.0])
 
 
@@ -113,7 +113,7 @@ def test_information_is_averaged_by_month_with_the_mean_of_all_sessions() -> Non
     coefficients = pl.DataFrame(
         {"event_date": days, "model": "ridge", "horizon_sessions": 21, "rank_ic": [0.02, 0.04, -0.09]}
     )
-    figure = figures.information_by_month(coefficients)
+    figure = plots.information_by_month(coefficients)
     (bars,) = figure.data
     assert list(bars.y) == pytest.approx([0.03, -0.09])
     assert figure.layout.annotations[0].text == "ridge, 21 sessions: mean -0.0100"
@@ -129,7 +129,7 @@ def test_attribution_adds_up_to_the_sum_of_returns() -> None:
             "nav_usd": [100.0] * 3 + [104.0] * 5,
         }
     )
-    figure = figures.cumulative_attribution(rows)
+    figure = plots.cumulative_attribution(rows)
     assert y(figure, "total") == pytest.approx([0.0, 0.04])
     assert y(figure, "market") == pytest.approx([0.04])
     assert y(figure, "costs and fees") == pytest.approx([0.0, -0.02])
@@ -140,7 +140,7 @@ def test_attribution_adds_up_to_the_sum_of_returns() -> None:
 def test_two_configurations_are_compared_on_the_sessions_of_both() -> None:
     first = pl.DataFrame({"event_date": D[:3], "nav_usd": [50.0, 100.0, 120.0]})
     second = pl.DataFrame({"event_date": D[1:], "nav_usd": [10.0, 10.0, 99.0]})
-    figure = figures.comparison(first, second, ("a", "b"))
+    figure = plots.comparison(first, second, ("a", "b"))
     assert list(trace(figure, "a").x) == D[1:3]
     assert (y(figure, "a"), y(figure, "b")) == ([1.0, 1.2], [1.0, 1.0])
     assert y(figure, "a over b") == pytest.approx([0.0, 0.2])
@@ -151,12 +151,14 @@ def test_two_configurations_are_compared_on_the_sessions_of_both() -> None:
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, go.Figure]:
-    return all_figures(1, DAYS[:80])
+    return all_plots(1, DAYS[:80])
 
 
 def test_figures_lie_on_the_ground_of_their_page(drawn: dict) -> None:
     for figure in drawn.values():
-        assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+        assert (
+            figure.layout.template.layout.paper_bgcolor == figure.layout.template.layout.plot_bgcolor == "rgba(0,0,0,0)"
+        )
         assert figure.layout.height >= 200
 
 
@@ -170,7 +172,7 @@ def test_series_are_told_apart_by_colour_and_dash(drawn: dict) -> None:
 
 def test_frames_are_left_as_they_were() -> None:
     before = levels(main=[1.0, 2.0])
-    figures.equity(before)
+    plots.equity(before)
     assert_frame_equal(before, levels(main=[1.0, 2.0]))
 
 
@@ -179,12 +181,12 @@ def test_without_rows_a_figure_says_so() -> None:
     rows |= {"model": pl.String, "horizon_sessions": pl.Int32, "nav_usd": pl.Float64}
     nothing = pl.DataFrame(schema=rows)
     for figure in (
-        figures.equity(nothing),
-        figures.exposures(nothing, nothing),
-        figures.turnover_and_costs(nothing),
-        figures.regimes(nothing, nothing, "Energy"),
-        figures.information_by_month(nothing),
-        figures.cumulative_attribution(nothing),
-        figures.comparison(nothing, nothing, ("a", "b")),
+        plots.equity(nothing),
+        plots.exposures(nothing, nothing),
+        plots.turnover_and_costs(nothing),
+        plots.regimes(nothing, nothing, "Energy"),
+        plots.information_by_month(nothing),
+        plots.cumulative_attribution(nothing),
+        plots.comparison(nothing, nothing, ("a", "b")),
     ):
         assert figure.layout.annotations[0].text.startswith("Nothing to show: no ")

@@ -1,4 +1,4 @@
-"""What a report shows, drawn from a seed."""
+"""One plot of each kind, drawn from a seed."""
 
 import datetime as dt
 
@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from feature_store import sessions
-from quant_assets.reporting import plots as figures
+from quant_assets.reporting.performance import plots
 
 INDUSTRIES = ["Energy", "Financials", "Health Care", "Industrials", "Technology", "Utilities"]
 
@@ -18,7 +18,7 @@ def long(days: list[dt.date], columns: dict[str, np.ndarray], name: str, value: 
     return pl.concat(parts)
 
 
-def all_figures(seed: int, days: list[dt.date] | None = None) -> dict[str, go.Figure]:
+def all_plots(seed: int, days: list[dt.date] | None = None) -> dict[str, go.Figure]:
     """One of each kind, by heading."""
     rng = np.random.default_rng(seed)
     on = days or sessions.between(dt.date(2014, 1, 2), dt.date(2016, 12, 30))
@@ -49,13 +49,13 @@ def all_figures(seed: int, days: list[dt.date] | None = None) -> dict[str, go.Fi
     earned = long(on, {s: rng.normal(300, 9e3, n) for s in sources}, "source", "pnl_usd").join(nav, on="event_date")
     other = pl.DataFrame({"event_date": on[20:], "nav_usd": 1e6 * walk()[20:]})
     return {
-        "Equity": figures.equity(levels),
-        "Exposures": figures.exposures(weights, active),
-        "Turnover and costs": figures.turnover_and_costs(traded),
-        "Regimes of Energy": figures.regimes(states, returns, "Energy"),
-        "Information coefficients": figures.information_by_month(coefficients),
-        "Attribution": figures.cumulative_attribution(earned),
-        "Two configurations": figures.comparison(nav, other, ("this one", "another")),
+        "Equity": plots.equity(levels),
+        "Exposures": plots.exposures(weights, active),
+        "Turnover and costs": plots.turnover_and_costs(traded),
+        "Regimes of Energy": plots.regimes(states, returns, "Energy"),
+        "Information coefficients": plots.information_by_month(coefficients),
+        "Attribution": plots.cumulative_attribution(earned),
+        "Two configurations": plots.comparison(nav, other, ("this one", "another")),
     }
 
 

@@ -1,4 +1,4 @@
-"""What a report says in numbers."""
+"""Performance in numbers."""
 
 import datetime as dt
 
@@ -8,7 +8,7 @@ import pytest
 
 from feature_store import sessions
 from quant_assets.backtest import metrics
-from quant_assets.reporting import tables
+from quant_assets.reporting.performance import summaries
 from tests.backtest.books import DAYS
 
 N = 60
@@ -19,8 +19,8 @@ BOOK[0] = FUND[0] = np.nan
 NONE = np.zeros(N)
 
 
-def figure(table: pl.DataFrame, name: str) -> dict[str, float | None]:
-    return table.filter(figure=name).drop("figure", "unit").row(0, named=True)
+def metric(table: pl.DataFrame, name: str) -> dict[str, float | None]:
+    return table.filter(metric=name).drop("metric", "unit").row(0, named=True)
 
 
 def diagnostics(rows: list[tuple[int, str, float, float | None, float | None, float, float, bool]]) -> pl.DataFrame:
@@ -32,13 +32,13 @@ def diagnostics(rows: list[tuple[int, str, float, float | None, float | None, fl
 # -- known values ------------------------------------------------------------------------------------------------------
 
 
-def test_performance_is_that_of_each_series_and_beside_the_others() -> None:
-    table = tables.performance({"main": BOOK, "FUND": FUND}, NONE, ON, ["FUND"])
-    own, beside = metrics.performance(BOOK, NONE, ON), metrics.relative(BOOK, FUND, NONE)
-    assert figure(table, "Sharpe ratio")["main"] == own.sharpe
-    assert figure(table, "deepest drawdown")["main"] == own.drawdown.depth
-    assert figure(table, "information ratio over FUND") == {"main": beside.information_ratio, "FUND": None}
-    assert figure(table, "beta to FUND") == {"main": beside.beta, "FUND": None}
+def test_performance_is_that_of_each_series_and_relative_to_the_others() -> None:
+    table = summaries.performance({"main": BOOK, "FUND": FUND}, NONE, ON, ["FUND"])
+    own, relative = metrics.performance(BOOK, NONE, ON), metrics.relative(BOOK, FUND, NONE)
+    assert metric(table, "Sharpe ratio")["main"] == own.sharpe
+    assert metric(table, "maximum drawdown")["main"] == own.drawdown.depth
+    assert metric(table, "information ratio over FUND") == {"main": relative.information_ratio, "FUND": None}
+    assert metric(table, "beta to FUND") == {"main": relative.beta, "FUND": None}
 
 
 def test_trading_leaves_the_first_session_out() -> None:
@@ -48,28 +48,28 @@ def test_trading_leaves_the_first_session_out() -> None:
         "nav_usd": [1e6] * N, "gross_weight": [0.0] + [0.9] * (N - 1),
         "cash_weight": [1.0] + [0.1] * (N - 1), "n_positions": [0] + [10] * (N - 1),
     })  # fmt: skip
-    table = tables.trading(pnl)
-    assert figure(table, "NAV at the end, USD")["main"] == 1e6
-    assert figure(table, "turnover a year")["main"] == pytest.approx(2.52)
-    assert figure(table, "costs a year")["main"] == pytest.approx(252.0)  # 1 bp a session
-    assert figure(table, "cash, mean")["main"] == pytest.approx(0.1)
-    assert figure(table, "positions, mean")["main"] == 10
+    table = summaries.trading(pnl)
+    assert metric(table, "NAV at the end, USD")["main"] == 1e6
+    assert metric(table, "turnover a year")["main"] == pytest.approx(2.52)
+    assert metric(table, "costs a year")["main"] == pytest.approx(252.0)  # 1 bp a session
+    assert metric(table, "cash, mean")["main"] == pytest.approx(0.1)
+    assert metric(table, "positions, mean")["main"] == 10
 
 
 def test_years_are_those_of_the_calendar() -> None:
     on = [dt.date(2015, 12, 30), dt.date(2015, 12, 31), dt.date(2016, 1, 4), dt.date(2016, 1, 5)]
-    table = tables.by_year({"main": np.array([np.nan, 0.1, 0.2, -0.5])}, on)
-    assert table["figure"].to_list() == ["2015", "2016"]
+    table = summaries.by_year({"main": np.array([np.nan, 0.1, 0.2, -0.5])}, on)
+    assert table["metric"].to_list() == ["2015", "2016"]
     assert table["main"].to_list() == pytest.approx([0.1, -0.4])
 
 
 def test_drawdowns_say_when_they_were() -> None:
-    table = tables.drawdowns({"up": np.array([np.nan, 0.1, 0.1]), "down": np.array([np.nan, -0.1, 0.5])}, ON[:3])
+    table = summaries.drawdowns({"up": np.array([np.nan, 0.1, 0.1]), "down": np.array([np.nan, -0.1, 0.5])}, ON[:3])
     assert table.rows() == [("down", pytest.approx(-0.1), ON[0], ON[1], ON[2])]
 
 
 def test_limits_count_what_bound_what_was_relaxed_and_the_worst() -> None:
-    table = tables.limits(diagnostics([
+    table = summaries.limits(diagnostics([
         (0, "turnover", 0.3, None, 0.25, 0.0, 0.05, True),
         (1, "turnover", 0.4, None, 0.25, 0.2, 0.15, True),
         (2, "turnover", 0.25, None, 0.25, 0.1, 0.0, False),
@@ -79,7 +79,7 @@ def test_limits_count_what_bound_what_was_relaxed_and_the_worst() -> None:
 
 
 def test_active_weights_are_measured_from_the_middle_of_the_band() -> None:
-    table = tables.active_weights(diagnostics([
+    table = summaries.active_weights(diagnostics([
         (0, "industry:Tech", 0.30, 0.15, 0.25, 0.0, 0.05, True),
         (0, "gross", 0.9, None, None, 0.0, 0.0, False),
     ]))  # fmt: skip
@@ -93,20 +93,20 @@ def test_information_has_a_line_for_each_model_and_horizon() -> None:
         model=pl.lit("ridge"), horizon_sessions=pl.lit(21, pl.Int32)
     )
     unknown = rows.head(3).with_columns(rank_ic=None, model=pl.lit("lightgbm"))
-    (found,) = tables.information(pl.concat([rows, unknown], how="vertical_relaxed")).to_dicts()
-    assert found["sessions"] == len(on)
-    assert found["mean_ic"] == pytest.approx(series.mean())
-    assert found["positive"] == pytest.approx((series > 0).mean())
+    (row,) = summaries.information(pl.concat([rows, unknown], how="vertical_relaxed")).to_dicts()
+    assert row["sessions"] == len(on)
+    assert row["mean_ic"] == pytest.approx(series.mean())
+    assert row["positive"] == pytest.approx((series > 0).mean())
 
 
-def test_the_market_is_told_in_words_and_a_month_by_its_most_frequent_state() -> None:
+def test_the_market_has_labels_and_a_month_its_most_frequent_one() -> None:
     on = [dt.date(2016, 1, 28), dt.date(2016, 1, 29), dt.date(2016, 2, 1), dt.date(2016, 2, 2)]
     regime = pl.DataFrame({
         "event_date": on, "trend": ["bear", "bull", "bull", None], "volatility": [None, "crisis", "calm", "calm"],
     })  # fmt: skip
-    states = tables.market_states(regime)
+    states = summaries.market_states(regime)
     assert states["p_bear"].to_list() == [1.0, 0.0, 0.0, None]
-    table = tables.states_by_month(states, tables.MARKET_NAME)
+    table = summaries.states_by_month(states, summaries.MARKET_NAME)
     assert table.select("year", "of", "Jan", "Feb", "Mar").rows() == [
         (2016, "trend", "bear", "bull", None),  # of equals the first in the schema's order
         (2016, "volatility", "cris", "calm", None),
@@ -116,26 +116,14 @@ def test_the_market_is_told_in_words_and_a_month_by_its_most_frequent_state() ->
 def test_coverage_counts_members_without_a_price_series() -> None:
     members = pl.DataFrame({"event_date": [ON[0]] * 4 + [ON[1]] * 2, "symbol": list("ABCDAB")})
     universe = pl.DataFrame({"event_date": [ON[0]] * 3, "symbol": list("ABC"), "has_bar": [True, True, False]})
-    assert tables.coverage(members, universe).rows() == [(ON[0], 4, 0.5), (ON[1], 2, 0.0)]
-
-
-@pytest.mark.parametrize(("value", "unit", "said"), [
-    (-0.0123, tables.SHARE, "−1.2 %"),
-    (-0.0001, tables.SHARE, "0.0 %"),
-    (1234.5, tables.BP, "1,234.5 bp"),
-    (0.614, tables.RATIO, "0.61"),
-    (28.7, tables.COUNT, "29"),
-    (None, tables.RATIO, "–"),
-])  # fmt: skip
-def test_numbers_are_written_with_their_unit(value: float | None, unit: str, said: str) -> None:
-    assert tables.text(value, unit) == said
+    assert summaries.coverage(members, universe).rows() == [(ON[0], 4, 0.5), (ON[1], 2, 0.0)]
 
 
 def test_exposures_are_summed_up_by_factor() -> None:
     rows = pl.DataFrame({
         "event_date": [ON[0], ON[1], ON[0]], "source": ["beta", "beta", "specific"], "exposure": [0.1, 0.3, None],
     })  # fmt: skip
-    assert tables.factor_exposures(rows).rows() == [("beta", pytest.approx(0.2), 0.1, 0.3)]
+    assert summaries.factor_exposures(rows).rows() == [("beta", pytest.approx(0.2), 0.1, 0.3)]
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
@@ -143,6 +131,6 @@ def test_exposures_are_summed_up_by_factor() -> None:
 
 def test_too_few_returns_leave_dashes() -> None:
     short = {"main": BOOK[:3], "FUND": FUND[:3]}
-    shown = tables.shown(tables.performance(short, NONE[:3], ON[:3], ["FUND"]))
-    assert shown.filter(figure="Sharpe ratio")["main"].item() == "–"
-    assert shown.schema == dict.fromkeys(["figure", "main", "FUND"], pl.String)
+    table = summaries.metric_table(summaries.performance(short, NONE[:3], ON[:3], ["FUND"]))
+    assert [column.label for column in table.columns] == ["metric", "main", "FUND"]
+    assert {row[0]: row[1] for row in table.texts()}["Sharpe ratio"] == "–"

@@ -22,7 +22,9 @@ from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARI
 from feature_store.store import Store
 from quant_assets.execution.trading.costs import CostParameters, trade_cost_usd
 from quant_assets.execution.trading.orders import orders
-from quant_assets.reporting.orders.study import SCORES_SHOWN, UnknownOrderError, explain
+from quant_assets.reporting.orders.explanation import explain
+from quant_assets.reporting.orders.lookup import UnknownOrderError
+from quant_assets.reporting.orders.provenance import SCORES_SHOWN
 from quant_resources.home import Home
 from tests.execution.markets import DAYS, Market, plain_portfolio
 from tests.support.accounts import CLOCK, by_session, frame, home_of, write
@@ -174,7 +176,7 @@ def test_the_order_is_that_of_the_book(stored: Path) -> None:
         assert told["target_weight"] == held["target_weight"]
         # whole shares: what is sent lies within one share of the target
         assert told["weight_after"] == pytest.approx(held["target_weight"], abs=held["price_usd"] / nav)
-        assert abs(told["shares_wanted"]) == pytest.approx(order["shares"], abs=1)
+        assert abs(told["shares_to_target"]) == pytest.approx(order["shares"], abs=1)
         assert not told["cut_by_checks"]
 
 
@@ -254,12 +256,12 @@ def test_what_became_of_it_is_the_next_sessions_fill(stored: Path) -> None:
     outcome, order = explain(home, f"{DAY}-DDD")["outcome"], row(home, "DDD")
     fill = row(home, "DDD", DAYS[3])
     assert outcome["session"] == DAYS[3]
-    assert outcome["said"] == "filled"
+    assert outcome["result"] == "filled"
     assert (outcome["fill_shares"], outcome["fill_price_usd"]) == (order["order_shares"], 38.0)
     assert outcome["cost_usd"] == fill["cost_usd"]
     assert outcome["open_against_reference_bp"] == pytest.approx((38.0 / 37.5 - 1) * 1e4)  # a buy pays more
     last = sent(home, DAYS[LAST])[0]["order_id"]
-    assert explain(home, last)["outcome"] == {"session": DAYS[LAST + 1], "said": "not stored yet"}
+    assert explain(home, last)["outcome"] == {"session": DAYS[LAST + 1], "result": "not stored yet"}
 
 
 def test_a_fill_that_lapsed_or_was_scaled_says_so(home: Home) -> None:
@@ -272,7 +274,7 @@ def test_a_fill_that_lapsed_or_was_scaled_says_so(home: Home) -> None:
             status=pl.when(is_it).then(pl.lit("cut")).otherwise("status"),  # said of the order of DAYS[3]
         )
         write(store, BOOK, {DAYS[3]: changed}, said)
-        assert explain(home, f"{DAY}-DDD")["outcome"]["said"] == said
+        assert explain(home, f"{DAY}-DDD")["outcome"]["result"] == said
 
 
 def test_the_generation_in_force_speaks(home: Home) -> None:
@@ -302,7 +304,7 @@ def test_people_and_programs_are_told_the_same(stored: Path) -> None:
     assert people.code == programs.code == 0, people.err
     told = json.loads(programs.out)
     assert set(told) == {
-        "order", "alpha", "regime", "risk", "limits", "costs", "programme", "outcome", "inputs", "contributions",
+        "order", "alpha", "regime", "risk", "limits", "costs", "optimization", "outcome", "inputs", "contributions",
         "provenance",
     }  # fmt: skip
     for said in (
@@ -372,7 +374,7 @@ def test_a_session_without_orders_says_why(home: Home) -> None:
     at.prices = {s: [*bars, bars[-1]] for s, bars in at.prices.items()}
     state = home.open_store().versions(BOOK, DAYS[LAST], DAYS[LAST]).drop("session", "known_at")
     write_book(home.open_store(), at.steps(state, LAST + 1), day)
-    with pytest.raises(UnknownOrderError, match="sent no orders, its programme being: no predictions"):
+    with pytest.raises(UnknownOrderError, match="sent no orders; status of its optimization problem: no predictions"):
         explain(home, f"{day}-DDD")
 
 
@@ -382,7 +384,7 @@ def test_a_name_that_was_kept_is_told_so(home: Home) -> None:
     kept = book.with_columns(order_shares=pl.when(pl.col("symbol") != "DDD").then("order_shares"))
     write(store, BOOK, {DAY: kept}, "second")
     write(store, ORDERS, {DAY: orders(kept, DAY, CLOCK.decision_time(DAY))}, "second")
-    with pytest.raises(UnknownOrderError, match=r"DDD was held at 4\.84% of NAV with a target of 40\.00%"):
+    with pytest.raises(UnknownOrderError, match=r"DDD was held at 4\.84 % of NAV with a target of 40\.00 %"):
         explain(home, f"{DAY}-DDD")
 
 

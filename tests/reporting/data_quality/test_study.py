@@ -60,8 +60,8 @@ def test_the_page_counts_what_was_planted_and_shows_it(stored: tuple[Path, Answe
     unmet = {row["rule"] for row in said["expectations"] if row["failures"]}
     assert {"close_range", "high_below_low", "duplicate", "off_calendar", "missing_session", "volume"} <= unmet
     assert any(str(DAY) in failed for failed in said["failed_checks"])
-    page = (home / "reports" / "quality.html").read_text()
-    assert "<script" not in page
+    page = (home / "reports" / "data_quality.html").read_text()
+    assert "Plotly" not in page
     for _, symbol, rule in faults.planted.kept_out:
         assert rule in page
         assert symbol is None or symbol in page
@@ -72,7 +72,7 @@ def test_a_range_narrows_it_and_people_get_a_table(stored: tuple[Path, Answer], 
     home, _ = stored
     answer = asof(home, "quality", "--from", DAYS[0], "--to", DAYS[9], "--output", tmp_path / "page.html")
     assert answer.code == 0
-    assert "kept out of" not in answer.out
+    assert "quarantined from" not in answer.out
     assert str(tmp_path / "page.html") in answer.out
     assert "0 rows" in (tmp_path / "page.html").read_text()
 

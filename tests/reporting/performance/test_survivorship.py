@@ -65,7 +65,7 @@ def test_the_gain_is_by_year_and_annual():
     found = Survivorship(daily)
     assert found.gain_annual == pytest.approx(1.0006**252 - 1.0004**252)
     table = found.by_year
-    assert table["figure"].to_list() == ["2015", "2016", "annual"]
+    assert table["metric"].to_list() == ["2015", "2016", "annual"]
     assert table["gain"].to_list()[-1] == pytest.approx(found.gain_annual)
     assert table["gain"].to_list()[0] == pytest.approx(table[TODAYS][0] - table[DATED][0])
 

@@ -15,11 +15,14 @@ from feature_store.schemas.features import INDUSTRY_FEATURES, LABELS, MARKET_FEA
 from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
 from feature_store.schemas.regimes import MARKET_REGIME
 from quant_assets.features.catalogue import DECLARED
-from quant_assets.reporting.evaluation import ReportError
-from quant_assets.reporting.features.pages import FeaturePages, make_feature_pages
-from quant_assets.reporting.features.sheets import Small, by_month, listing
+from quant_assets.reporting.errors import ReportError
+from quant_assets.reporting.features.page import document
+from quant_assets.reporting.features.sheets import monthly_means, running_sum
+from quant_assets.reporting.features.study import FeatureEvidence, study
+from quant_assets.reporting.protocol import Request
 from quant_resources.home import Home
 from quant_resources.ledgers.trials import trials
+from tests.reporting.rendering import page_text
 from tests.support.accounts import DAYS, HOLD_OUT, HORIZON, by_session, home_of, write
 from tests.support.tiny import asof
 
@@ -78,98 +81,90 @@ def home(stored: Path, tmp_path: Path) -> Home:
 
 
 @pytest.fixture(scope="module")
-def pages(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> FeaturePages:
+def evidence(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> FeatureEvidence:
     folder = tmp_path_factory.mktemp("pages") / "home"
     shutil.copytree(stored, folder)
-    return make_feature_pages(Home(folder), chosen=[PLANTED, ABSENT])
+    return study(Home(folder), Request(items=(PLANTED, ABSENT)))
 
 
-def figures(pages: FeaturePages, name: str) -> dict[str, float | None]:
-    return pages.information.filter(feature=name).row(0, named=True)
+def information(evidence: FeatureEvidence, name: str) -> dict[str, float | None]:
+    return evidence.information.filter(feature=name).row(0, named=True)
 
 
-def covered(pages: FeaturePages, name: str, dataset: str = STOCK_FEATURES.name) -> tuple[float | None, str | None]:
-    return pages.coverage.filter(feature=name, dataset=dataset).select("coverage", "reason").row(0)
+def covered(
+    evidence: FeatureEvidence, name: str, dataset: str = STOCK_FEATURES.name
+) -> tuple[float | None, str | None]:
+    return evidence.coverage.filter(feature=name, dataset=dataset).select("coverage", "reason").row(0)
 
 
 # -- known values ------------------------------------------------------------------------------------------------------
 
 
-def test_it_studies_every_stored_session_up_to_the_hold_out(pages: FeaturePages) -> None:
-    assert (pages.span.first, pages.span.last) == (DAYS[0], BEFORE)
+def test_it_studies_every_stored_session_up_to_the_hold_out(evidence: FeatureEvidence) -> None:
+    assert (evidence.span.first, evidence.span.last) == (DAYS[0], BEFORE)
     n = sum(day < HOLD_OUT for day in DAYS)
     # the labels of the last HORIZON sessions are learned in the hold-out
-    assert figures(pages, PLANTED)["rank_ic_n"] == n - HORIZON
+    assert information(evidence, PLANTED)["rank_ic_n"] == n - HORIZON
 
 
-def test_a_planted_alpha_is_told_from_noise(pages: FeaturePages) -> None:
-    assert figures(pages, PLANTED)["rank_ic"] == pytest.approx(0.6, abs=0.1)
-    assert figures(pages, PLANTED)["rank_ic_t"] > 10
-    assert abs(figures(pages, NOISE)["rank_ic"]) < 0.1
+def test_a_planted_alpha_is_told_from_noise(evidence: FeatureEvidence) -> None:
+    assert information(evidence, PLANTED)["rank_ic"] == pytest.approx(0.6, abs=0.1)
+    assert information(evidence, PLANTED)["rank_ic_t"] > 10
+    assert abs(information(evidence, NOISE)["rank_ic"]) < 0.1
 
 
-def test_a_null_flag_that_tells_something_is_listed(pages: FeaturePages) -> None:
-    assert pages.audit["feature"].to_list() == [ABSENT]
-    assert pages.audit["null_ic"][0] < -0.2
+def test_a_null_flag_that_tells_something_is_listed(evidence: FeatureEvidence) -> None:
+    assert evidence.null_flags["feature"].to_list() == [ABSENT]
+    assert evidence.null_flags["null_ic"][0] < -0.2
 
 
-def test_a_low_coverage_has_its_reason(pages: FeaturePages) -> None:
+def test_a_low_coverage_has_its_reason(evidence: FeatureEvidence) -> None:
     n = sum(day < HOLD_OUT for day in DAYS)
-    assert covered(pages, PLANTED) == (1.0, None)
-    assert covered(pages, ABSENT)[0] == pytest.approx(0.7, abs=0.03)
-    assert "too little of its window" in covered(pages, ABSENT)[1]
-    share, reason = covered(pages, YOUNG)
+    assert covered(evidence, PLANTED) == (1.0, None)
+    assert covered(evidence, ABSENT)[0] == pytest.approx(0.7, abs=0.03)
+    assert "too little of its window" in covered(evidence, ABSENT)[1]
+    share, reason = covered(evidence, YOUNG)
     assert share == pytest.approx(1 - 41 / n)
     assert reason == "100.0 % of what is missing lies within the first 42 sessions"
-    assert covered(pages, TOLD) == (0.0, "vwap is known of 0.0 %")
-    assert covered(pages, "vix", MARKET_FEATURES.name) == (1.0, None)
-    assert covered(pages, "volatility_252", MARKET_FEATURES.name)[0] == 0.0
+    assert covered(evidence, TOLD) == (0.0, "vwap is known of 0.0 %")
+    assert covered(evidence, "vix", MARKET_FEATURES.name) == (1.0, None)
+    assert covered(evidence, "volatility_252", MARKET_FEATURES.name)[0] == 0.0
 
 
-def test_the_catalogue_lists_every_feature_that_is_stored_and_says_which_are_not(pages: FeaturePages) -> None:
-    index = (pages.folder / "index.html").read_text()
+def test_the_catalogue_lists_every_feature_that_is_stored_and_says_which_are_not(evidence: FeatureEvidence) -> None:
+    catalogue = page_text(document(evidence))
     for name in (STOCK_FEATURES.name, MARKET_FEATURES.name):
         for feature in DECLARED[name]:
-            assert f">{feature.name}<" in index
-    assert INDUSTRY_FEATURES.name in re.search("Not stored in this range.*", index).group()
-    assert f'<a href="{PLANTED}.html">' in index
-    assert f'<a href="{NOISE}.html">' not in index  # no page was asked for
-    assert index.count("<svg") > 100
-    assert "from 2016-01-04: not shown" in index
+            assert f">{feature.name}<" in catalogue
+    assert INDUSTRY_FEATURES.name in re.search("Not stored in this range.*", catalogue).group()
+    assert f'<a href="features/{PLANTED}.html">' in catalogue
+    assert f'<a href="features/{NOISE}.html">' not in catalogue  # no page was requested
+    assert catalogue.count("<svg") > 100
+    assert "from 2016-01-04: not shown" in catalogue
 
 
-def test_a_sheet_says_what_there_is_and_needs_nothing_from_the_network(pages: FeaturePages) -> None:
-    assert sorted(path.name for path in pages.folder.iterdir()) == [
-        "index.html", "plotly.min.js", "return_1.html", "reversal_5.html"
-    ]  # fmt: skip
-    sheet = (pages.folder / f"{PLANTED}.html").read_text()
+def test_a_sheet_has_its_sections(evidence: FeatureEvidence) -> None:
+    sheets = document(evidence).attached
+    assert sorted(sheets) == [ABSENT, PLANTED]
+    sheet = page_text(sheets[PLANTED])
     for heading in ("Information by horizon", "Decay", "Turnover", "By year", "By industry", "By regime"):
         assert heading in sheet
     assert "minus the total return of 5 sessions" in sheet
     assert "Tech &amp; &lt;more&gt;" in sheet
     assert "bull" in sheet
-    assert re.findall(r'src="([^"]+)"', sheet) == ["plotly.min.js"]
     assert len(sheet) < 200_000
-
-
-def test_a_small_plot_keeps_gaps_and_has_its_zero() -> None:
-    drawn = Small(np.array([0.0, 1.0, np.nan, 0.5])).markup()
-    assert drawn.count("<polyline") == 2
-    assert "M0 24.0H150" in drawn
-    assert Small(np.array([np.nan])).markup() == ""
-    assert "&lt;b&gt;" in listing(["a"], [["<b>"]])
 
 
 def test_months_hold_their_means_and_running_sums() -> None:
     days = [dt.date(2015, 1, 5), dt.date(2015, 1, 6), dt.date(2015, 2, 2)]
-    assert by_month(np.array([1.0, np.nan, 5.0]), days).tolist() == [1.0, 5.0]
-    assert by_month(np.array([1.0, np.nan, 5.0]), days, added=True).tolist() == [1.0, 6.0]
+    assert monthly_means(np.array([1.0, np.nan, 5.0]), days).tolist() == [1.0, 5.0]
+    assert running_sum(np.array([1.0, np.nan, 5.0]), days).tolist() == [1.0, 6.0]
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_of_the_hold_out_can_matter(home: Home, pages: FeaturePages) -> None:
+def test_nothing_of_the_hold_out_can_matter(home: Home, evidence: FeatureEvidence) -> None:
     store = home.open_store()
     later = [day for day in DAYS if day >= HOLD_OUT]
     for dataset in (STOCK_FEATURES, LABELS):
@@ -177,29 +172,39 @@ def test_nothing_of_the_hold_out_can_matter(home: Home, pages: FeaturePages) -> 
         changed = rows.with_columns(pl.col(pl.Float64) * -7.0)
         parts = {day: part.drop("session", "known_at") for day, part in by_session(changed, "session").items()}
         write(store, dataset, parts, fingerprint="altered")
-    again = make_feature_pages(home, chosen=[PLANTED])
-    assert again.information.equals(pages.information)
-    assert (again.folder / f"{PLANTED}.html").read_text() == (pages.folder / f"{PLANTED}.html").read_text()
+    again = study(home, Request(items=(PLANTED,)))
+    assert again.information.equals(evidence.information)
+    assert page_text(document(again).attached[PLANTED]) == page_text(document(evidence).attached[PLANTED])
 
 
-def test_final_shows_the_hold_out_and_is_counted(home: Home, pages: FeaturePages) -> None:
+def test_final_shows_the_hold_out_and_is_counted(home: Home, evidence: FeatureEvidence) -> None:
     ledger = home.folder / "trials.sqlite"
-    make_feature_pages(home, chosen=[PLANTED])
+    study(home, Request(items=(PLANTED,)))
     assert not ledger.exists()
-    found = make_feature_pages(home, chosen=[PLANTED], final=True)
+    found = study(home, Request(items=(PLANTED,), final=True))
     assert found.span.last == DAYS[-1]
-    assert figures(found, PLANTED)["rank_ic"] < figures(pages, PLANTED)["rank_ic"]
+    assert information(found, PLANTED)["rank_ic"] < information(evidence, PLANTED)["rank_ic"]
     (trial,) = trials(ledger)
     assert (trial.final_evaluations, trial.latest.sharpe) == (1, None)
-    assert "SHOWN, by --final" in (found.folder / "index.html").read_text()
+    assert "SHOWN, by --final" in page_text(document(found))
 
 
 def test_the_command_prints_tables_for_people_and_json_for_programs(home: Home, tmp_path: Path) -> None:
-    words = ("features", "--from", DAYS[0], "--to", DAYS[40], "--feature", PLANTED, "--output", tmp_path / "pages")
+    words = (
+        "features",
+        "--from",
+        DAYS[0],
+        "--to",
+        DAYS[40],
+        "--feature",
+        PLANTED,
+        "--output",
+        tmp_path / "pages" / "features.html",
+    )
     answer = asof(home.folder, *words)
     assert answer.code == 0, answer.err
     assert TOLD in answer.out
-    assert str(tmp_path / "pages" / "index.html") in answer.out
+    assert str(tmp_path / "pages" / "features.html") in answer.out
     said = json.loads(asof(home.folder, *words, "--json").out)
     assert said["last"] == str(DAYS[40])
     assert {row["feature"] for row in said["information"]} > {PLANTED, NOISE}
@@ -215,11 +220,8 @@ def test_the_hold_out_is_refused_without_final(home: Home) -> None:
         assert "lies in the hold-out" in answer.err
 
 
-def test_what_is_not_there_is_refused_by_name(home: Home, tmp_path: Path) -> None:
+def test_what_is_not_there_is_refused_by_name(home: Home) -> None:
     with pytest.raises(ReportError, match="rsi_15"):
-        make_feature_pages(home, chosen=["rsi_15"])
+        study(home, Request(items=("rsi_15",)))
     with pytest.raises(ReportError, match="no session of the range"):
-        make_feature_pages(home, last=dt.date(2015, 1, 30))
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match="is a file"):
-        make_feature_pages(home, output=tmp_path / "file")
+        study(home, Request(last=dt.date(2015, 1, 30)))
