@@ -52,6 +52,13 @@ class Declared(Protocol):
     def datasets(self) -> tuple[Dataset, ...]: ...
 
 
+class DeclaredPage(Protocol):
+    """A kind of report page: a `quant_assets.reporting.protocol.Page`."""
+
+    @property
+    def name(self) -> str: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
     """What a package adds; a module holds it as `PLUGIN`.
@@ -65,6 +72,7 @@ class Plugin:
         vendors: by name, what makes a vendor that serves every source of the market; a profile chooses it with
             `vendor: {kind: plugin, name: NAME}`. It is given the profile and the folder that keeps what arrives.
         feed: makes the vendor of the plugin's own sources, beside whatever vendor serves the market.
+        pages: of reports; `asof page NAME` writes them.
     """
 
     name: str
@@ -73,6 +81,7 @@ class Plugin:
     settings: type[Settings] | None = None
     vendors: Mapping[str, VendorMaker] = field(default_factory=dict)
     feed: VendorMaker | None = None
+    pages: Sequence[DeclaredPage] = ()
 
     @property
     def every_asset(self) -> list[Declared]:
@@ -275,7 +284,7 @@ def _places(plugin: Plugin) -> Iterator[tuple[str, Declared]]:
 
 def _require_apart(found: Mapping[str, Plugin]) -> None:
     """Nothing is there twice."""
-    for what in ("plugin", "dataset", "vendor"):
+    for what in ("plugin", "dataset", "vendor", "page"):
         owners: dict[str, str] = {}
         for written, plugin in found.items():
             for name in _brought(plugin)[what]:
@@ -290,4 +299,5 @@ def _brought(plugin: Plugin) -> dict[str, list[str]]:
         "plugin": [plugin.name],
         "dataset": [asset.name for asset in plugin.every_asset],
         "vendor": list(plugin.vendors),
+        "page": [page.name for page in plugin.pages],
     }

@@ -100,13 +100,16 @@ def page(
     standalone: Standalone = False,
     as_json: Json = False,
 ) -> None:
-    """Write a page of any kind, those of your own modules included."""
+    """Write a page of any kind, those of your own plugins included."""
     from quant_assets.reporting.pages import page_named, pages
 
+    profile = Home.of_environment().profile
     if name is None:
-        print_rows([{"name": one.name, "shows": one.summary} for one in pages().values()], as_json, "kinds of pages")
+        kinds = [{"name": one.name, "shows": one.summary} for one in pages(profile).values()]
+        print_rows(kinds, as_json, "kinds of pages")
         return
-    make_page(stored_home(), page_named(name), _request(first, last, final, item), output, standalone, as_json)
+    request, home = _request(first, last, final, item), stored_home()
+    make_page(home, page_named(profile, name), request, output, standalone, as_json)
 
 
 @commands.command(epilog="Example: asof index")
