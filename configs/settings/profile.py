@@ -35,15 +35,16 @@ class Profile(Settings):
     decision_minutes_before_open: Minutes = Field(
         30, ge=1, le=900, description="how long before the next session's open a session is decided"
     )
-    vendor: Vendor = Field(description="where the data come from")
+    vendor: Vendor = Field(description="source of the data: files, vendors over HTTP, a plugin or a simulation")
     exceptions: dict[str, str] = Field({}, description="dataset to the reason why hindsight may enter it")
     plugins: tuple[str, ...] = Field(
-        (), description="modules, or entry points of the group asof.plugins, that add their own; docs/plugins.md"
+        (), description="plugins to load: modules, or entry points of the group asof.plugins; docs/plugins.md"
     )
     plugin_folder: Path | None = Field(
-        None, description="folder of their modules, relative to the profile's file; null: the folder of the file itself"
+        None,
+        description="folder of the plugins' modules, relative to the profile; null: the folder of the profile",
     )
-    plugin_settings: dict[str, Any] = Field({}, description="name of a plugin to the settings of its own")
+    plugin_settings: dict[str, Any] = Field({}, description="plugin to its own settings")
     market: Market = Field(Market(), description="prices, and the universe of tradable stocks")
     quality: Quality = Field(Quality(), description="thresholds of findings in the data that come in")
     macro: Macro = Field(Macro(), description="series of market/macro by their role")

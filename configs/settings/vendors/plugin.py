@@ -10,5 +10,5 @@ from configs.settings.base import Settings
 class PluginVendor(Settings):
     """A vendor that a plugin of the profile brings; its settings are in the plugin's section of plugin_settings."""
 
-    kind: Literal["plugin"]
-    name: str = Field(description="as the plugin names it")
+    kind: Literal["plugin"] = Field(description="a vendor of a plugin")
+    name: str = Field(description="name of the vendor in the plugin")
