@@ -77,17 +77,6 @@ CONTINUATIONS = ("of", "from", "as", "by", "to", "with", "without", "where", "to
 def is_whole_phrase(text: str) -> bool:
     """A phrase that says the thing itself, in one piece and without a full stop."""
     begins_within = text.partition(" ")[0] in CONTINUATIONS
-        "of",
-        "from",
-        "as",
-        "by",
-        "to",
-        "with",
-        "without",
-        "where",
-        "towards",
-        "for",
-    )
     return len(text.split()) >= 2 and not begins_within and text == text.strip() and text[-1] not in ".;,:"
 
 
