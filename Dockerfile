@@ -14,7 +14,7 @@ WORKDIR /opt/asof
 COPY . .
 RUN --mount=type=cache,target=/var/cache/pip \
     pip install --disable-pip-version-check --cache-dir=/var/cache/pip --constraint=constraints.txt --editable='.[production]' \
-    && python -m compileall -q configs feature_store quant_resources quant_assets
+    && python -m compileall -q asof configs feature_store quant_resources quant_assets
 
 # The code belongs to root, so numba keeps what it compiles elsewhere. Kernels and threads are the code's own business
 # (feature_store/numeric_platform.py).

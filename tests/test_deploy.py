@@ -195,7 +195,7 @@ def test_only_what_runs_goes_into_the_image() -> None:
     rules = [r for r in (ROOT / ".dockerignore").read_text().splitlines() if not r.startswith("#")]
     assert rules[0] == "*"
     let_in = {rule[1:] for rule in rules if rule.startswith("!")}
-    packages = {"configs", "feature_store", "quant_resources", "quant_assets"}
+    packages = {"asof", "configs", "feature_store", "quant_resources", "quant_assets"}
     assert let_in == packages | {"deploy", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
     assert all((ROOT / name).exists() for name in let_in)
 

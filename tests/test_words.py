@@ -14,7 +14,7 @@ import pytest
 from feature_store.schemas.catalogue import DATASETS
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("configs", "feature_store", "quant_resources", "quant_assets")
+PACKAGES = ("configs", "feature_store", "quant_resources", "quant_assets", "asof")
 
 INSTEAD = {
     "told said asked found wanted given chosen": "name the thing itself: rows, versions, requested, eligible",
