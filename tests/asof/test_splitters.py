@@ -55,7 +55,7 @@ def test_a_label_end_of_each_row_takes_the_place_of_one_horizon() -> None:
 
 
 @pytest.mark.parametrize(("splitter", "rule"), SPLITTERS)
-@pytest.mark.parametrize("model", [Ridge(1.0), LightGBM(20, 4, min_rows=5), LinearRegression()])
+@pytest.mark.parametrize("model", [Ridge(1.0), LightGBM(20, 4, min_leaf_rows=5), LinearRegression()])
 def test_they_work_in_cross_val_score(splitter: asof.PurgedKFold, rule: rules.PurgedKFold, model: object) -> None:
     frame = panel()
     scores = cross_val_score(model, frame[["a", "b"]].to_numpy(), frame["y"], groups=frame["event_date"], cv=splitter)
@@ -104,7 +104,7 @@ def test_groups_that_do_not_fit_are_rejected() -> None:
 
 
 def test_a_model_rejects_arrays_that_do_not_fit() -> None:
-    for model in (Ridge(), LightGBM(min_rows=2)):
+    for model in (Ridge(), LightGBM(min_leaf_rows=2)):
         with pytest.raises(ValueError, match=r"y has shape \(2,\), expected \(n,\) with n = 3, as of X"):
             model.fit(np.ones((3, 2)), [1.0, 2.0])
         model.fit(np.arange(60.0).reshape(30, 2), np.arange(30.0))
