@@ -1,8 +1,12 @@
 """Settings of the account and of its costs."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from configs.settings.base import Settings
+from configs.settings.cost_terms import COST_TERM_SETTINGS, CostTermSettings
+from configs.settings.kinds import OneOf, distinct
 from configs.settings.units import BasisPoints, Fraction, PerYear, Ratio, Sessions, SimpleReturn, Usd
 
 
@@ -12,6 +16,9 @@ class Execution(Settings):
     initial_cash_usd: Usd = Field(10_000_000.0, gt=0, description="cash of each book at its first session")
     commission_bp: BasisPoints = Field(0.5, ge=0, description="commission, of the traded value")
     impact_multiplier: Ratio = Field(1.0, ge=0, description="Y of the square-root law of market impact")
+    cost_terms: Annotated[
+        tuple[Annotated[CostTermSettings, OneOf(COST_TERM_SETTINGS)], ...], AfterValidator(distinct)
+    ] = Field((), description="further costs of a trade, each with its own settings")
     max_participation: Fraction = Field(
         0.1,
         gt=0,

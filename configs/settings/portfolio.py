@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from configs.settings.base import Settings
+from configs.settings.kinds import OneOf, distinct
+from configs.settings.limits import LIMIT_SETTINGS, LimitSettings
 from configs.settings.units import (
     AnnualVolatility,
     BasisPoints,
@@ -74,5 +76,8 @@ class Portfolio(Settings):
     )
     max_candidates: Count = Field(
         600, ge=1, description="stocks that may enter the book, the largest by dollar volume; held ones come on top"
+    )
+    limits: Annotated[tuple[Annotated[LimitSettings, OneOf(LIMIT_SETTINGS)], ...], AfterValidator(distinct)] = Field(
+        (), description="further limits of the optimization, each with its own settings"
     )
     min_trade: NavFraction = Field(0.0005, ge=0, description="smallest trade; smaller ones are not sent")

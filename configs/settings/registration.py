@@ -4,12 +4,14 @@ from typing import TypeVar
 
 from configs.settings.alpha import Alpha
 from configs.settings.base import Settings
+from configs.settings.execution import Execution
 from configs.settings.kinds import KindSettings, kind_of
+from configs.settings.portfolio import Portfolio
 from configs.settings.profile import Profile
 
 S = TypeVar("S", bound=KindSettings)
 
-HOLDERS: tuple[type[Settings], ...] = (Alpha, Profile)  # each after those that it holds
+HOLDERS: tuple[type[Settings], ...] = (Alpha, Portfolio, Execution, Profile)  # each after those that it holds
 
 
 def add_kind(table: dict[str, type[S]], settings: type[S]) -> str:

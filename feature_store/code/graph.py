@@ -289,7 +289,7 @@ def _with_keys(held: object, statements: list[ast.stmt], keys: Sequence[str]) ->
     if not isinstance(written, ast.Dict) or None in written.keys or not isinstance(held, Mapping):
         return held, statements
     read = [key for key in held if key in keys]
-    if len(written.keys) > len(held) or not read:
+    if len(written.keys) > len(held):
         return held, statements
     # what was put in when the program ran stands behind what is written
     at = [place for place in map(list(held).index, read) if place < len(written.keys)]

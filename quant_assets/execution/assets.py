@@ -9,11 +9,13 @@ from feature_store.schemas.execution import BOOK, EQUAL_WEIGHT_BOOK, ORDERS, SHU
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO, UNIVERSE
 from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION, VIEWS
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK
-from quant_assets.engine.asset import CrossSection, Recursive, SessionAsset, same, trailing
+from quant_assets.engine.asset import Choice, CrossSection, Recursive, SessionAsset, same, trailing
 from quant_assets.execution.book.replay import equal_weight_step, shuffled_step, step
 from quant_assets.execution.checks import fills_come_after_decisions
+from quant_assets.execution.trading.cost_terms import registry as cost_terms
 from quant_assets.execution.trading.orders import orders
 from quant_assets.portfolio.checks import limits_hold
+from quant_assets.portfolio.limits import registry as limits
 
 
 def _sells_short(profile: Profile) -> bool:
@@ -42,6 +44,8 @@ OF_DECISION = {
     "specific_risk": same(SPECIFIC_RISK, columns=("volatility_annual",)),
     "views": same(VIEWS),
 }
+COSTS = Choice(cost_terms.__name__, "COST_TERMS", lambda p: tuple(term.kind for term in p.execution.cost_terms))
+LIMITS = Choice(limits.__name__, "LIMITS", lambda p: tuple(limit.kind for limit in p.portfolio.limits))
 CHECKS = {"fills_after_decision": fills_come_after_decisions}
 
 DECIDED = (BOOK, DIAGNOSTICS, OPTIMIZATION)
@@ -60,6 +64,7 @@ ASSETS: list[SessionAsset] = [
         step,
         OF_ACCOUNT | OF_DECISION,
         outputs=DECIDED,
+        choices=(COSTS, LIMITS),
         figures=lambda rows: {"orders": float(rows["order_shares"].count())},
         checks=CHECKS,
     ),
@@ -68,11 +73,18 @@ ASSETS: list[SessionAsset] = [
         step,
         OF_ACCOUNT | OF_DECISION,
         outputs=DECIDED,
+        choices=(COSTS, LIMITS),
         figures=_relaxed,
         checks={"limits_hold": limits_hold},
     ),
-    Recursive(OPTIMIZATION, step, OF_ACCOUNT | OF_DECISION, outputs=DECIDED),
-    Recursive(EQUAL_WEIGHT_BOOK, equal_weight_step, OF_ACCOUNT | {"borrow": same(BORROW, columns=())}, checks=CHECKS),
-    Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_DECISION, checks=CHECKS),
+    Recursive(OPTIMIZATION, step, OF_ACCOUNT | OF_DECISION, outputs=DECIDED, choices=(COSTS, LIMITS)),
+    Recursive(
+        EQUAL_WEIGHT_BOOK,
+        equal_weight_step,
+        OF_ACCOUNT | {"borrow": same(BORROW, columns=())},
+        choices=(COSTS,),
+        checks=CHECKS,
+    ),
+    Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_DECISION, choices=(COSTS, LIMITS), checks=CHECKS),
     CrossSection(ORDERS, orders, {"book": same(BOOK, columns=("order_shares", "reference_price_usd"))}),
 ]

@@ -3,7 +3,6 @@
 import datetime as dt
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,9 @@ from configs.settings import Portfolio
 from feature_store.schemas.execution import CASH
 from quant_assets.numerics.arrays import Array, Mask
 from quant_assets.numerics.units import DAY_COUNT, DAYS_PER_SESSION, SESSIONS_PER_YEAR
+from quant_assets.portfolio.inputs import AssetInputs, RiskForecast
+from quant_assets.portfolio.limits.protocol import LinearRows
+from quant_assets.portfolio.limits.registry import appended
 from quant_assets.portfolio.optimizer import Solution
 from quant_assets.portfolio.problem import (
     TOLERANCE,
@@ -24,57 +26,6 @@ from quant_assets.portfolio.problem import (
     variance,
     volatility_excess,
 )
-
-
-@dataclass(frozen=True)
-class AssetInputs:
-    """The N assets of an optimization problem; arrays are (N,).
-
-    Attributes:
-        alpha: expected relative return over the problem's horizon, simple; 0 where the weight is fixed.
-        tilt: of the industry's view, simple, over the same horizon; 0 where there is none.
-        industry: name of each.
-        exposures: (N, K) to the factors, sparse or dense.
-        specific_variance_annual: of simple returns.
-        weight: fraction of NAV held at the close.
-        benchmark: weights that the bands are measured from; zeros when dollar neutral has none.
-        must_exit: must be sold, or bought back, whole.
-        locked: can or may not be traded now: no bar, no alpha, about to be delisted.
-        linear_cost, quadratic_cost: of trading, as fractions of NAV.
-        borrow_rate_annual: of a short, simple, over 360 days.
-        shortable: what may be sold short beyond what is, as a fraction of NAV; infinite where not known.
-    """
-
-    alpha: Array
-    tilt: Array
-    industry: list[str]
-    exposures: Matrix
-    specific_variance_annual: Array
-    weight: Array
-    benchmark: Array
-    must_exit: Mask
-    locked: Mask
-    linear_cost: Array
-    quadratic_cost: Array
-    borrow_rate_annual: Array
-    shortable: Array
-
-
-@dataclass(frozen=True)
-class RiskForecast:
-    """Risk and rates of the portfolio as a whole.
-
-    Attributes:
-        factor_covariance_annual: (K, K) of simple returns.
-        bands: half width of an industry's band, fraction of NAV; `industry_band` of the settings where it has none.
-        volatility_target_annual: standard deviation of simple returns.
-        cash_rate_annual: simple, over 360 days.
-    """
-
-    factor_covariance_annual: Array
-    bands: Mapping[str, float]
-    volatility_target_annual: float
-    cash_rate_annual: float
 
 
 def optimization_problem(names: AssetInputs, risk: RiskForecast, settings: Portfolio) -> Problem:
@@ -99,14 +50,16 @@ def optimization_problem(names: AssetInputs, risk: RiskForecast, settings: Portf
     else:
         premium = settings.market_premium_annual * years
     industries = sorted(set(names.industry))
-    # What must be kept or sold is no bet that this session can make: it would force bets on what can be traded
-    free = ~(names.locked | names.must_exit)
+    # What must be kept or sold would force bets on what can be traded
+    free = names.tradable
     bands = _membership(names.industry, industries) @ sparse.diags_array(free.astype(np.float64))
     if not neutral:
         # of what is invested, so that holding cash is no bet against every industry
         benchmark_weight = bands @ names.benchmark
         bands = sparse.csr_array(bands.toarray() - np.outer(benchmark_weight, free))
     width = np.array([risk.bands.get(industry, settings.industry_band) for industry in industries])
+    of_industries = LinearRows(tuple(f"industry:{industry}" for industry in industries), bands, -width, width)
+    rows = appended(of_industries, names, risk, settings)
     # a short for which no more shares are lent may be kept or bought back
     lowest = np.maximum(-settings.short_cap, np.minimum(names.weight, 0.0) - names.shortable) if neutral else 0.0
     return Problem(
@@ -127,10 +80,10 @@ def optimization_problem(names: AssetInputs, risk: RiskForecast, settings: Portf
         gross_cap=settings.gross_cap if neutral else None,
         turnover_cap=settings.turnover_cap,
         forced=names.must_exit,
-        bands=bands,
-        band_lower=-width,
-        band_upper=width,
-        band_names=tuple(f"industry:{industry}" for industry in industries),
+        bands=rows.matrix,
+        band_lower=rows.lower,
+        band_upper=rows.upper,
+        band_names=rows.names,
         volatility_cap=risk.volatility_target_annual * math.sqrt(years),
         volatility_penalty=settings.volatility_penalty,
     )
@@ -189,13 +142,16 @@ def benchmark_weights(eligible: Mask, adv_usd: Array, kind: str, market_cap_usd:
     return size / size.sum() if eligible.any() else size
 
 
-def describe(requested: Problem, solution: Solution, settings: Portfolio) -> dict[str, Any]:
+def describe(
+    requested: Problem, solution: Solution, settings: Portfolio, values: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """Limits, terms and controls of an optimization, for the book's diagnostics; numbers are finite or None.
 
     Args:
         requested: the problem before any relaxation. Limits are evaluated against it at the weights of `solution`,
             without the solver.
         solution: of it; without weights there are no limits and no terms.
+        values: of listed limits at the weights, by name, evaluated by themselves (`limits.registry.values`).
 
     Returns:
         limits: rows of DIAGNOSTICS; terms of the objective; controls; relaxations; iterations. Volatility is annual.
@@ -204,7 +160,7 @@ def describe(requested: Problem, solution: Solution, settings: Portfolio) -> dic
     years = settings.horizon_sessions / SESSIONS_PER_YEAR
     weights, cap = solution.weights, requested.volatility_cap
     return {
-        "limits": [] if weights is None else list(_limits(requested, solution, weights, years)),
+        "limits": [] if weights is None else list(_limits(requested, solution, weights, years, values or {})),
         "terms": {} if weights is None else objective_terms(requested, weights),
         "controls": {
             "risk_aversion": requested.risk_aversion,
@@ -219,7 +175,9 @@ def describe(requested: Problem, solution: Solution, settings: Portfolio) -> dic
     }
 
 
-def _limits(requested: Problem, solution: Solution, weights: Array, years: float) -> Iterator[dict[str, Any]]:
+def _limits(
+    requested: Problem, solution: Solution, weights: Array, years: float, values: Mapping[str, float]
+) -> Iterator[dict[str, Any]]:
     solved, dual = solution.problem, solution.duals
     annual = 1.0 / math.sqrt(years)
     cap = requested.volatility_cap
@@ -245,20 +203,23 @@ def _limits(requested: Problem, solution: Solution, weights: Array, years: float
     low, high = requested.net_bounds or (None, None)
     on_net = dual["net_lower"] + dual["net_upper"]
     yield _limit("net", net, low, high, on_net, requested.net_bounds != solved.net_bounds)
-    yield from _band_limits(requested, solution, weights)
+    yield from _band_limits(requested, solution, weights, values)
     for side, excess in (("lower", requested.lower - weights), ("upper", weights - requested.upper)):
         worst = int(np.argmax(excess))
         yield _limit(side, weights[worst], **{side: getattr(requested, side)[worst]}, dual=dual[side].max())
 
 
-def _band_limits(requested: Problem, solution: Solution, weights: Array) -> Iterator[dict[str, Any]]:
+def _band_limits(
+    requested: Problem, solution: Solution, weights: Array, values: Mapping[str, float]
+) -> Iterator[dict[str, Any]]:
     if requested.bands is None:
         return
     (lower, upper), relaxed_limits = requested.band_limits, solution.problem.band_limits
     dual = solution.duals["band_lower"] + solution.duals["band_upper"]
     relaxed = (lower != relaxed_limits[0]) | (upper != relaxed_limits[1])
-    for i, value in enumerate(requested.bands @ weights):
-        yield _limit(requested.band_name(i), value, lower[i], upper[i], dual[i], bool(relaxed[i]))
+    for i, by_rows in enumerate(requested.bands @ weights):
+        name = requested.band_name(i)
+        yield _limit(name, values.get(name, by_rows), lower[i], upper[i], dual[i], bool(relaxed[i]))
 
 
 def _limit(

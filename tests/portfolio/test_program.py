@@ -13,11 +13,10 @@ from scipy import sparse
 
 from configs.settings import Portfolio
 from feature_store.schemas.portfolio import TARGET_WEIGHTS
+from quant_assets.portfolio.inputs import AssetInputs, RiskForecast
 from quant_assets.portfolio.optimizer import solve
 from quant_assets.portfolio.problem import constraint_violations, objective_terms, variance
 from quant_assets.portfolio.program import (
-    AssetInputs,
-    RiskForecast,
     benchmark_kind,
     benchmark_weights,
     describe,
@@ -46,6 +45,7 @@ NAMES = AssetInputs(
     shortable=np.full(5, np.inf),
 )
 OUTLOOK = RiskForecast(
+    factors=("market", "beta"),
     factor_covariance_annual=np.array([[0.03, 0.002], [0.002, 0.01]]),
     bands={"Energy": 0.02},
     volatility_target_annual=0.12,

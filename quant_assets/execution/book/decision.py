@@ -10,11 +10,13 @@ from configs.settings import Execution, Portfolio
 from quant_assets.execution.book.account import Closing
 from quant_assets.execution.book.forecast import Forecast
 from quant_assets.execution.market_snapshot import MarketSnapshot, aligned
+from quant_assets.execution.trading.cost_terms import registry as cost_terms
 from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of, linear_rate
 from quant_assets.execution.trading.orders import order_shares
 from quant_assets.execution.trading.pretrade import Checked, pre_trade
 from quant_assets.numerics.arrays import Array, Index, Mask
 from quant_assets.portfolio.diagnostics import Description
+from quant_assets.portfolio.limits import registry as limits
 from quant_assets.portfolio.optimizer import Solution, constraint_violations, solve
 from quant_assets.portfolio.program import (
     AssetInputs,
@@ -121,7 +123,8 @@ def decide(
         portfolio.mode == "long_only" and weighted_by != portfolio.benchmark
     )
     detail = "; ".join((*fallen_back, *solution.relaxations, solution.detail))
-    description = describe(problem, solution, portfolio)
+    values = None if solution.weights is None else limits.values(solution.weights, names, known.risk, portfolio)
+    description = describe(problem, solution, portfolio, values)
     if solution.weights is None:
         return nothing(size, solution.status, detail, description)
     worst = max(constraint_violations(solution.problem, solution.weights).values())
@@ -213,7 +216,8 @@ def _asset_inputs(
         end.nav, parameters.adv_usd, parameters.volatility_daily, execution.impact_multiplier, usual_trade
     )
     multiple = portfolio.impact_multiple
-    spent = linear_rate(parameters.half_spread_bp, execution) + linear * multiple + portfolio.turnover_penalty
+    listed, listed_square = cost_terms.majorant(end.nav, parameters, usual_trade, execution)
+    spent = linear_rate(parameters.half_spread_bp, execution) + linear * multiple + portfolio.turnover_penalty + listed
     return AssetInputs(
         # what cannot be chosen has no marginal return and no marginal cost
         alpha=np.where(fixed, 0.0, known.alpha[candidates]),
@@ -231,7 +235,7 @@ def _asset_inputs(
         must_exit=must_exit,
         locked=fixed & ~must_exit,
         linear_cost=np.where(fixed, 0.0, spent),
-        quadratic_cost=np.where(fixed, 0.0, quadratic * multiple),
+        quadratic_cost=np.where(fixed, 0.0, quadratic * multiple + listed_square),
         borrow_rate_annual=known.borrow.rate_annual[candidates],
         shortable=known.borrow.available[candidates] * end.price[candidates] / end.nav,
     )

@@ -87,6 +87,7 @@ def forecast(
         covered=exposed & ~np.isnan(alpha + specific),
         borrow=borrow,
         risk=RiskForecast(
+            factors=tuple(factors),
             factor_covariance_annual=covariance,
             bands=bands,
             volatility_target_annual=targets.get(MARKET_ROW, portfolio.volatility_target_annual),
