@@ -13,6 +13,8 @@ class CostTermSettings(KindSettings):
 
 
 class SalesFeeSettings(CostTermSettings):
+    """A fee on sales."""
+
     kind: Literal["sales_fee"] = "sales_fee"
     fee_bp: BasisPoints = Field(0.278, ge=0, description="regulator's fee on sales, of the value sold")
 

@@ -12,6 +12,8 @@ class LimitSettings(KindSettings):
 
 
 class FactorExposureSettings(LimitSettings):
+    """Bands of active exposures to factors of the risk model."""
+
     kind: Literal["factor_exposure"] = "factor_exposure"
     bands: dict[str, Annotated[float, Field(ge=0)]] = Field(
         min_length=1, description="factor of the risk model to the largest active exposure, up or down"
