@@ -153,7 +153,7 @@ def _frame(columns: Mapping[str, Any], schema: Mapping[str, pl.DataType], height
     ])  # fmt: skip
 
 
-def composite_of(z: Array, weights: Array, min_share: float) -> Array:
+def composite_of(z: Array, weights: Array, min_coverage: float) -> Array:
     """(N,) weighted mean of (N, F) scores over the weights of those that are known; see `stock_scores`."""
     used = np.flatnonzero(weights)
     total, size = np.zeros(len(z)), np.zeros(len(z))
@@ -162,7 +162,7 @@ def composite_of(z: Array, weights: Array, min_share: float) -> Array:
         total += np.where(seen, weights[i] * z[:, i], 0.0)
         size += np.where(seen, abs(weights[i]), 0.0)
     # the tiny allowance keeps 0.3 + 0.2 of 1 at a half
-    enough = (size > 0) & (size >= min_share * np.abs(weights).sum() - 1e-9)
+    enough = (size > 0) & (size >= min_coverage * np.abs(weights).sum() - 1e-9)
     composite: Array = total / np.where(enough, size, np.nan)
     return composite
 

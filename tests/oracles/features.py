@@ -377,11 +377,11 @@ def percentile_ranks(values: dict[str, float | None]) -> dict[str, float | None]
     }
 
 
-def composite(z: list[float], weights: list[float], min_share: float) -> float | None:
+def composite(z: list[float], weights: list[float], min_coverage: float) -> float | None:
     """Weighted mean of what is known (NaN is not), or None with too little of the weights."""
     known = [(x, w) for x, w in zip(z, weights, strict=True) if not math.isnan(x) and w != 0]
     size, whole = sum(abs(w) for _, w in known), sum(abs(w) for w in weights)
-    if not known or size < min_share * whole - 1e-9:
+    if not known or size < min_coverage * whole - 1e-9:
         return None
     return sum(x * w for x, w in known) / size
 

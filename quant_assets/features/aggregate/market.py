@@ -57,7 +57,7 @@ def market_features(
     values = {
         **_trend(market, traded, settings.min_observations_fraction),
         "mean_correlation_63": mean_correlation(_whole(columns["log_return"], where)),
-        "dispersion_21": _deviation(stocks["reversal_21"]),
+        "dispersion_21": _std(stocks["reversal_21"]),
         **{f"breadth_{n}": above(stocks[f"ma_gap_{n}"]) for n in (50, 200)},
         "volume_z_63": _volume_z(industries, where, settings.min_observations_fraction),
         **cross_asset(benchmarks, session, settings),
@@ -136,7 +136,7 @@ def mean_correlation(returns: Array) -> float | None:
     return float(np.clip(mean, -1.0, 1.0))  # beyond by rounding only
 
 
-def _deviation(x: pl.Series) -> float | None:
+def _std(x: pl.Series) -> float | None:
     """Sample standard deviation of the values that are there; None with fewer than two."""
     seen = x.drop_nulls().to_numpy()
     return float(seen.std(ddof=1)) if len(seen) >= 2 else None

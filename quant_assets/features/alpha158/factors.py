@@ -12,7 +12,8 @@ import pyarrow as pa
 from configs.settings import Features
 from feature_store.schemas.alpha158 import BAR, FACTORS, ROLLING, WINDOWS
 from feature_store.schemas.features import ALPHA158
-from quant_assets.features.alpha158.kernels import EPSILON, KERNELS, Request, Values, bar_columns, lanes_of, place
+from quant_assets.features.alpha158.kernels import KERNELS
+from quant_assets.features.alpha158.lanes import EPSILON, Request, Values, bar_columns, lanes_of, place
 from quant_assets.numerics.arrays import Array, Index
 from quant_assets.numerics.rolling import min_observations
 from quant_assets.numerics.sorting_network import ordering

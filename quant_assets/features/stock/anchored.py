@@ -81,7 +81,7 @@ def since_anchor(chain: Chain, first: int, min_count: Index, age: Index, slope_s
         for t in range(first, n_sessions):
             so_far = age[t - first, i] + 1
             if chain.present[i, t] and so_far > 0:
-                _walk(chain, i, t, bars)
+                _fill_window(chain, i, t, bars)
                 anchor = bars.begin[so_far]
                 if YEAR_SESSIONS - anchor >= min_count[so_far]:
                     _gap_slope_state(out[:, t - first, i], anchor, bars, chain.close[i, t], slope_sessions)
@@ -100,7 +100,7 @@ def _volume_weighted(
     for i in range(n_symbols):
         for t in range(first, n_sessions):
             if chain.present[i, t]:
-                _walk(chain, i, t, bars)
+                _fill_window(chain, i, t, bars)
                 close = chain.close[i, t]
                 _recent(out[:, t - first, i], bars, min_count, close)
                 _anchored(out[:, t - first, i], bars, min_count, t - year_begin[t] + 1, close, slope_sessions)
@@ -108,7 +108,7 @@ def _volume_weighted(
 
 
 @njit()
-def _walk(chain: Chain, i: int, t: int, bars: Trades) -> None:
+def _fill_window(chain: Chain, i: int, t: int, bars: Trades) -> None:
     """Fill `bars` with those of symbol i up to row t, back to where its history begins."""
     window = len(bars.row)
     k, multiple, reached = window, 1.0, True

@@ -92,7 +92,7 @@ def _empty_path(window: int) -> Path:
 
 
 @njit()
-def _walk(chain: Chain, i: int, t: int, path: Path) -> None:
+def _fill_window(chain: Chain, i: int, t: int, path: Path) -> None:
     """Fill `path` with symbol i's bars up to row t, back to where its history begins."""
     window = len(path.level)
     at, level, log_level, reached = window, 1.0, 0.0, True
@@ -151,7 +151,7 @@ def _paths(chain: Chain, first: int, n_features: int, windows: Index, min_count:
     for i in range(n_symbols):
         for t in range(first, n_sessions):
             if chain.present[i, t]:
-                _walk(chain, i, t, path)
+                _fill_window(chain, i, t, path)
                 for f, value in enumerate(_path_values(path, windows, min_count)):
                     out[f, t - first, i] = value
     return out

@@ -12,9 +12,8 @@ from configs.settings import Features, Market
 from feature_store import sessions as calendar
 from feature_store.schemas.features import STOCK_FEATURES
 from feature_store.schemas.stock_features import FEATURES as DECLARED
-from quant_assets.features.stock import indicators
 from quant_assets.features.stock.features import BAR_COLUMNS, LOOKBACK_SESSIONS, stock_features
-from quant_assets.features.stock.indicators import warm_up
+from quant_assets.features.stock.indicator_windows import INDICATORS, warm_up
 from quant_assets.features.stock.liquidity import price_impact
 from quant_assets.features.stock.ranges import garman_klass, parkinson, rogers_satchell, yang_zhang
 from quant_assets.market.adjustment import adjusted_bars
@@ -360,7 +359,7 @@ def test_every_declared_lookback_is_enough_and_not_too_much():
 def test_declared_sources_and_windows_are_those_that_are_used():
     declared = {feature.name: feature for feature in DECLARED}
     assert len(declared) == len(DECLARED) >= 110
-    assert {name: declared[name].lookback for name in indicators.INDICATORS} == indicators.INDICATORS
+    assert {name: declared[name].lookback for name in INDICATORS} == INDICATORS
     assert LOOKBACK_SESSIONS <= 273
     frame, days = random_traded(2, 300, 2)
     whole = stock_features(frame, days, days[-30], FEATURES)

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from quant_assets.features.stock import indicators, technical
+from quant_assets.features.stock.indicator_windows import warm_up
 from tests.oracles.bundle import SHARED, needs
 
 # known values
@@ -87,5 +88,5 @@ def test_a_recursion_forgets_where_it_began_in_ten_half_lives():
     rng = np.random.default_rng(2)
     close = 100 * np.exp(rng.normal(0, 0.02, 600).cumsum())
     for kernel, n, weight in ((indicators.rsi_at, 14, 1 / 14), (indicators.ema_at, 20, 2 / 21)):
-        short = kernel(close[-(n + 1 + indicators.warm_up(weight)) :], n)
+        short = kernel(close[-(n + 1 + warm_up(weight)) :], n)
         assert short == pytest.approx(kernel(close, n), rel=2e-3)
