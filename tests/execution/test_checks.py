@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import delivered, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_store import sessions
@@ -63,7 +63,7 @@ def test_an_order_adjusted_for_a_late_split_may_fill_in_more_shares_of_the_same_
 
 
 @settings(max_examples=10, deadline=None)
-@delivered(st.integers(0, 100_000), st.sampled_from(["long_only", "dollar_neutral"]), st.sampled_from(sorted(STEPS)))
+@given(st.integers(0, 100_000), st.sampled_from(["long_only", "dollar_neutral"]), st.sampled_from(sorted(STEPS)))
 def test_every_book_passes(seed: int, mode: str, name: str) -> None:
     market = random_market(seed, mode=mode)
     before: pl.DataFrame | None = None

@@ -81,8 +81,8 @@ def test_a_special_dividend_adds_to_the_usual_one_of_its_day() -> None:
 
 def test_a_spin_off_gives_shares_of_the_other_on_its_ex_date_alone() -> None:
     known = acting((DAYS[5], "A", "spin_off", 0.25, 3.0, "B"))
-    (delivered,) = market_snapshot(NO_BARS, known, NAMES, DAYS[5]).spin_offs
-    assert delivered == Exchange(source=0, receives=1, shares=0.25, cash_usd=3.0)
+    (exchange,) = market_snapshot(NO_BARS, known, NAMES, DAYS[5]).spin_offs
+    assert exchange == Exchange(source=0, receives=1, shares=0.25, cash_usd=3.0)
     assert (
         market_snapshot(NO_BARS, known, NAMES, DAYS[4]).spin_offs
         == market_snapshot(NO_BARS, known, NAMES, DAYS[6]).spin_offs
@@ -96,8 +96,8 @@ def test_a_spin_off_of_a_saturday_counts_in_the_shares_of_monday() -> None:
     known = acting(
         (saturday, "A", "spin_off", 0.25, 3.0, "B"), (monday, "A", "split", 2.0), (monday, "B", "split", 10.0)
     )
-    (delivered,) = market_snapshot(NO_BARS, known, NAMES, monday).spin_offs
-    assert (delivered.shares, delivered.cash_usd) == (1.25, 1.5)  # 2 A now for 2.5 B, and 3 dollars
+    (exchange,) = market_snapshot(NO_BARS, known, NAMES, monday).spin_offs
+    assert (exchange.shares, exchange.cash_usd) == (1.25, 1.5)  # 2 A now for 2.5 B, and 3 dollars
 
 
 def test_a_merger_ends_a_name_on_its_ex_date_and_later_where_it_has_no_bar() -> None:

@@ -30,13 +30,13 @@ def nav(book: pl.DataFrame) -> float:
 
 def holding(prices: dict[str, list], *actions: dict, short: bool = False, **fields) -> Market:
     """50,000 shares of A, or as many short, from the second session's open on, at 100; nothing else is wanted."""
-    delivered = {
+    defaults = {
         "alphas": SHORT if short else {0: {"A": 0.5}},
         "portfolio": NEUTRAL if short else HALF,
         "execution": FREE,
         "members": {t: ["A", "B"] for t in range(12)},
     }
-    return Market({"B": flat(10.0)} | prices, list(actions), **delivered | fields)
+    return Market({"B": flat(10.0)} | prices, list(actions), **defaults | fields)
 
 
 def with_child(*actions: dict, child: list | None = None, **options) -> Market:

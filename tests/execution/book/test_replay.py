@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import delivered, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -409,7 +409,7 @@ LAST = 11
 
 
 @settings(max_examples=10, deadline=None)
-@delivered(seeds, modes, st.sampled_from(sorted(STEPS)))
+@given(seeds, modes, st.sampled_from(sorted(STEPS)))
 def test_net_asset_value_moves_by_profit_less_costs_and_fees(seed: int, mode: str, book: str) -> None:
     books = random_market(seed, mode=mode, reorganized=True).run(LAST, book=book)
     for before, after in pairwise(books):
@@ -418,7 +418,7 @@ def test_net_asset_value_moves_by_profit_less_costs_and_fees(seed: int, mode: st
 
 
 @settings(max_examples=25, deadline=None)
-@delivered(seeds, modes, st.sampled_from(sorted(STEPS)))
+@given(seeds, modes, st.sampled_from(sorted(STEPS)))
 def test_the_book_agrees_with_a_double_entry_ledger(seed: int, mode: str, book: str) -> None:
     market = random_market(seed, mode=mode, reorganized=True)
     books = market.run(LAST, book=book)
@@ -432,7 +432,7 @@ def test_the_book_agrees_with_a_double_entry_ledger(seed: int, mode: str, book: 
 
 
 @settings(max_examples=8, deadline=None)
-@delivered(seeds, st.integers(0, LAST - 1), modes, st.sampled_from(sorted(STEPS)))
+@given(seeds, st.integers(0, LAST - 1), modes, st.sampled_from(sorted(STEPS)))
 def test_going_on_from_stored_state_gives_the_same_bits(seed: int, stop: int, mode: str, book: str) -> None:
     market = random_market(seed, mode=mode, reorganized=True)
     whole = market.run(LAST, book=book)
@@ -445,7 +445,7 @@ def test_going_on_from_stored_state_gives_the_same_bits(seed: int, stop: int, mo
 
 
 @settings(max_examples=12, deadline=None)
-@delivered(seeds, modes)
+@given(seeds, modes)
 def test_decided_weights_keep_their_limits(seed: int, mode: str) -> None:
     market = random_market(seed, mode=mode, reorganized=True)
     chosen = market.portfolio
@@ -470,7 +470,7 @@ def test_decided_weights_keep_their_limits(seed: int, mode: str) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@delivered(seeds, st.sampled_from(sorted(STEPS)))
+@given(seeds, st.sampled_from(sorted(STEPS)))
 def test_long_only_nobody_is_short_and_nobody_borrows(seed: int, book: str) -> None:
     for found in random_market(seed, reorganized=True).run(LAST, book=book):
         assert (found["shares"] >= -1e-6).all()
@@ -478,7 +478,7 @@ def test_long_only_nobody_is_short_and_nobody_borrows(seed: int, book: str) -> N
 
 
 @settings(max_examples=8, deadline=None)
-@delivered(seeds, modes)
+@given(seeds, modes)
 def test_orders_keep_the_pre_trade_checks(seed: int, mode: str) -> None:
     market = random_market(seed, mode=mode, reorganized=True)
     for book in market.run(LAST):
@@ -490,7 +490,7 @@ def test_orders_keep_the_pre_trade_checks(seed: int, mode: str) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@delivered(seeds, st.integers(1, LAST - 1), st.sampled_from(sorted(STEPS)))
+@given(seeds, st.integers(1, LAST - 1), st.sampled_from(sorted(STEPS)))
 def test_a_step_never_sees_what_comes_later(seed: int, t: int, name: str) -> None:
     market = random_market(seed, reorganized=True)
     before = market.run(t - 1, book=name)[-1]
@@ -506,7 +506,7 @@ def test_a_step_never_sees_what_comes_later(seed: int, t: int, name: str) -> Non
 
 
 @settings(max_examples=10, deadline=None)
-@delivered(seeds, modes, st.sampled_from(sorted(STEPS)))
+@given(seeds, modes, st.sampled_from(sorted(STEPS)))
 def test_rows_keep_the_contract_of_the_dataset(seed: int, mode: str, name: str) -> None:
     for book in random_market(seed, mode=mode, reorganized=True).run(LAST, book=name):
         assert book.schema == BOOK.computed_schema

@@ -23,8 +23,8 @@ def row(book: pl.DataFrame, symbol: str) -> dict:
 
 def shorted(prices: list, *actions: dict, execution: Execution = FREE, **fields) -> Market:
     """Half of NAV is sold short at the second session's open, at 100; then nothing more is decided."""
-    delivered = {"alphas": SHORT, "portfolio": NEUTRAL, "half_spread_bp": 0.0} | fields
-    return Market({"A": prices, "B": flat(10.0, len(prices))}, list(actions), execution=execution, **delivered)
+    defaults = {"alphas": SHORT, "portfolio": NEUTRAL, "half_spread_bp": 0.0} | fields
+    return Market({"A": prices, "B": flat(10.0, len(prices))}, list(actions), execution=execution, **defaults)
 
 
 # --- known values ----------------------------------------------------------------------------------------------------

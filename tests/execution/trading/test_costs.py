@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import delivered
+from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.settings import Execution
@@ -40,7 +40,7 @@ def test_a_name_without_parameters_of_today_keeps_its_last_ones_whole() -> None:
 # --- properties ------------------------------------------------------------------------------------------------------
 
 
-@delivered(st.just(0.0) | st.floats(1e-6, 1e8), st.floats(1.0, 3.0))
+@given(st.just(0.0) | st.floats(1e-6, 1e8), st.floats(1.0, 3.0))
 def test_two_trades_cost_no_more_than_one_of_their_size(trade: float, times: float) -> None:
     parameters = CostParameters(np.array([2.5]), np.array([5e6]), np.array([0.02]))
     one, many = (trade_cost_usd(np.array([x]), parameters, Execution())[0] for x in (trade, trade * times))

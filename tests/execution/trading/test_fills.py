@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import delivered
+from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.settings import Execution
@@ -71,7 +71,7 @@ def test_without_cash_nothing_is_bought() -> None:
 sizes = st.lists(st.tuples(st.integers(-500, 500), st.integers(0, 500), st.floats(0.5, 500)), min_size=1, max_size=8)
 
 
-@delivered(sizes, st.floats(0, 1e5), st.booleans())
+@given(sizes, st.floats(0, 1e5), st.booleans())
 def test_cash_never_turns_negative_by_purchases(rows: list[tuple], cash: float, short_sales: bool) -> None:
     orders, held, opens = (list(map(float, column)) for column in zip(*rows, strict=True))
     execution = Execution(commission_bp=1, impact_multiplier=1)

@@ -4,7 +4,7 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from hypothesis import delivered
+from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store.schemas.execution import BOOK, ORDERS
@@ -70,7 +70,7 @@ def test_an_order_says_side_size_reference_and_when_it_was_decided() -> None:
 # --- properties ------------------------------------------------------------------------------------------------------
 
 
-@delivered(st.floats(-0.1, 0.1), st.integers(-20_000, 20_000), st.floats(1, 1000))
+@given(st.floats(-0.1, 0.1), st.integers(-20_000, 20_000), st.floats(1, 1000))
 def test_neither_target_nor_holding_is_overshot(target: float, held: int, price: float) -> None:
     sent = np.nan_to_num(sized(target, float(held), price, min_trade=0.0))
     after, wanted = held + sent, target * 1e6 / price

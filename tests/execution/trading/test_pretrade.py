@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import delivered
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quant_assets.execution.trading.pretrade import Checked, pre_trade
@@ -75,7 +75,7 @@ def test_without_cash_nothing_is_bought() -> None:
 wishes = st.lists(st.tuples(st.integers(-1000, 1000), st.floats(0.5, 500), st.floats(1.0, 1e6)), min_size=1, max_size=8)
 
 
-@delivered(wishes, st.floats(-1e4, 1e5))
+@given(wishes, st.floats(-1e4, 1e5))
 def test_no_check_makes_an_order_larger_or_turns_it_round(rows: list[tuple], cash: float) -> None:
     orders, prices, volumes = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     checked = sent(orders.tolist(), prices, volumes, cash=cash)
