@@ -115,9 +115,9 @@ def _require_sane(effects: pl.DataFrame) -> None:
     wrong = effects.filter((is_split & ~(pl.col("value") > 0)) | (~is_split & ~(amount >= 0).fill_null(value=True)))
     if len(wrong):
         row = wrong.row(0, named=True)
-        said = row["cash_usd"] if row["action"] == "spin_off" else row["value"]
+        amount_ = row["cash_usd"] if row["action"] == "spin_off" else row["value"]
         raise ValueError(
-            f"{row['action']} of {row['symbol']} on {row['event_date']} is {said}; splits are new per old share"
+            f"{row['action']} of {row['symbol']} on {row['event_date']} is {amount_}; splits are new per old share"
             " (above 0), dividends and what a spin-off is worth USD per share (0 or more); correct it at the vendor, or"
             " withdraw it with a null"
         )

@@ -8,7 +8,7 @@ SHOWN = 3  # rows that a message quotes
 
 
 def within_tolerance(quarantine: pl.DataFrame, settings: Quality) -> str | None:
-    """None when the door kept out no more rows than `quarantine_tolerance`; else which, why, and the mend.
+    """None when validation at ingest rejected no more rows than `quarantine_tolerance`; else which, why, and the fix.
 
     Args:
         quarantine: rows of one session of QUARANTINE; a row that breaks two rules counts once.
@@ -17,24 +17,24 @@ def within_tolerance(quarantine: pl.DataFrame, settings: Quality) -> str | None:
     if rows <= settings.quarantine_tolerance:
         return None
     first = quarantine.unique(["source", "row"], keep="first", maintain_order=True).head(SHOWN)
-    said = "; ".join(f"{file}: {reason}" for file, reason in first.select("file", "reason").iter_rows())
+    reasons = "; ".join(f"{file}: {reason}" for file, reason in first.select("file", "reason").iter_rows())
     more = f"; and {rows - SHOWN} more in market/quarantine" if rows > SHOWN else ""
     return (
-        f"{rows} rows kept out, more than quality.quarantine_tolerance {settings.quarantine_tolerance}: {said}{more}. "
-        "The other rows were stored; run again once the file is mended"
+        f"{rows} rows rejected, more than quality.quarantine_tolerance {settings.quarantine_tolerance}: {reasons}"
+        f"{more}. The other rows were stored; run again once the file is fixed"
     )
 
 
 def bars_arrived(data_quality: pl.DataFrame, bars: pl.DataFrame, settings: Quality) -> str | None:
-    """None when no more than `missing_tolerance` of the names that should have a bar lack one; else how many do.
+    """None when no more than `missing_tolerance` of the names that should have a bar have none; else how many.
 
     Args:
         data_quality: rows of one session of DATA_QUALITY.
         bars: BARS of that session, as known at it.
     """
     missing = data_quality.filter(rule="missing_bar")
-    share = missing.height / max(missing.height + bars.height, 1)
-    if share <= settings.missing_tolerance:
+    fraction = missing.height / max(missing.height + bars.height, 1)
+    if fraction <= settings.missing_tolerance:
         return None
     names = ", ".join(missing["symbol"].head(SHOWN))
     return (

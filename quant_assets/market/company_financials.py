@@ -11,11 +11,11 @@ from configs.settings import Market
 from feature_store.schemas.companies import COMPANY_FINANCIALS, FLOWS, INSTANTS
 from quant_assets.numerics.arrays import Array, Index
 
-# A report speaks of one of these; other figures are dated by other days too, such as a share count by its cover page.
+# A report speaks of one of these; other items are dated by other days too, such as a share count by its cover page.
 REPORTED = ("revenue", "net_income", "assets", "equity")
 ITEMS = (*INSTANTS, *FLOWS)
-TOLD_FLOWS = ("revenue", "operating_income", "net_income", "operating_cash_flow", "capital_expenditure")
-TOLD_INSTANTS = ("assets", "current_assets", "cash", "liabilities", "current_liabilities", "debt", "equity")
+REPORTED_FLOWS = ("revenue", "operating_income", "net_income", "operating_cash_flow", "capital_expenditure")
+REPORTED_INSTANTS = ("assets", "current_assets", "cash", "liabilities", "current_liabilities", "debt", "equity")
 SCHEMA = COMPANY_FINANCIALS.computed_schema
 
 # Days from an earlier end of a period to a later one: fiscal quarters have 12 to 17 weeks, fiscal years 52 or 53.
@@ -39,15 +39,15 @@ def action_sessions(settings: Market) -> int:
 def company_financials(
     fundamentals: pl.DataFrame, bars: pl.DataFrame, actions: pl.DataFrame, session: dt.date, settings: Market
 ) -> pl.DataFrame:
-    """Figures of twelve months up to the last reported period, its balance sheet, and both by share.
+    """Items of twelve months up to the last reported period, its balance sheet, and both per share.
 
     Twelve months are the first of these that is known in full, and otherwise null:
 
-        a figure of twelve months
+        one item of twelve months
         four single quarters
         the last twelve months reported + the year to date since − the same part of the year before
 
-    where a single quarter is reported as such, or the difference of two figures that began on the same day (the fourth
+    where a single quarter is reported as such, or the difference of two amounts that began on the same day (the fourth
     is the year less nine months), and a year to date is reported as such, or the sum of its quarters. All end on days
     of reports (with revenue, net income, assets or equity): the last one, and those about 3, 6, 9 and 12 months before
     another, by weeks that fit any fiscal calendar. What ends on other days is not used.
@@ -58,7 +58,7 @@ def company_financials(
         actions: rows of CORPORATE_ACTIONS as known at the session, of the last `action_sessions`. A share count is
             multiplied by the splits with an ex-date after the day that it speaks of, up to the session.
         session: the partition.
-        settings: `fundamentals_max_age_days`, since the end of the last period; older figures are null.
+        settings: `fundamentals_max_age_days`, since the end of the last period; older items are null.
 
     Returns:
         Rows of COMPANY_FINANCIALS, sorted by symbol, one for each company with a report or a share count.
@@ -71,13 +71,13 @@ def company_financials(
     shares *= _splits(actions, names, since, session)
     kept = (ends[:, 0] > 0) | ~np.isnan(shares)
     age = _day(session) - ends[:, 0]
-    figures = _figures(_dense(facts, np.where((age <= limit)[:, None], ends, 0)), ends)
-    figures |= _by_share(figures, shares, _closes(bars, names, session))
+    items = _items(_dense(facts, np.where((age <= limit)[:, None], ends, 0)), ends)
+    items |= _per_share(items, shares, _closes(bars, names, session))
     period_end = pl.Series(ends[:, 0].astype(np.int32)).replace(0, None)
-    told = pl.DataFrame({"symbol": names, **figures}, nan_to_null=True).with_columns(
+    rows = pl.DataFrame({"symbol": names, **items}, nan_to_null=True).with_columns(
         event_date=pl.lit(session, pl.Date), period_end=period_end.cast(pl.Date), age_days=_day(session) - period_end
     )
-    return told.filter(kept).select(SCHEMA.keys())
+    return rows.filter(kept).select(SCHEMA.keys())
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _dense(facts: _Facts, ends: Index) -> Array:
 
 
 class _Periods:
-    """Reported figures on a grid of quarters.
+    """Reported items on a grid of quarters.
 
     Args:
         values: (items, N, SLOTS, 5) by item, name, end of the period and its length in quarters; NaN where unknown.
@@ -173,12 +173,12 @@ class _Periods:
         self._singles = [self._single(slot) for slot in range(SLOTS)]
 
     def twelve_months(self, slot: int) -> Array:
-        """(items, N) figures of the twelve months up to a slot; see `company_financials`."""
+        """(items, N) amounts of the twelve months up to a slot; see `company_financials`."""
         rolled = (self._reported(slot + n, 4) + self._to_date(slot, n) - self._to_date(slot + 4, n) for n in (1, 2, 3))
         return _first_known(self._reported(slot, 4), self._quarters(slot, 4), *rolled)
 
     def quarter(self) -> Array:
-        """(items, N) figures of the last single quarter: as `_single`, or the year less its first three quarters."""
+        """(items, N) amounts of the last single quarter: as `_single`, or the year less its first three quarters."""
         return _first_known(self._singles[0], self._reported(0, 4) - self._quarters(1, 3) + self._link[:, 0])
 
     def _to_date(self, slot: int, count: int) -> Array:
@@ -200,11 +200,11 @@ class _Periods:
     def _reported(self, slot: int, quarters: int) -> Array:
         if slot >= SLOTS:
             return np.full(self._values.shape[:2], np.nan)
-        found: Array = self._values[:, :, slot, quarters]
-        return found
+        reported: Array = self._values[:, :, slot, quarters]
+        return reported
 
 
-def _figures(values: Array, ends: Index) -> dict[str, Array]:
+def _items(values: Array, ends: Index) -> dict[str, Array]:
     """Columns (N,) of COMPANY_FINANCIALS in USD."""
     periods = _Periods(values, ends)
     now, year_ago = (dict(zip(ITEMS, periods.twelve_months(slot), strict=True)) for slot in (0, 4))
@@ -212,21 +212,21 @@ def _figures(values: Array, ends: Index) -> dict[str, Array]:
     balance, balance_year_ago = (dict(zip(ITEMS, values[:, :, slot, 0], strict=True)) for slot in (0, 4))
     gross = _first_known(now["gross_profit"], now["revenue"] - now["cost_of_revenue"])
     return {
-        **{f"{item}_ttm_usd": now[item] for item in TOLD_FLOWS},
+        **{f"{item}_ttm_usd": now[item] for item in REPORTED_FLOWS},
         "gross_profit_ttm_usd": gross,
         "ebitda_ttm_usd": now["operating_income"] + now["depreciation"],
         **{f"{item}_quarter_usd": quarter[item] for item in ("revenue", "net_income")},
         **{f"{item}_ttm_year_ago_usd": year_ago[item] for item in ("revenue", "net_income")},
-        **{f"{item}_usd": balance[item] for item in TOLD_INSTANTS},
+        **{f"{item}_usd": balance[item] for item in REPORTED_INSTANTS},
         **{f"{item}_year_ago_usd": balance_year_ago[item] for item in ("assets", "equity")},
     }
 
 
 def _first_known(*choices: Array) -> Array:
-    found = choices[0]
+    reported = choices[0]
     for other in choices[1:]:
-        found = np.where(np.isnan(found), other, found)
-    return found
+        reported = np.where(np.isnan(reported), other, reported)
+    return reported
 
 
 def _last_shares(facts: _Facts, n: int, oldest: int) -> tuple[Array, Index]:
@@ -258,11 +258,11 @@ def _closes(bars: pl.DataFrame, names: pl.Series, session: dt.date) -> Array:
     return closes
 
 
-def _by_share(figures: dict[str, Array], shares: Array, close: Array) -> dict[str, Array]:
+def _per_share(items: dict[str, Array], shares: Array, close: Array) -> dict[str, Array]:
     return {
         "shares_outstanding": shares,
         "market_cap_usd": shares * close,
-        "eps_ttm_usd": figures["net_income_ttm_usd"] / shares,
-        "revenue_per_share_usd": figures["revenue_ttm_usd"] / shares,
-        "book_per_share_usd": figures["equity_usd"] / shares,
+        "eps_ttm_usd": items["net_income_ttm_usd"] / shares,
+        "revenue_per_share_usd": items["revenue_ttm_usd"] / shares,
+        "book_per_share_usd": items["equity_usd"] / shares,
     }

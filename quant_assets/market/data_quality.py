@@ -1,4 +1,4 @@
-"""What is strange in stored prices: figures of each bar, and the findings where one is beyond its limit."""
+"""What is strange in stored prices: measurements of each bar, and findings where one is beyond its limit."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -32,33 +32,33 @@ FINDINGS = (
 
 @dataclass(frozen=True)
 class Limit:
-    """A rule on a figure of a bar.
+    """A rule on a measurement of a bar.
 
     Attributes:
-        figure: column of `figures` that the rule judges.
-        least, most: bounds of the figure, none on a side without one; a null figure passes.
-        applies: bars that are judged; null is not.
+        measurement: column of `measurements` that the rule limits.
+        lower, upper: bounds, none on a side without one; null passes.
+        applies: bars that are checked; null is not.
         detail: what was seen, as text.
     """
 
-    figure: str
-    least: float | None
-    most: float | None
+    measurement: str
+    lower: float | None
+    upper: float | None
     applies: pl.Expr
     detail: pl.Expr
 
     @property
-    def judged(self) -> pl.Expr:
-        """The figure where it is judged."""
-        return pl.when(self.applies).then(pl.col(self.figure).cast(pl.Float64))
+    def checked(self) -> pl.Expr:
+        """The measurement where it is checked."""
+        return pl.when(self.applies).then(pl.col(self.measurement).cast(pl.Float64))
 
     @property
     def broken(self) -> pl.Expr:
-        """The bound that a figure broke; null where it broke none."""
-        x, none = self.judged, pl.lit(None, pl.Float64)
-        least = none if self.least is None else pl.when(x < self.least).then(pl.lit(self.least))
-        most = none if self.most is None else pl.when(x > self.most).then(pl.lit(self.most))
-        return pl.coalesce(least, most)
+        """The bound that a measurement broke; null where it broke none."""
+        x, none = self.checked, pl.lit(None, pl.Float64)
+        lower = none if self.lower is None else pl.when(x < self.lower).then(pl.lit(self.lower))
+        upper = none if self.upper is None else pl.when(x > self.upper).then(pl.lit(self.upper))
+        return pl.coalesce(lower, upper)
 
 
 def data_quality(
@@ -84,13 +84,13 @@ def data_quality(
     Returns:
         Rows of DATA_QUALITY. Each depends on the last `sessions_needed` sessions only, wherever the window begins.
     """
-    measured = figures(bars, actions, compared, sessions, quality, market)
-    found = [
+    measured = measurements(bars, actions, compared, sessions, quality, market)
+    findings = [
         *(_beyond(measured, name, limit) for name, limit in limits(quality).items()),
         _suspected(bars, actions, sessions, market),
         missing_bars(bars, actions, members, sessions, quality),
     ]
-    return pl.concat(found).select(_FINDING).sort("event_date", "symbol", "rule")
+    return pl.concat(findings).select(_FINDING).sort("event_date", "symbol", "rule")
 
 
 def sessions_needed(quality: Quality, market: Market) -> int:
@@ -98,7 +98,7 @@ def sessions_needed(quality: Quality, market: Market) -> int:
     return max(market.max_gap_sessions, quality.volume_sessions, quality.stale_sessions, quality.missing_sessions) + 1
 
 
-def figures(
+def measurements(
     bars: pl.DataFrame,
     actions: pl.DataFrame,
     compared: pl.DataFrame,
@@ -106,12 +106,13 @@ def figures(
     quality: Quality,
     market: Market,
 ) -> pl.DataFrame:
-    """The bars with what the rules judge, null where it cannot be told; arguments as of `data_quality`.
+    """The bars with what the rules limit, null where it is not known; arguments as of `data_quality`.
 
     Returns:
         The columns of `chain.chain` and: `move`, log total return since the previous close; `raw_move`, log of close
         over previous close; `split_log`, log of the splits since; `missed_split`, by how much the return is farther off
-        zero than the raw move, as a share of the split: 1 where nothing of it shows, -1 where all does; `distribution`,
+        zero than the raw move, as a fraction of the split: 1 where nothing of it shows, -1 where all does;
+        `distribution`,
         the dividends since over the previous close; `unchanged_sessions`, how many of the last `stale_sessions` bars,
         this one included, equal the bar of the session before; `traded`, 1 where the bar has a volume above 0, else 0;
         `usual`, median dollar volume of the `volume_sessions` sessions before; `volume_multiple` of it; `range`, log of
@@ -167,7 +168,7 @@ def _log_ratio(a: str, b: str) -> pl.Expr:
 
 
 def limits(quality: Quality) -> dict[str, Limit]:
-    """The rules on figures of a bar, by name."""
+    """The rules on measurements of a bar, by name."""
     always, split = pl.lit(value=True), pl.col("split_log") != 0
     # a share f of the split missed: the return is f of it and the raw move 1 - f
     missed = 2 * quality.split_missed - 1
@@ -239,13 +240,13 @@ def limits(quality: Quality) -> dict[str, Limit]:
 
 def _beyond(measured: pl.DataFrame, name: str, limit: Limit) -> pl.DataFrame:
     broken = measured.with_columns(limit=limit.broken).filter(pl.col("limit").is_not_null())
-    return broken.select(*_BAR, rule=pl.lit(name), value=limit.judged, limit="limit", detail=limit.detail)
+    return broken.select(*_BAR, rule=pl.lit(name), value=limit.checked, limit="limit", detail=limit.detail)
 
 
 def _suspected(bars: pl.DataFrame, actions: pl.DataFrame, sessions: list[dt.date], market: Market) -> pl.DataFrame:
-    found = suspected_actions(bars, actions, sessions, market)
+    suspects = suspected_actions(bars, actions, sessions, market)
     limit = pl.lit(market.suspect_ratio)
-    return found.select(*_BAR, rule=pl.lit("suspected_action"), value="ratio", limit=limit, detail="detail")
+    return suspects.select(*_BAR, rule=pl.lit("suspected_action"), value="ratio", limit=limit, detail="detail")
 
 
 def missing_bars(
@@ -286,9 +287,9 @@ def missing_bars(
 
 def _latest(rows: pl.DataFrame, marks: pl.DataFrame, name: str) -> pl.DataFrame:
     """`rows` with the last position of the symbol's marks up to each row's."""
-    told = marks.select("symbol", "position", pl.col("position").alias(name)).unique().sort("symbol", "position")
+    marked = marks.select("symbol", "position", pl.col("position").alias(name)).unique().sort("symbol", "position")
     ordered = rows.sort("symbol", "position")
-    return ordered.join_asof(told, on="position", by="symbol", strategy="backward", check_sortedness=False)
+    return ordered.join_asof(marked, on="position", by="symbol", strategy="backward", check_sortedness=False)
 
 
 def _positions(sessions: list[dt.date]) -> pl.DataFrame:

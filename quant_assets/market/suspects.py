@@ -15,7 +15,7 @@ against the bar before it then.
 
 A split that was recorded and that the price does not show breaks the same rule, and so does a price that is wrong by a
 factor. What a spin-off leaves unrecorded does not, unless the child happens to be worth a simple part of the whole.
-`docs/adjustment.md` says how the thresholds were found, what they hit and what they miss.
+`docs/adjustment.md` has the derivation of the thresholds, their hits and their misses.
 """
 
 import datetime as dt
@@ -50,9 +50,9 @@ def suspected_actions(
         symbol. A row depends on its bar and the two before.
     """
     chained = chain(bars, actions, sessions)
-    found = chained.filter(suspected(chained, settings)).with_columns(ratio=total_return("open").exp())
+    suspects = chained.filter(suspected(chained, settings)).with_columns(ratio=total_return("open").exp())
     return (
-        found.with_columns(split=_nearest(-found["ratio"].log()))
+        suspects.with_columns(split=_nearest(-suspects["ratio"].log()))
         .sort("event_date", "symbol")
         .select("event_date", "symbol", "ratio", "split", detail=_detail())
     )

@@ -23,14 +23,14 @@ def universe(
 
     Returns:
         Rows of UNIVERSE, sorted by symbol. `adv_usd` is the mean of close times volume over the window's bars that have
-        a volume, null where none has; unknown liquidity is tradable only where nothing is asked of it.
+        a volume, null where none has; unknown liquidity is tradable only where its floor is 0.
     """
     today = bars.filter(event_date=session).select("symbol", close_usd="close")
     if settings.universe_source == "bars":
-        chosen = today.select("symbol")
+        eligible = today.select("symbol")
     else:
-        chosen = members.filter(pl.col("event_date") == session, pl.col("linked")).select("symbol").unique()
-    names = chosen.sort("symbol")
+        eligible = members.filter(pl.col("event_date") == session, pl.col("linked")).select("symbol").unique()
+    names = eligible.sort("symbol")
     above = (pl.col("close_usd") >= settings.min_price_usd) & (pl.col("adv_usd").fill_null(0.0) >= settings.min_adv_usd)
     return (
         names.with_columns(adv_usd=_mean_dollar_volume(bars, names["symbol"]))

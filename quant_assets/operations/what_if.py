@@ -150,7 +150,7 @@ def _reject_bad(rows: pl.DataFrame, dataset: Dataset) -> None:
         bad = whole.filter(rule.bad)
         if bad.height:
             reason = bad.head(1).select(rule.reason.alias("reason")).item()
-            raise WhatIfError(f"{_shown(bad, dataset)} {reason} ({bad.height} such rows); {rule.mend}")
+            raise WhatIfError(f"{_shown(bad, dataset)} {reason} ({bad.height} such rows); {rule.fix}")
 
 
 def _reject_nulls(rows: pl.DataFrame, columns: list[str], name: str) -> None:

@@ -1,4 +1,4 @@
-"""The door that every vendor of data keeps: fetch apart from parse."""
+"""The interface of every vendor of data: fetch apart from parse."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from feature_store.dataset import Dataset
 
 
 class Vendor(Protocol):
-    """Serves the sources of the slice market: bars, corporate_actions, members, industries, benchmarks and macro.
+    """Serves the sources of the slice market: every dataset whose declaration has an origin.
 
     A vendor may have `payload_table`, the name of a dictionary of its module from dataset to what makes its payload: a
     source's code is then that entry of it, and an edit of another one does not make it stale.
@@ -27,4 +27,4 @@ class Vendor(Protocol):
         """Canonical rows of the sessions: `session`, event_date, key, values, known_at and `grade` (Int8). Pure."""
 
     def left_out(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> dict[str, int]:
-        """Rows of the payload that `parse` leaves out by a declared rule, counted by its name."""
+        """Rows of the payload that `parse` omits by a declared rule, counted by its name."""

@@ -22,7 +22,7 @@ def make_vendor(profile: Profile, home: Path | None = None) -> Vendor:
     """The vendor that the profile names, with those of its plugins' own sources.
 
     Args:
-        home: folder whose `raw` keeps what arrives; ASOF_HOME unless given.
+        home: folder whose `raw` keeps what arrives; by default of ASOF_HOME.
 
     Raises:
         PluginError: no plugin of the profile brings the vendor.
@@ -41,7 +41,7 @@ def make_vendor(profile: Profile, home: Path | None = None) -> Vendor:
 
 
 def _market(profile: Profile, folder: Path) -> Vendor:
-    # Each vendor is loaded where it is asked for: they bring HTTP clients and compiled simulations.
+    # Each vendor is loaded where it is needed: they bring HTTP clients and compiled simulations.
     if isinstance(profile.vendor, PluginVendor):
         return _of_plugin(profile, profile.vendor.name, folder)
     raw = RawStore(folder)
@@ -66,10 +66,10 @@ def _of_plugin(profile: Profile, name: str, folder: Path) -> Vendor:
     return makers[name](profile, folder)
 
 
-def fetch_raw(profile: Profile, raw: RawStore, sessions: Sequence[dt.date], say: Callable[[str], None]) -> bool:
-    """Fetch what the raw store lacks to tell of the sessions; True when it lacks nothing more.
+def fetch_raw(profile: Profile, raw: RawStore, sessions: Sequence[dt.date], report: Callable[[str], None]) -> bool:
+    """Fetch what the raw store is missing of the sessions; True when it is complete.
 
-    One dataset that cannot be completed does not keep the others from it.
+    One dataset that cannot be completed does not stop the others.
 
     Raises:
         VendorError: the profile's vendor keeps no raw payloads.
@@ -77,13 +77,13 @@ def fetch_raw(profile: Profile, raw: RawStore, sessions: Sequence[dt.date], say:
     if isinstance(profile.vendor, HttpVendor):
         from quant_resources.vendors.http.vendor import RemoteMarket  # noqa: PLC0415
 
-        return _fetched(RemoteMarket(profile, raw, say=say), sessions, say)
+        return _fetched(RemoteMarket(profile, raw, report=report), sessions, report)
     if isinstance(profile.vendor, FilesVendor) and profile.vendor.live:
         from quant_resources.vendors.files.vendor import FileDrop  # noqa: PLC0415
 
         drop = FileDrop(profile, raw)
         new = [name for name in EVENTS if drop.read_drop(DATASETS[name])]
-        say(f"read the drop: new in {', '.join(new)}" if new else "read the drop: nothing new")
+        report(f"read the drop: new in {', '.join(new)}" if new else "read the drop: nothing new")
         return True
     raise VendorError(
         f"profile {profile.name} has nothing to fetch: its vendor is {profile.vendor.kind}"
@@ -91,7 +91,7 @@ def fetch_raw(profile: Profile, raw: RawStore, sessions: Sequence[dt.date], say:
     )
 
 
-def _fetched(market: "RemoteMarket", sessions: Sequence[dt.date], say: Callable[[str], None]) -> bool:
+def _fetched(market: "RemoteMarket", sessions: Sequence[dt.date], report: Callable[[str], None]) -> bool:
     from quant_resources.vendors.http.vendor import SERVED  # noqa: PLC0415
 
     complete, downloads = True, market.downloads
@@ -102,6 +102,6 @@ def _fetched(market: "RemoteMarket", sessions: Sequence[dt.date], say: Callable[
             ends = "complete"
         except VendorError as error:
             complete, ends = False, f"not complete: {error}"
-        say(f"{dataset.name}: {downloads.fetched - fetched} fetched, {downloads.there - there} there: {ends}")
-    say(f"{'complete' if complete else 'not complete'}: {downloads.sent} requests")
+        report(f"{dataset.name}: {downloads.fetched - fetched} fetched, {downloads.there - there} there: {ends}")
+    report(f"{'complete' if complete else 'not complete'}: {downloads.sent} requests")
     return complete

@@ -548,14 +548,14 @@ def test_a_bad_drop_is_refused_and_what_was_stored_stays(
 
 @pytest.mark.parametrize(("change", "said", "stored"), [
     pytest.param(lambda f: f.with_columns(low=pl.when(ACME).then(-1.0).otherwise("low")),
-                 [f"ACME {BAD}", "low -1.0", "mend it"], SYMBOLS[1:], id="negative price"),
+                 [f"ACME {BAD}", "low -1.0", "fix it"], SYMBOLS[1:], id="negative price"),
     pytest.param(lambda f: pl.concat([f, f.filter(ACME)]),
                  [f"ACME {BAD}", "stands more than once", "keep one"], SYMBOLS, id="duplicate row"),
     pytest.param(lambda f: pl.concat([f, f.filter(ACME).with_columns(pl.col("close") * 0.999)]),
                  [f"ACME {BAD}", "contradicts another row", "keep one"], SYMBOLS[1:], id="conflicting rows"),
     pytest.param(lambda f: f.with_columns(known_at=pl.col("date")).with_columns(
                      date=pl.when(ACME).then(FUTURE).otherwise("date")),
-                 [f"ACME {FUTURE}", "a future date", "mend the date"], SYMBOLS[1:], id="future date"),
+                 [f"ACME {FUTURE}", "a future date", "fix the date"], SYMBOLS[1:], id="future date"),
 ])  # fmt: skip
 def test_a_bad_row_is_kept_out_by_name_the_good_ones_are_stored_and_a_mended_drop_makes_all_well(
     own_prices: Path, tmp_path: Path, change: Callable[[pl.DataFrame], pl.DataFrame], said: list[str],

@@ -16,7 +16,7 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, MACRO
 from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
 from quant_assets.market.checks import bars_arrived, within_tolerance
-from quant_assets.market.data_quality import FINDINGS, figures, limits
+from quant_assets.market.data_quality import FINDINGS, limits, measurements
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.files.vendor import FileDrop
 from quant_resources.vendors.ingest import quality
@@ -90,7 +90,7 @@ def test_the_checks_fail_beyond_their_tolerance_and_name_the_rows(
     assert within_tolerance(kept_out, Quality(quarantine_tolerance=n)) is None
     wrong = within_tolerance(kept_out, Quality(quarantine_tolerance=n - 1))
     assert wrong is not None
-    assert all(word in wrong for word in (f"{n} rows", "bars.parquet", str(DAY), "quarantine_tolerance", "mend"))
+    assert all(word in wrong for word in (f"{n} rows", "bars.parquet", str(DAY), "quarantine_tolerance", "fixed"))
     assert within_tolerance(kept_out.clear(), Quality()) is None
     none = told(profile, BARS, [LOST])
     assert none.filter(event_date=LOST).is_empty()
@@ -128,10 +128,10 @@ def test_great_expectations_accuses_the_rows_that_the_rules_accuse(profile: Prof
     vendor = FileDrop(profile)
     raw = vendor.fetch(dataset, DAYS, CLOCK.decision_time(DAYS[-1]))
     rows = candidates(dataset, raw, DAYS, CLOCK)
-    outcomes = quality.validate(quality.told(dataset, rows), quality.row_suite(dataset), dataset.key)
-    accused = {place for outcome in outcomes for place in outcome.rows}
+    outcomes = quality.validate(quality.compared(dataset, rows), quality.row_suite(dataset), dataset.key)
+    rejected = {place for outcome in outcomes for place in outcome.rows}
     asked = ["symbol" if "symbol" in rows.columns else "series", "event_date", "known_at"]
-    by_library = Counter(rows[sorted(accused)].select(asked).rows())
+    by_library = Counter(rows[sorted(rejected)].select(asked).rows())
     kept_out = vendor.parse(QUARANTINE, vendor.fetch(QUARANTINE, DAYS, CLOCK.decision_time(DAYS[-1])), DAYS)
     content = kept_out.filter(source=dataset.name).with_columns(
         day=pl.col("content").str.json_path_match("$.event_date").str.to_date()
@@ -148,10 +148,10 @@ def test_great_expectations_finds_what_the_limits_find(profile: Profile, found: 
     bars, actions, compared = (
         last_of_each(told(profile, dataset), dataset) for dataset in (BARS, CORPORATE_ACTIONS, COMPARED_BARS)
     )
-    measured = figures(bars, actions, compared, DAYS, *settings)
+    measured = measurements(bars, actions, compared, DAYS, *settings)
     rules = limits(profile.quality)
-    judged = measured.select("symbol", "event_date", *(limit.judged.alias(name) for name, limit in rules.items()))
-    suite = [quality.between(name, limit.least, limit.most) for name, limit in rules.items()]
+    judged = measured.select("symbol", "event_date", *(limit.checked.alias(name) for name, limit in rules.items()))
+    suite = [quality.between(name, limit.lower, limit.upper) for name, limit in rules.items()]
     by_library = {
         (outcome.rule, *judged[place].select("symbol", "event_date").row(0))
         for outcome in quality.validate(judged, suite, ("symbol", "event_date"))
@@ -159,7 +159,7 @@ def test_great_expectations_finds_what_the_limits_find(profile: Profile, found: 
     }
     stored = {(r, s, day) for day, rows in found.items() for s, r in rows.select("symbol", "rule").rows()}
     assert by_library == {one for one in stored if one[0] in rules}
-    days = quality.told(
+    days = quality.compared(
         BARS, candidates(BARS, FileDrop(profile).fetch(BARS, DAYS, CLOCK.decision_time(DAYS[-1])), DAYS, CLOCK)
     )
     (coverage,) = quality.validate(days, [quality.every_session([str(day) for day in DAYS])], ())
@@ -225,7 +225,7 @@ class TestBundle:
             vwap=pl.lit(None, pl.Float64), transactions=pl.lit(None, pl.Int64),
         )  # fmt: skip
         none = pl.DataFrame(schema=DATASETS["market/corporate_actions"].schema)
-        measured = figures(own, none, own.clear(), days, Quality(), Market())
+        measured = measurements(own, none, own.clear(), days, Quality(), Market())
         limit = limits(Quality())["jump_without_action"]
         (jump,) = measured.filter(limit.broken.is_not_null())["raw_move"].exp().to_list()
         assert jump == pytest.approx(ratio, rel=0.1)

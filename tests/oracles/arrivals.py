@@ -18,7 +18,7 @@ class Payload:
     rows: dict[tuple[str, dt.date, dt.datetime], float]  # (symbol, event_date, rule) -> value
 
 
-def told(
+def versions(
     payloads: Sequence[Payload], clock: DecisionClock, dated: bool
 ) -> set[tuple[str, dt.date, float, dt.datetime]]:
     """(symbol, event_date, value, known_at) of every row that says something new."""

@@ -15,7 +15,7 @@ from feature_store.schemas.catalogue import DATASETS, EVENTS
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
 from feature_store.schemas.quality import COMPARED_BARS, DATA_QUALITY, QUARANTINE
 from feature_store.store import Store
-from quant_assets.market.data_quality import figures, limits, sessions_needed
+from quant_assets.market.data_quality import limits, measurements, sessions_needed
 from quant_assets.reporting.errors import ReportError
 from quant_assets.reporting.protocol import Request
 from quant_resources.home import Home
@@ -144,7 +144,7 @@ def _of_rows(vendor: Vendor, clock: DecisionClock, days: list[dt.date]) -> Itera
     for name in EVENTS:
         dataset = DATASETS[name]
         raw = vendor.fetch(dataset, days, clock.decision_time(days[-1]))
-        rows = quality.told(dataset, candidates(dataset, raw, days, clock))
+        rows = quality.compared(dataset, candidates(dataset, raw, days, clock))
         named = (*dataset.key, "event_date")
         suite = quality.row_suite(dataset)
         if name == BARS.name:
@@ -163,13 +163,13 @@ def _of_bars(home: Home, vendor: Vendor, clock: DecisionClock, days: list[dt.dat
         rows = vendor.parse(dataset, vendor.fetch(dataset, window, clock.decision_time(window[-1])), window)
         known[dataset.name] = last_of_each(rows, dataset)
     bars, actions, compared = known.values()
-    measured = figures(
+    measured = measurements(
         bars.filter(pl.col("event_date") >= begin), actions, compared, window, profile.quality, profile.market
     )
     rules = limits(profile.quality)
     checked = measured.filter(pl.col("event_date") >= days[0]).select(
-        "symbol", "event_date", *(limit.judged.alias(rule) for rule, limit in rules.items())
+        "symbol", "event_date", *(limit.checked.alias(rule) for rule, limit in rules.items())
     )
-    suite = [quality.between(rule, limit.least, limit.most) for rule, limit in rules.items()]
+    suite = [quality.between(rule, limit.lower, limit.upper) for rule, limit in rules.items()]
     outcomes = quality.validate(checked, suite, ("symbol", "event_date"))
     yield from ((BARS.name, outcome) for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""Files of what companies report: rows that a table leaves out, and wide files as one row a figure. Pure."""
+"""Files of what companies report: rows that a table omits, and wide files as one row an item. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,33 +25,33 @@ def required_of(table: Table, columns: Mapping[str, pl.DataType]) -> dict[str, p
 
 def widened(file: File) -> File:
     """A wide file with its columns of items, and of the months of these, under their own names."""
-    wanted = {*file.table.items, *(by for item in file.table.items.values() for by in _by(item))}
-    for column in sorted(wanted - set(file.header)):
+    needed = {*file.table.items, *(by for item in file.table.items.values() for by in _by(item))}
+    for column in sorted(needed - set(file.header)):
         raise VendorError(
-            f"{file.path} has no column {column!r}; it has {', '.join(file.header)}. Mend `items` of the profile"
+            f"{file.path} has no column {column!r}; it has {', '.join(file.header)}. Fix `items` of the profile"
         )
-    return replace(file, columns={**file.columns, **{column: column for column in sorted(wanted)}})
+    return replace(file, columns={**file.columns, **{column: column for column in sorted(needed)}})
 
 
 def long(rows: pl.DataFrame, file: File) -> pl.DataFrame:
-    """Rows of `tables.read` of a widened file, as one row for each figure that is there.
+    """Rows of `tables.read` of a widened file, as one row for each item that is there.
 
     Returns:
         symbol, event_date, item, months, value, `unreadable` and what else of ours the file has, typed.
     """
-    given = [name for name in ("symbol", "form", "version") if name in rows.columns]
+    optional = [name for name in ("symbol", "form", "version") if name in rows.columns]
     types: dict[str, pl.DataType] = {"symbol": pl.String(), "form": pl.String(), "version": pl.Int64()}
     base = rows.select(
-        *(tables.typed(rows.get_column(name), types[name], file) for name in given),
+        *(tables.typed(rows.get_column(name), types[name], file) for name in optional),
         tables.typed(rows.get_column("event_date"), pl.Date(), file),
         "known_at",
         "by_column",
     )
-    parts = [_figures(base, rows, column, item, file) for column, item in file.table.items.items()]
+    parts = [_item_rows(base, rows, column, item, file) for column, item in file.table.items.items()]
     return pl.concat(parts).filter(pl.col("value").is_not_null() | pl.col(UNREADABLE).is_not_null())
 
 
-def _figures(base: pl.DataFrame, rows: pl.DataFrame, column: str, item: Item, file: File) -> pl.DataFrame:
+def _item_rows(base: pl.DataFrame, rows: pl.DataFrame, column: str, item: Item, file: File) -> pl.DataFrame:
     value, complaint = tables.readable(rows.get_column(column), pl.Float64(), file)
     frame = base.with_columns(
         item=pl.lit(item.item),
@@ -60,9 +60,9 @@ def _figures(base: pl.DataFrame, rows: pl.DataFrame, column: str, item: Item, fi
         **{UNREADABLE: complaint},
     )
     for by in _by(item):
-        said = pl.format(f"{by!r} holds '{{}}', of which `months` of {item.item} says nothing", rows.get_column(by))
-        unsaid = pl.col("months").is_null() & pl.col("value").is_not_null()
-        frame = frame.with_columns(pl.when(unsaid).then(said).otherwise(UNREADABLE).alias(UNREADABLE))
+        complaint_ = pl.format(f"{by!r} holds '{{}}', which `months` of {item.item} does not list", rows.get_column(by))
+        unlisted = pl.col("months").is_null() & pl.col("value").is_not_null()
+        frame = frame.with_columns(pl.when(unlisted).then(complaint_).otherwise(UNREADABLE).alias(UNREADABLE))
     return frame
 
 
@@ -77,16 +77,16 @@ def _by(item: Item) -> dict[str, dict[str, int]]:
     return {} if isinstance(item.months, int) else item.months
 
 
-def refuse_undated(dataset: Dataset, file: File) -> None:
+def reject_undated(dataset: Dataset, file: File) -> None:
     if isinstance(dataset.origin, Events) and dataset.origin.must_be_dated and file.knowledge is None:
         raise VendorError(
-            f"{file.path} does not say when each row was published; add a column `known_at`, or name the column that "
-            f"says so: `known_at: {{column: ...}}` under {dataset.name.removeprefix('market/')} in the profile"
+            f"{file.path} has no date of publication of its rows; add a column `known_at`, or name the column that "
+            f"has it: `known_at: {{column: ...}}` under {dataset.name.removeprefix('market/')} in the profile"
         )
 
 
 def marked(dataset: Dataset, rows: pl.DataFrame, table: Table, named: bool) -> pl.DataFrame:
-    """Typed rows with `left_out`: the declared rule by which each stays out; null for those that are served.
+    """Typed rows with `left_out`: the declared rule that omits each; null for those that are served.
 
     Args:
         named: the profile names an exception for the dataset.

@@ -22,5 +22,5 @@ def files_of(vendor: FilesVendor) -> Sizes:
 
 def tables_of(vendor: FilesVendor, field: str) -> list[Table]:
     """The tables of one of the vendor's settings; none where it holds something else."""
-    found = getattr(vendor, field)
-    return [table for table in found if isinstance(table, Table)] if isinstance(found, list) else []
+    setting = getattr(vendor, field)
+    return [table for table in setting if isinstance(table, Table)] if isinstance(setting, list) else []

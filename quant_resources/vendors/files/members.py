@@ -20,7 +20,7 @@ INTERVAL: Mapping[str, pl.DataType] = {"symbol": pl.String(), "from": pl.Date(),
 LIST: Mapping[str, pl.DataType] = {"symbol": pl.String(), "event_date": pl.Date()}
 TICKER: Mapping[str, pl.DataType] = {**INTERVAL, "ticker": pl.String()}
 ISSUER: Mapping[str, pl.DataType] = {"company": pl.String(), "name": pl.String(), "sic": pl.Int64()}
-# First session on which a list is too old to count; null for intervals.
+# First session on which a list is too old; null for intervals.
 EXPIRES = "expires"
 
 
@@ -36,13 +36,13 @@ def members(
 
     Args:
         tickers: TICKER_SCHEMA, for a file by ticker; a member whose ticker names no security, or two, is not linked.
-        max_age_sessions: an older list counts for nothing.
+        max_age_sessions: an older list has no members.
     """
     rows = _lists(file, until) if file.table.snapshots else _intervals(file, until)
     if by_ticker(file):
-        found = named_on(rows.with_columns(day="listed" if file.table.snapshots else "recorded"), tickers, clock)
-        symbol = found.select(pl.when(pl.col("complaint").is_null()).then("symbol")).to_series()
-        rows = rows.with_columns(symbol, found["known_at"], ticker="symbol", linked=symbol.is_not_null())
+        securities = named_on(rows.with_columns(day="listed" if file.table.snapshots else "recorded"), tickers, clock)
+        symbol = securities.select(pl.when(pl.col("complaint").is_null()).then("symbol")).to_series()
+        rows = rows.with_columns(symbol, securities["known_at"], ticker="symbol", linked=symbol.is_not_null())
     ticker = pl.coalesce("ticker", "symbol") if "ticker" in rows.columns else pl.col("symbol")
     rows = rows.with_columns(ticker=ticker)
     rows = rows.with_columns(file=pl.lit(str(file.path)), grade=pl.lit(int(grade), pl.Int8))
@@ -64,15 +64,15 @@ def sectors(file: File, until: dt.datetime, grade: Grade) -> pl.DataFrame:
     """INDUSTRY_SCHEMA without `carried_back`: publications known by `until`."""
     if file.knowledge is None:
         raise VendorError(
-            f"{file.path} does not say when each industry was published; add a column `recorded` "
+            f"{file.path} has no date of publication of its industries; add a column `recorded` "
             "(a sector of today, used for yesterday, is hindsight)"
         )
     if not {"symbol", "ticker"} & set(file.columns):
         raise VendorError(f"{file.path} has neither `symbol` nor `ticker`; it has {', '.join(file.header)}")
     rows = tables.read(file, None, until)
-    wanted: dict[str, pl.DataType] = {"symbol": pl.String(), "ticker": pl.String(), "industry": pl.String()}
-    stripped = [pl.col(name).cast(pl.String).str.strip_chars() for name in wanted if name in rows.columns]
-    rows = tables.typed_columns(rows.with_columns(stripped), wanted, file)
+    types: dict[str, pl.DataType] = {"symbol": pl.String(), "ticker": pl.String(), "industry": pl.String()}
+    stripped = [pl.col(name).cast(pl.String).str.strip_chars() for name in types if name in rows.columns]
+    rows = tables.typed_columns(rows.with_columns(stripped), types, file)
     if by_ticker(file) and "ticker" not in rows.columns:
         rows = rows.rename({"symbol": "ticker"})
     rows = rows.with_columns(
@@ -89,18 +89,18 @@ def by_ticker(file: File) -> bool:
 
 
 def links(rows: pl.DataFrame) -> pl.DataFrame:
-    """Members or tickers as rows of INDUSTRY_SCHEMA that say which security a ticker named."""
+    """Members or tickers as rows of INDUSTRY_SCHEMA that link tickers to securities."""
     return tables.completed(rows.with_columns(kind=pl.lit("link")), INDUSTRY_SCHEMA)
 
 
 def unexpired(rows: pl.DataFrame) -> pl.DataFrame:
-    """MEMBER_SCHEMA: what is too old to count has ended."""
+    """MEMBER_SCHEMA: lists that are too old have ended."""
     ended = rows.with_columns(pl.min_horizontal("until", EXPIRES).alias("until"))
     return ended.filter(pl.col("until").is_null() | (pl.col("until") > pl.col("from")) | pl.col(EXPIRES).is_null())
 
 
 def _intervals(file: File, until: dt.datetime, also: Mapping[str, pl.DataType] | None = None) -> pl.DataFrame:
-    # dated by its begin where neither a column nor a date says when a row was known
+    # dated by its begin where neither a column nor a date states when a row was known
     dated = replace(file, columns={**file.columns, "event_date": file.columns["from"]})
     rows = tables.typed_columns(tables.read(dated, None, until), {**TICKER, **(also or {})}, file)
     recorded = moments.day_of(pl.col("known_at")) if file.knowledge is not None else pl.col("from")
@@ -119,8 +119,8 @@ def _lists(file: File, until: dt.datetime) -> pl.DataFrame:
 
     A list that arrives after a later one is never in force. A row that was added to a list later counts from then on.
     """
-    wanted = {**LIST, "ticker": pl.String()}
-    rows = tables.typed_columns(tables.read(file, None, until), wanted, file).rename({"event_date": "listed"})
+    types = {**LIST, "ticker": pl.String()}
+    rows = tables.typed_columns(tables.read(file, None, until), types, file).rename({"event_date": "listed"})
     if rows["listed"].null_count():
         raise VendorError(
             f"{file.path}: {rows['listed'].null_count()} rows of lists have no date; fill it, or delete them"

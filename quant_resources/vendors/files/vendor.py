@@ -28,7 +28,7 @@ from quant_resources.vendors.ingest.canonical import (
     events_left_out,
     parse_events,
     raw_schema,
-    refuse_later_than,
+    reject_later_than,
 )
 from quant_resources.vendors.ingest.clock import Clock, SystemClock
 from quant_resources.vendors.ingest.identities import NOT_NAMED, TICKER_SCHEMA, named, parse_states, payload_of
@@ -72,8 +72,8 @@ class FileDrop:
         last = min(until, self._clock.decision_time(max(sessions)))
         if dataset.name in EVENTS:
             after = self._clock.decision_time(calendar.shift(min(sessions), -1))
-            rows = self._lived(dataset, after, last) if self._readings else self._events(dataset, after, last)
-            return refuse_later_than(rows, until)
+            rows = self._versions(dataset, after, last) if self._readings else self._events(dataset, after, last)
+            return reject_later_than(rows, until)
         payloads: dict[str, Callable[[dt.datetime], pl.DataFrame]] = {
             MEMBERS.name: self._members,
             INDUSTRIES.name: self._industries,
@@ -81,7 +81,7 @@ class FileDrop:
         }
         if dataset.name not in payloads:
             raise VendorError(f"files serve {', '.join((*EVENTS, *payloads))}, not {dataset.name}")
-        return refuse_later_than(payloads[payload_of(dataset, self._profile.market).name](last), until)
+        return reject_later_than(payloads[payload_of(dataset, self._profile.market).name](last), until)
 
     def parse(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:
         """See `protocol.Vendor`."""
@@ -133,7 +133,7 @@ class FileDrop:
         used = {*used_columns(file.table), *file.columns.values(), file.knowledge} & set(file.table.hindsight)
         if used and dataset.name not in self._profile.exceptions:
             raise HindsightError(
-                f"{file.path}: {', '.join(sorted(map(str, used)))} holds what nobody knew at the time; map another "
+                f"{file.path}: {', '.join(sorted(map(str, used)))} holds hindsight, not known at the time; map another "
                 f"column, or name the reason in the profile under exceptions: {{{dataset.name}: why}}"
             )
 
@@ -148,16 +148,16 @@ class FileDrop:
     def _rows(
         self, dataset: Dataset, after: dt.datetime | None, until: dt.datetime
     ) -> Iterator[tuple[File, pl.DataFrame]]:
-        """Of each file, its typed rows known in (after, until], marked by what leaves them out."""
+        """Of each file, its typed rows known in (after, until], marked by the rule that omits them."""
         optional = tuple(column.name for column in dataset.columns if column.optional)
         stored = dataset.computed_schema
         required = {name: dtype for name, dtype in stored.items() if name not in optional}
         files = self._open(dataset, required, ("version", *optional))
         links = self._links(files, until)
         for file in files:
-            company_files.refuse_undated(dataset, file)
+            company_files.reject_undated(dataset, file)
             if dataset.name == MACRO.name:
-                _refuse_undated(file)
+                _reject_undated(file)
             if file.table.items:
                 wide = company_files.widened(file)
                 rows = company_files.long(tables.read(wide, after, until), wide)
@@ -172,13 +172,13 @@ class FileDrop:
         paths = dict.fromkeys(path for table in tabled if (path := tables.locate(self._folder, table)))
         return self._readings is not None and self._readings.note(dataset, list(paths))
 
-    def _lived(self, dataset: Dataset, after: dt.datetime, until: dt.datetime) -> pl.DataFrame:
+    def _versions(self, dataset: Dataset, after: dt.datetime, until: dt.datetime) -> pl.DataFrame:
         """What became known in (after, until], by what the files held each time that they were read."""
         assert self._readings is not None
         self.read_drop(dataset)
-        told = self._readings.told(dataset, self._clock, lambda folder: self._all_events(dataset, folder))
+        versions = self._readings.versions(dataset, self._clock, lambda folder: self._all_events(dataset, folder))
         within = (pl.col("known_at") > moments.literal(after)) & (pl.col("known_at") <= moments.literal(until))
-        return told.filter(within | pl.col("known_at").is_null())
+        return versions.filter(within | pl.col("known_at").is_null())
 
     def _all_events(self, dataset: Dataset, folder: Path) -> pl.DataFrame:
         """Every row of the files in another folder, as if they lay in the drop."""
@@ -216,15 +216,15 @@ class FileDrop:
         oldest = self._profile.market.membership_max_age_sessions
         empty = pl.DataFrame(schema={**MEMBER_SCHEMA, member_files.EXPIRES: pl.Date()})
         grades = [self._grade(file, Grade.DATED) for file in files]
-        told = zip(files, grades, strict=True)
+        graded = zip(files, grades, strict=True)
         return pl.concat(
-            [empty, *(member_files.members(file, until, grade, links, self._clock, oldest) for file, grade in told)]
+            [empty, *(member_files.members(file, until, grade, links, self._clock, oldest) for file, grade in graded)]
         )
 
     def _tickers(self, until: dt.datetime) -> pl.DataFrame:
         files = self._open(TICKERS, member_files.TICKER, tuple(member_files.ISSUER))
-        told = [member_files.tickers(file, until, self._grade(file, Grade.DATED)) for file in files]
-        return pl.concat([pl.DataFrame(schema=TICKER_SCHEMA), *told])
+        named_ = [member_files.tickers(file, until, self._grade(file, Grade.DATED)) for file in files]
+        return pl.concat([pl.DataFrame(schema=TICKER_SCHEMA), *named_])
 
     def _links(self, files: Sequence[File], until: dt.datetime) -> pl.DataFrame:
         """The drop's tickers, where one of the files is by ticker."""
@@ -234,8 +234,8 @@ class FileDrop:
         links = self._tickers(until)
         if not any(tables.locate(self._folder, table) for table in self._vendor.tickers):
             raise VendorError(
-                f"{by_ticker.path} is by ticker, and {self._folder} has no tickers file that says which security a "
-                "ticker named; add it, or give stable ids and drop `by: ticker`"
+                f"{by_ticker.path} is by ticker, and {self._folder} has no file of tickers and securities; "
+                "add it, or use stable ids and drop `by: ticker`"
             )
         return links
 
@@ -266,33 +266,33 @@ class FileDrop:
         return known
 
 
-def _refuse_undated(file: File) -> None:
-    """Nobody can tell a daily quote from a month's figure, which is dated by its first day and comes weeks later."""
+def _reject_undated(file: File) -> None:
+    """A daily quote cannot be distinguished from a monthly value, dated by its first day and published weeks later."""
     if file.knowledge is None and "known_at" not in file.table.model_fields_set:
         raise VendorError(
-            f"{file.path} does not say when each value was published; add a column `known_at`, or, where all are "
+            f"{file.path} has no date of publication of its values; add a column `known_at`, or, where all are "
             "known on their day, put `known_at: {rule: end_of_day}` under macro in the profile"
         )
 
 
-def _readable(rows: pl.DataFrame, wanted: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:
-    """`rows` typed, with a column `unreadable` that says what could not be; an unreadable date is refused."""
-    dates = {name: dtype for name, dtype in wanted.items() if dtype == pl.Date()}
-    others = {name: dtype for name, dtype in wanted.items() if name in rows.columns and name not in dates}
-    told = {name: tables.readable(rows.get_column(name), dtype, file) for name, dtype in others.items()}
-    complaints = pl.DataFrame([pl.Series(name, complaint) for name, (_, complaint) in told.items()])
+def _readable(rows: pl.DataFrame, types: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:
+    """`rows` typed, with a column `unreadable` for what could not be read; an unreadable date is rejected."""
+    dates = {name: dtype for name, dtype in types.items() if dtype == pl.Date()}
+    others = {name: dtype for name, dtype in types.items() if name in rows.columns and name not in dates}
+    parsed = {name: tables.readable(rows.get_column(name), dtype, file) for name, dtype in others.items()}
+    complaints = pl.DataFrame([pl.Series(name, complaint) for name, (_, complaint) in parsed.items()])
     joined = complaints.select(pl.concat_str(pl.all(), separator="; ", ignore_nulls=True).replace("", None))
-    values = [values for values, _ in told.values()]
+    values = [values for values, _ in parsed.values()]
     return tables.typed_columns(rows, dates, file).with_columns(*values, joined.to_series().alias(UNREADABLE))
 
 
 def _named(dataset: Dataset, rows: pl.DataFrame, links: pl.DataFrame, clock: DecisionClock) -> pl.DataFrame:
-    """Rows by ticker under their security; one whose ticker names two cannot be read, one that names none stays out."""
-    found = named(dataset, rows, links, clock)
-    nobody = found["symbol"].is_null() & rows["symbol"].is_not_null()
+    """Rows by ticker under their security; one whose ticker names two cannot be read, one with none is omitted."""
+    securities = named(dataset, rows, links, clock)
+    unnamed = securities["symbol"].is_null() & rows["symbol"].is_not_null()
     return rows.with_columns(
-        found["symbol"].zip_with(~nobody, rows["symbol"]),
-        found["known_at"],
-        pl.concat_str(UNREADABLE, found["complaint"], separator="; ", ignore_nulls=True).replace("", None),
-        pl.coalesce(company_files.LEFT_OUT, pl.when(nobody).then(pl.lit(NOT_NAMED))),
+        securities["symbol"].zip_with(~unnamed, rows["symbol"]),
+        securities["known_at"],
+        pl.concat_str(UNREADABLE, securities["complaint"], separator="; ", ignore_nulls=True).replace("", None),
+        pl.coalesce(company_files.LEFT_OUT, pl.when(unnamed).then(pl.lit(NOT_NAMED))),
     )

@@ -1,4 +1,4 @@
-"""One way to ask a vendor: slowly enough, again where that can help, with bounds, and without ever telling the key."""
+"""One HTTP client for all vendors: rate-limited, with retries and bounds; the key never appears in a text."""
 
 import datetime as dt
 import json
@@ -22,7 +22,7 @@ AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 # A request is written down without these, whoever put them there.
 SECRET_PARAMETERS = frozenset({"apikey", "api_key", "token", "access_token", "key"})
 CHUNK = 65_536
-SAID = 300  # characters of a refusal that are repeated
+EXCERPT = 300  # characters of a rejection that are quoted
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Answer:
     body: dict[str, Any]
 
 
-class RefusedError(VendorError):
-    """The vendor does not answer this request, however often it is asked."""
+class RejectedError(VendorError):
+    """The vendor does not answer this request, however often it is sent."""
 
 
 class _TransientError(Exception):
     """What may go well the next time; its text holds no key.
 
     Attributes:
-        wait: seconds that the vendor asks for.
+        wait: seconds that the vendor requires.
     """
 
     def __init__(self, text: str, wait: float = 0.0) -> None:
@@ -56,7 +56,7 @@ class _TransientError(Exception):
 
 
 class HttpClient:
-    """Asks one vendor.
+    """Sends requests to one vendor.
 
     Args:
         name: of the vendor, for messages.
@@ -93,11 +93,11 @@ class HttpClient:
         """The answer to a canonical request, a JSON object.
 
         Args:
-            wrong: what is wrong with an object that cannot be whole, so that it is asked for again; else None.
-            absent: tells from the status and object of a refusal that the vendor has nothing: an answer too.
+            wrong: what is wrong with an object that cannot be whole, so that it is requested again; else None.
+            absent: true where the status and object of a rejection mean that the vendor has nothing: an answer too.
 
         Raises:
-            RefusedError: the vendor will not have it; says the status, and names the request without its key.
+            RejectedError: the vendor rejects the request; the message has the status, and the request without its key.
             VendorError: no whole answer after all tries.
         """
         started = self._clock.monotonic()
@@ -120,15 +120,15 @@ class HttpClient:
         count, last = got
         raise VendorError(
             f"{self._name}: {self._shown(request)} gave no whole answer in {count} tries: {last}; "
-            "ask again later (what has arrived is kept, and the rest goes on from there)"
+            "try again later (what has arrived is kept, and the rest continues from there)"
         )
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
-        """Doubling, half of it by chance, and never less than the vendor asks for."""
+        """Doubling, half of it by chance, and never less than the vendor requires."""
         longest = min(self._transport.longest_wait_seconds, 2.0 ** (state.attempt_number - 1))
         error = state.outcome.exception() if state.outcome else None
-        asked = error.wait if isinstance(error, _TransientError) else 0.0
-        return max(asked, longest * (0.5 + 0.5 * self._jitter.random()))
+        required = error.wait if isinstance(error, _TransientError) else 0.0
+        return max(required, longest * (0.5 + 0.5 * self._jitter.random()))
 
     def _once(
         self,
@@ -149,17 +149,17 @@ class HttpClient:
         if problem:
             raise _TransientError(self._scrubbed(problem))
         if status in AGAIN:
-            raise _TransientError(f"status {status}{self._said(content)}", _asked_wait(headers, self._clock.now()))
+            raise _TransientError(f"status {status}{self._excerpt(content)}", _retry_after(headers, self._clock.now()))
         body, problem = _object(content)
         if status != 200:
             if absent(status, body):
                 return Answer(request, status, content, body)
-            raise RefusedError(
-                f"{self._name}: {self._shown(request)} is refused with status {status}{self._said(content)}"
-                f"{self._mend(status)}"
+            raise RejectedError(
+                f"{self._name}: {self._shown(request)} was rejected with status {status}{self._excerpt(content)}"
+                f"{self._fix(status)}"
             )
-        if found := problem or wrong(body):
-            raise _TransientError(f"{found}, in {len(content)} bytes")
+        if defect := problem or wrong(body):
+            raise _TransientError(f"{defect}, in {len(content)} bytes")
         return Answer(request, status, content, body)
 
     def _exchange(self, request: str, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
@@ -177,7 +177,7 @@ class HttpClient:
             for chunk in response.stream(CHUNK):
                 content += chunk
                 if len(content) > self._transport.max_megabytes * 2**20:
-                    raise RefusedError(
+                    raise RejectedError(
                         f"{self._name}: {self._shown(request)} answers with more than "
                         f"{self._transport.max_megabytes} MB; raise `max_megabytes` of its transport"
                     )
@@ -190,11 +190,11 @@ class HttpClient:
         clean = self._key.scrubbed_content(bytes(content)) if self._key else bytes(content)
         return response.status, response.headers, clean
 
-    def _said(self, content: bytes) -> str:
-        text = " ".join(self._scrubbed(content[:SAID].decode("utf-8", "replace")).split())
+    def _excerpt(self, content: bytes) -> str:
+        text = " ".join(self._scrubbed(content[:EXCERPT].decode("utf-8", "replace")).split())
         return f" ({text})" if text else ""
 
-    def _mend(self, status: int) -> str:
+    def _fix(self, status: int) -> str:
         if status in (401, 403) and self._key:
             return f"; check the key in {self._key.variable}, and what its plan allows"
         if status == 403:
@@ -231,7 +231,7 @@ def canonical_of(address: str) -> str:
 def _object(content: bytes) -> tuple[dict[str, Any], str]:
     """The object that the content holds, and what is wrong where it holds none."""
     try:
-        body = json.loads(content, parse_constant=_refuse_constant)
+        body = json.loads(content, parse_constant=_reject_constant)
     except ValueError as error:
         return {}, f"no JSON ({error})"
     return (body, "") if isinstance(body, dict) else ({}, f"JSON holds a {type(body).__name__}, not an object")
@@ -244,7 +244,7 @@ def _pool(base: str) -> urllib3.PoolManager:
     return urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
 
 
-def _asked_wait(headers: Mapping[str, str], now: dt.datetime) -> float:
+def _retry_after(headers: Mapping[str, str], now: dt.datetime) -> float:
     """Seconds of a Retry-After header, which gives seconds or a date (RFC 9110, 10.2.3); 0 without one."""
     text = headers.get("Retry-After", "").strip()
     if text.isdigit():
@@ -257,5 +257,5 @@ def _asked_wait(headers: Mapping[str, str], now: dt.datetime) -> float:
     return max(0.0, (moment - now).total_seconds())
 
 
-def _refuse_constant(name: str) -> float:
+def _reject_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")

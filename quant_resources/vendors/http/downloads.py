@@ -1,4 +1,4 @@
-"""What is to be asked of a vendor, and the asking: only what is missing, page by page, from where it stopped."""
+"""What to request of a vendor, and the requests: only what is missing, page by page, from where it stopped."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.http.client import Answer, HttpClient, RefusedError, canonical_of
+from quant_resources.vendors.http.client import Answer, HttpClient, RejectedError, canonical_of
 from quant_resources.vendors.ingest.clock import Clock
 from quant_resources.vendors.ingest.raw_payloads import Load, Page, RawStore
 
-SAY_EVERY = 30.0  # seconds between two lines of progress
-# A cursor may be short-lived: pages older than this are asked for again from the first on.
+REPORT_EVERY = 30.0  # seconds between two lines of progress
+# A cursor may be short-lived: pages older than this are requested again from the first on.
 RESUME_WITHIN = dt.timedelta(hours=12)
 
 
@@ -22,11 +22,11 @@ class Resource:
     Attributes:
         series: names it in the log; begins with the vendor's name.
         first, last: days that the answer speaks of, `ALL_DAYS` where it speaks of all.
-        settled: an answer that arrived from then on says all that is asked for.
+        settled: an answer that arrived from then on is complete.
         request: canonical request of the first page.
         following: canonical request of the page after an answer, None after the last.
         wrong: what is wrong with the answer's object, where it cannot be whole; else None.
-        absent: tells from a status and an object that the vendor has nothing, which is an answer too.
+        absent: true where a status and an object mean that the vendor has nothing, which is an answer too.
     """
 
     series: str
@@ -59,7 +59,7 @@ class Downloads:
     Args:
         clients: by the vendor's name, made when first needed.
         live: noted with every load that is fetched.
-        say: told how far it is, now and then.
+        report: called with a line of progress, now and then.
     """
 
     def __init__(
@@ -68,15 +68,15 @@ class Downloads:
         clients: Mapping[str, Callable[[], HttpClient]],
         clock: Clock,
         live: bool,
-        say: Callable[[str], None] | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> None:
         self.raw = raw
         self._makers = clients
         self._clients: dict[str, HttpClient] = {}
         self._clock = clock
         self._live = live
-        self._say = say or (lambda line: None)
-        self._said_at = clock.monotonic()
+        self._report = report or (lambda line: None)
+        self._reported_at = clock.monotonic()
         self.fetched = 0
         self.there = 0
 
@@ -86,7 +86,7 @@ class Downloads:
         return sum(client.sent for client in self._clients.values())
 
     def complete(self, resources: Sequence[Resource]) -> None:
-        """Fetch those of which the log has no load that says all.
+        """Fetch those of which the log has no complete load.
 
         Raises:
             VendorError: one could not be fetched; those before it are kept, and so are its pages that have arrived.
@@ -100,7 +100,7 @@ class Downloads:
             for i, resource in enumerate(missing):
                 self._fetch(resource)
                 self.fetched += 1
-                self._tell(resource, i + 1, len(missing))
+                self._progress(resource, i + 1, len(missing))
 
     def _missing(self, resources: Sequence[Resource]) -> list[Resource]:
         loads: dict[str, list[Load]] = {}
@@ -117,19 +117,19 @@ class Downloads:
             return
         try:
             self._read(resource, pages)
-        except RefusedError:  # a cursor that is no longer known
+        except RejectedError:  # a cursor that is no longer known
             self._read(resource, [])
 
     def _read(self, resource: Resource, pages: list[Page]) -> None:
-        """The pages that follow the given ones, to the last."""
-        asked = {page.request for page in pages}
+        """The pages that follow `pages`, to the last."""
+        requested = {page.request for page in pages}
         load = pages[0].load if pages else self.raw.next_load()
         request = pages[-1].following if pages else resource.request
         number = len(pages)
         while request is not None:
-            if request in asked:
-                raise VendorError(f"{resource.series}: its pages lead back to {request}; the vendor must mend that")
-            asked.add(request)
+            if request in requested:
+                raise VendorError(f"{resource.series}: its pages lead back to {request}; the vendor must fix that")
+            requested.add(request)
             answer = self._answer(resource, request)
             absent = resource.absent(answer.status, answer.body)
             request = None if absent else resource.following(answer.body, answer.request)
@@ -152,23 +152,23 @@ class Downloads:
             self._clients[vendor] = self._makers[vendor]()
         return self._clients[vendor]
 
-    def _tell(self, resource: Resource, done: int, total: int) -> None:
+    def _progress(self, resource: Resource, done: int, total: int) -> None:
         now = self._clock.monotonic()
-        if now - self._said_at >= SAY_EVERY:
-            self._said_at = now
-            self._say(f"{resource.vendor}: {done} of {total}, {self.sent} requests so far, last {resource.series}")
+        if now - self._reported_at >= REPORT_EVERY:
+            self._reported_at = now
+            self._report(f"{resource.vendor}: {done} of {total}, {self.sent} requests so far, last {resource.series}")
 
 
 def covers(load: Load, resource: Resource) -> bool:
-    """True where the load says all that is asked for."""
+    """True where the load is complete for the resource."""
     return load.first <= resource.first and resource.last <= load.last and load.begun >= resource.settled
 
 
 def uncovered(loads: Sequence[Load], settled: Mapping[dt.date, dt.datetime]) -> list[dt.date]:
-    """The days of which no load says all.
+    """The days of which no load is complete.
 
     Args:
-        settled: by day, the moment from which an answer says all about it.
+        settled: by day, the moment from which an answer about it is complete.
     """
     return [
         day

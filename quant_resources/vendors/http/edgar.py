@@ -1,11 +1,11 @@
-"""SEC EDGAR: what is asked, and what its answers say. Pure.
+"""SEC EDGAR: its requests and its answers. Pure.
 
-Formats: https://www.sec.gov/search-filings/edgar-application-programming-interfaces. `companyfacts` holds every figure
+Formats: https://www.sec.gov/search-filings/edgar-application-programming-interfaces. `companyfacts` holds every fact
 of a company's XBRL statements: by taxonomy, tag and unit a list of {start, end, val, accn, fy, fp, form, filed, frame},
-where `start` is absent for what stands at a moment. `submissions` lists the latest filings in columns, and says SIC,
-name and tickers as of today. A figure that a later filing repeats or restates stands there again with that filing's
-date, so the file is a history of what was known. SEC wants a User-Agent that names who asks, and at most ten requests a
-second (https://www.sec.gov/about/webmaster-frequently-asked-questions#developers).
+where `start` is absent for what holds at a moment. `submissions` lists the latest filings in columns, and has SIC,
+name and tickers as of today. A fact that a later filing repeats or restates is there again with that filing's
+date, so the file is a history of what was known. SEC requires a User-Agent that names the sender, and at most ten
+requests a second (https://www.sec.gov/about/webmaster-frequently-asked-questions#developers).
 """
 
 import datetime as dt
@@ -97,7 +97,7 @@ TAGS: Mapping[str, tuple[str, ...]] = {
 UNITS = {"shares_outstanding": "shares", "eps_diluted": "USD/shares", "dividends_per_share": "USD/shares"}
 # Days of a period, both ends included: quarters of 12 to 14 weeks, years of 52 or 53.
 MONTHS = {3: (80, 101), 6: (170, 195), 9: (260, 290), 12: (350, 380)}
-# Forms that bring new figures.
+# Forms that bring new facts.
 REPORTS = ("10-K", "10-Q", "10-KT", "10-QT", "20-F", "40-F", "6-K", "8-K")
 FACT_SCHEMA: dict[str, pl.DataType] = {
     "item": pl.String(),
@@ -111,7 +111,7 @@ FACT_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-# -- what is asked ---------------------------------------------------------------------------------------------------
+# -- requests -------------------------------------------------------------------------------------------------------
 
 
 def submissions(cik: str, last: dt.date) -> Resource:
@@ -129,7 +129,7 @@ def submissions(cik: str, last: dt.date) -> Resource:
 
 
 def company_facts(cik: str, last_report: dt.date) -> Resource:
-    """All figures of a company; asked for again when a report was filed after they arrived."""
+    """All facts of a company; requested again when a report was filed after they arrived."""
     request = canonical(f"/api/xbrl/companyfacts/CIK{cik.zfill(10)}.json")
     return Resource(
         facts_series(cik), *ALL_DAYS, end_of_day(last_report), request, no_page_follows, _wrong_facts, _absent
@@ -171,11 +171,11 @@ def _wrong_facts(body: Mapping[str, Any]) -> str | None:
     return None if isinstance(body.get("facts"), dict) else "it holds no facts"
 
 
-# -- what answers say ------------------------------------------------------------------------------------------------
+# -- answers --------------------------------------------------------------------------------------------------------
 
 
 def parse_facts(content: bytes) -> pl.DataFrame:
-    """Figures of a company, in `FACT_SCHEMA`, one an item, period and day of filing.
+    """Facts of a company, in `FACT_SCHEMA`, one an item, period and day of filing.
 
     Of the tags of one filing that mean the same the preferred one counts, of several filings on one day the last.
     Periods of other lengths than 3, 6, 9 or 12 months are left out.
@@ -185,13 +185,13 @@ def parse_facts(content: bytes) -> pl.DataFrame:
     except ValueError:  # what SEC answers where there is nothing
         facts = {}
     rows = [
-        row for item, tags in TAGS.items() for rank, tag in enumerate(tags) for row in _figures(facts, item, tag, rank)
+        row for item, tags in TAGS.items() for rank, tag in enumerate(tags) for row in _facts(facts, item, tag, rank)
     ]
     frame = pl.DataFrame(rows, schema=FACT_SCHEMA, orient="row")
     key = ["item", "months", "event_date"]
     # the order in the file settles what is left
-    chosen = frame.filter(pl.col("rank") == pl.col("rank").min().over(*key, "accession"))
-    ordered = chosen.sort("filed", "accession", maintain_order=True)
+    preferred = frame.filter(pl.col("rank") == pl.col("rank").min().over(*key, "accession"))
+    ordered = preferred.sort("filed", "accession", maintain_order=True)
     return ordered.unique([*key, "filed"], keep="last", maintain_order=True).sort(*key, "filed")
 
 
@@ -207,7 +207,7 @@ def parse_submissions(content: bytes) -> pl.DataFrame:
     return pl.DataFrame([row] if body else [], schema=schema, orient="row")
 
 
-def _figures(facts: Mapping[str, Any], item: str, tag: str, rank: int) -> Iterator[tuple[object, ...]]:
+def _facts(facts: Mapping[str, Any], item: str, tag: str, rank: int) -> Iterator[tuple[object, ...]]:
     taxonomy, name = tag.split(":")
     for fact in facts.get(taxonomy, {}).get(name, {}).get("units", {}).get(UNITS.get(item, "USD"), []):
         months = _months(fact)

@@ -1,4 +1,4 @@
-"""What companies report to the SEC: fetched when something was filed, told by the day of filing."""
+"""What companies report to the SEC: fetched when something was filed, dated by the day of filing."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from feature_store.decision_time import DecisionClock
 from quant_resources.vendors.http import edgar
 from quant_resources.vendors.http.downloads import Downloads
 from quant_resources.vendors.ingest import moments
-from quant_resources.vendors.ingest.arrivals import tell
+from quant_resources.vendors.ingest.arrivals import dated_versions
 from quant_resources.vendors.ingest.raw_payloads import RawStore
 from quant_resources.vendors.ingest.reading import loads_of, rows_of
 
@@ -26,17 +26,17 @@ class Edgar:
         downloads.complete([edgar.submissions(cik, last) for cik in ciks])
 
     def complete_facts(self, ciks: Sequence[str], last: dt.date, downloads: Downloads) -> None:
-        """Fetch the figures of those who, by their lists, have filed a report since theirs arrived."""
+        """Fetch the facts of those who, by their lists, have filed a report since theirs arrived."""
         latest = {load.series: load for load in self._raw.loads("edgar/submissions/")}  # of several the last to arrive
-        wanted = []
+        due = []
         for cik in ciks:
             pages = latest[edgar.submissions_series(cik)].pages
             filed = edgar.last_report(self._raw.content(pages[-1].digest), last)
-            wanted.append(edgar.company_facts(cik, filed))
-        downloads.complete(wanted)
+            due.append(edgar.company_facts(cik, filed))
+        downloads.complete(due)
 
     def facts(self, companies: pl.DataFrame) -> pl.DataFrame:
-        """Reported figures, with columns of `tell`; known at the end of the day of their filing.
+        """Reported items, with columns of `dated_versions`; known at the end of the day of their filing.
 
         Args:
             companies: symbol, cik and `linked_at`: when the symbol was known to be the company's; null where always.
@@ -53,15 +53,15 @@ class Edgar:
             rule=pl.max_horizontal(filed, "linked_at"),
             grade=pl.lit(int(Grade.DATED), pl.Int8),
         )
-        # of what was filed before the symbol was known, the last word is left
+        # of what was filed before the symbol was known, the latest version is kept
         rows = rows.sort(*KEY, "load", "rule", "filed", "accession").unique(
             [*KEY, "load", "rule"], keep="last", maintain_order=True
         )
         began = min((load.arrived for load in every), default=None)
-        return tell(rows, loads_of(loads), self._clock, KEY, ["value"], dated=True, began=began)
+        return dated_versions(rows, loads_of(loads), self._clock, KEY, ["value"], dated=True, began=began)
 
     def codes(self, until: dt.datetime) -> pl.DataFrame:
-        """(cik, sic, name, known_at) as SEC's lists of filings said: known on arrival, since they say no date."""
+        """(cik, sic, name, known_at) as in SEC's lists of filings: known on arrival, since they have no date."""
         loads = [load for load in self._raw.loads("edgar/submissions/") if load.arrived <= until]
         arrived = loads_of(loads).select("load", known_at="arrived")
         rows = rows_of(self._raw, loads, edgar.parse_submissions).join(arrived, on="load", how="inner").sort("known_at")

@@ -1,9 +1,9 @@
-"""FRED and ALFRED: what is asked, and what its answers say. Pure.
+"""FRED and ALFRED: its requests and its answers. Pure.
 
 Format: https://fred.stlouisfed.org/docs/api/fred/series_observations.html, output type 1: each observation with the
-real-time period in which it stood, {realtime_start, realtime_end, date, value}; "." is missing. What it does not say:
-`realtime_start` is moved up to the start of the period that was asked for, and a period may hold no more than 2,000
-vintages (github.com/mortada/fredapi, issues 48 and 69). So vintages are asked for in periods that overlap by one day,
+real-time period in which it stood, {realtime_start, realtime_end, date, value}; "." is missing. Not documented:
+`realtime_start` is moved up to the start of the period that was requested, and a period may hold no more than 2,000
+vintages (github.com/mortada/fredapi, issues 48 and 69). So vintages are requested in periods that overlap by one day,
 and what is dated by the first day of a period belongs to the one before it. The key is a parameter of the request:
 this API knows no header.
 """
@@ -41,12 +41,12 @@ def vintages(series: str, loads: Sequence[Load], last: dt.date) -> list[Resource
     if whole and max(whole) >= last:
         return []
     begin = max(whole) - OVERLAP if whole else EARLIEST
-    found = []
+    periods = []
     for end in [*(day for day in PERIODS if begin < day < last), last]:
         if begin < end:
-            found.append(_period(series, begin, end))
+            periods.append(_period(series, begin, end))
             begin = end
-    return found
+    return periods
 
 
 def series_name(series: str) -> str:
@@ -54,11 +54,11 @@ def series_name(series: str) -> str:
 
 
 def _period(series: str, first: dt.date, last: dt.date) -> Resource:
-    asked = {
+    parameters = {
         "series_id": series, "realtime_start": str(first), "realtime_end": str(last), "file_type": "json",
         "output_type": "1", "sort_order": "asc", "limit": str(PAGE), "offset": "0",
     }  # fmt: skip
-    request = canonical("/fred/series/observations", asked)
+    request = canonical("/fred/series/observations", parameters)
     return Resource(series_name(series), first, last, end_of_day(last), request, _following, _wrong, _absent)
 
 

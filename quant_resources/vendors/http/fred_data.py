@@ -1,4 +1,4 @@
-"""Macro series of FRED with their vintages: fetched from the last one on, told by the day of publication."""
+"""Macro series of FRED with their vintages: fetched from the last one on, dated by the day of publication."""
 
 import datetime as dt
 
@@ -10,7 +10,7 @@ from feature_store.decision_time import DecisionClock
 from quant_resources.vendors.http import fred
 from quant_resources.vendors.http.downloads import Downloads
 from quant_resources.vendors.ingest import moments
-from quant_resources.vendors.ingest.arrivals import tell
+from quant_resources.vendors.ingest.arrivals import dated_versions
 from quant_resources.vendors.ingest.raw_payloads import Load, RawStore
 from quant_resources.vendors.ingest.reading import loads_of, rows_of
 
@@ -27,15 +27,15 @@ class Fred:
             downloads.complete(fred.vintages(name, self._loads(name), last))
 
     def observations(self) -> pl.DataFrame:
-        """Observations by our names, with columns of `tell`; known at the end of the day of their vintage.
+        """Observations by our names, with columns of `dated_versions`; known at the end of the day of their vintage.
 
         Before its vintages begin, a series with a lag in the profile was known so many days after what it observes.
         """
         loads = {name: self._loads(name) for name in self._source.series.values()}
         frames = [self._vintages(ours, loads[name]) for ours, name in self._source.series.items()]
-        every = list({load.number: load for found in loads.values() for load in found}.values())
+        every = list({load.number: load for own in loads.values() for load in own}.values())
         began = min((load.arrived for load in every), default=None)
-        return tell(pl.concat(frames), loads_of(every), self._clock, KEY, ["value"], dated=True, began=began)
+        return dated_versions(pl.concat(frames), loads_of(every), self._clock, KEY, ["value"], dated=True, began=began)
 
     def _vintages(self, ours: str, loads: list[Load]) -> pl.DataFrame:
         rows = rows_of(self._raw, loads, fred.parse_observations)

@@ -28,7 +28,7 @@ def to_look_up(seen: pl.DataFrame, lookups: pl.DataFrame, gap: int, first: dt.da
     Args:
         seen: (ticker, event_date) of bars from `first` on, and of the `gap` sessions before it.
         lookups: (ticker, day) that were looked up, whatever the answer was. One at most `gap` sessions old will do, and
-            any will for a ticker that has bars before `first`: whoever asked for those looked it up where that was due.
+            any will for a ticker that has bars before `first`: those bars were looked up where that was due.
     """
     ordered = _placed(seen.unique(), "event_date").sort("ticker", "place")
     pause = pl.col("place") - pl.col("place").shift(1).over("ticker")
@@ -41,22 +41,22 @@ def to_look_up(seen: pl.DataFrame, lookups: pl.DataFrame, gap: int, first: dt.da
     return starts.join(answered, on=["ticker", "day"], how="anti").select("ticker", "day").sort("day", "ticker")
 
 
-def securities(found: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
-    """What each lookup says, in `LOOKUPS`: from its day on the ticker names the security.
+def securities(answers: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
+    """The result of each lookup, in `LOOKUPS`: from its day on the ticker names the security.
 
     A security is named by its composite FIGI, else its share class's, else its issuer's CIK, else the ticker. A CIK
     names an issuer and not a share: where a ticker comes while another one of the same CIK still has bars, it is not a
     change of ticker but a second class, and the ticker is added.
 
     Args:
-        found: ticker, day, composite_figi, share_class_figi, cik, name, type and load; null where the vendor knew
+        answers: ticker, day, composite_figi, share_class_figi, cik, name, type and load; null where the vendor knew
             nothing.
         seen: (ticker, event_date) of bars, on the days of lookups that have a CIK and no FIGI at least.
     """
     bars = set(seen.iter_rows())
     holder: dict[str, str] = {}
     rows = []
-    for row in found.unique(["ticker", "day"], keep="first", maintain_order=True).sort("day", "ticker").to_dicts():
+    for row in answers.unique(["ticker", "day"], keep="first", maintain_order=True).sort("day", "ticker").to_dicts():
         ticker, day = row["ticker"], row["day"]
         figi = row["composite_figi"] or row["share_class_figi"]
         symbol = figi or (f"CIK{row['cik']}" if row["cik"] else ticker)

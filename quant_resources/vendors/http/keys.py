@@ -8,12 +8,12 @@ from quant_resources.vendors.errors import VendorError
 
 HIDDEN = "***"
 SHORTEST = 8
-# What urllib3 says of a request holds its whole address.
+# What urllib3 logs of a request holds its whole address.
 _TALKATIVE = ("urllib3.connection", "urllib3.connectionpool", "urllib3.response", "urllib3.util.retry")
 
 
 class Key:
-    """A vendor's key. It shows itself to nobody but the request.
+    """A vendor's key. Only a request reveals it.
 
     Args:
         variable: of the environment; read when the first request is sent, so that a full store needs no key.
@@ -76,7 +76,7 @@ _filter = _Filter()
 
 
 def guard_logs() -> None:
-    """Put the filter before every logger that tells of requests."""
+    """Put the filter before every logger of requests."""
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
         if _filter not in logger.filters:

@@ -1,9 +1,9 @@
-"""Polygon's stocks API (now also under the name Massive): what is asked, and what its answers say. Pure.
+"""Polygon's stocks API (now also under the name Massive): its requests and its answers. Pure.
 
 Formats: https://polygon.io/docs/rest/stocks, pages `aggregates/custom-bars`, `aggregates/daily-market-summary`,
 `corporate-actions/splits`, `corporate-actions/dividends`, `tickers/all-tickers`; the recorded answers of the vendor's
 own Python client (github.com/polygon-io/client-python, test_rest/mocks) show the same fields. The key goes in the
-header `Authorization: Bearer`. Prices are asked for unadjusted, as they were traded.
+header `Authorization: Bearer`. Prices are requested unadjusted, as they were traded.
 """
 
 import datetime as dt
@@ -55,7 +55,7 @@ DIVIDENDS = {"CD": "cash_dividend", "SC": "special_dividend", "LT": "special_div
 ASK_WHOLE_LIST = 50  # new tickers on a day: the list of all (some ten pages) is then cheaper than one request each
 
 
-# -- what is asked ---------------------------------------------------------------------------------------------------
+# -- requests -------------------------------------------------------------------------------------------------------
 
 
 def whole(body: Mapping[str, Any]) -> str | None:
@@ -63,12 +63,12 @@ def whole(body: Mapping[str, Any]) -> str | None:
     if body.get("status") not in ("OK", "DELAYED"):
         return f"status is {body.get('status')!r}"
     results = _results(body)
-    said = body.get("resultsCount", len(results))
-    return None if said == len(results) else f"{len(results)} results where {said} are announced"
+    announced = body.get("resultsCount", len(results))
+    return None if announced == len(results) else f"{len(results)} results where {announced} are announced"
 
 
 def market_on(session: dt.date, last: dt.date, source: PolygonSource) -> Resource:
-    """Bars of every stock on a session; asked for once more when `recheck_sessions` more have ended, up to `last`."""
+    """Bars of every stock on a session; requested once more when `recheck_sessions` more have ended, up to `last`."""
     request = canonical(
         f"/v2/aggs/grouped/locale/us/market/stocks/{session}", {"adjusted": "false", "include_otc": "false"}
     )
@@ -89,39 +89,39 @@ def bars_series(ticker: str) -> str:
 
 
 def settled_days(sessions: Sequence[dt.date], source: PolygonSource) -> dict[dt.date, dt.datetime]:
-    """Of each session, the moment from which an answer says all that is asked for."""
+    """Of each session, the moment from which an answer is complete."""
     return {session: _rechecked(session, sessions[-1], source) for session in sessions}
 
 
 def actions_of(sessions: Sequence[dt.date], source: PolygonSource) -> list[Resource]:
     """Splits and dividends by the month of their ex-date, as known at the last session: what may be known in them.
 
-    A month is asked for again while it is ahead, while it lasts, and once `recheck_sessions` after it.
+    A month is requested again while it is ahead, while it lasts, and once `recheck_sessions` after it.
     """
     last = sessions[-1]
     # the session is decided on the morning of the next one, and knows what goes ex then
     end = month_after(calendar.shift(last, 1), source.ahead_months)
     month = month_after(calendar.shift(sessions[0], -source.recheck_sessions), 0)
-    found = []
+    resources = []
     while month <= end:
-        found += _actions_in(month, last, source)
+        resources += _actions_in(month, last, source)
         month = month_after(month, 1)
-    return found
+    return resources
 
 
 def _actions_in(month: dt.date, last: dt.date, source: PolygonSource) -> list[Resource]:
     end = month_after(month, 1) - dt.timedelta(days=1)
     settled = end_of_day(min(last, calendar.shift(calendar.at_or_before(end), source.recheck_sessions)))
-    found = []
+    resources = []
     for kind, field in (("splits", "execution_date"), ("dividends", "ex_dividend_date")):
         bounds = {f"{field}.gte": str(month), f"{field}.lte": str(end), "sort": field, "order": "asc", "limit": "1000"}
         request = canonical(f"/v3/reference/{kind}", bounds)
-        found.append(_resource(f"{VENDOR}/{kind}/{month:%Y-%m}", month, end, settled, request))
-    return found
+        resources.append(_resource(f"{VENDOR}/{kind}/{month:%Y-%m}", month, end, settled, request))
+    return resources
 
 
 def month_after(month: dt.date, count: int) -> dt.date:
-    """First day of the month `count` months after (before, when negative) the given day's.
+    """First day of the month `count` months after (before, when negative) the day's.
 
     >>> month_after(dt.date(2018, 11, 30), 2)
     datetime.date(2019, 1, 1)
@@ -132,8 +132,15 @@ def month_after(month: dt.date, count: int) -> dt.date:
 
 def all_tickers_on(day: dt.date) -> Resource:
     """Every stock that traded on the day, those that were delisted since among them."""
-    asked = {"market": "stocks", "active": "true", "date": str(day), "sort": "ticker", "order": "asc", "limit": "1000"}
-    request = canonical("/v3/reference/tickers", asked)
+    parameters = {
+        "market": "stocks",
+        "active": "true",
+        "date": str(day),
+        "sort": "ticker",
+        "order": "asc",
+        "limit": "1000",
+    }
+    request = canonical("/v3/reference/tickers", parameters)
     return _resource(f"{VENDOR}/tickers/{day}", day, day, end_of_day(day), request)
 
 
@@ -151,7 +158,7 @@ def _resource(series: str, first: dt.date, last: dt.date, settled: dt.datetime, 
     return Resource(series, first, last, settled, request, next_url_follows, whole)
 
 
-# -- what answers say ------------------------------------------------------------------------------------------------
+# -- answers --------------------------------------------------------------------------------------------------------
 
 
 def parse_bars(content: bytes) -> pl.DataFrame:
@@ -214,9 +221,9 @@ def parse_tickers(content: bytes) -> pl.DataFrame:
 def action_rows(actions: pl.DataFrame, source: PolygonSource) -> pl.DataFrame:
     """Actions, one a ticker, kind and ex-date in a load, with the rule of their knowledge.
 
-    Known at the end of the day of their declaration, or at 08:00 of the ex-date where that is not said or lies after
-    it; not before the month of the ex-date comes within `ahead_months`, since nobody asks earlier. Dividends of one
-    kind on one day are added up: two are one payment.
+    Known at the end of the day of their declaration, or at 08:00 of the ex-date where that is not known or lies after
+    it; not before the month of the ex-date comes within `ahead_months`, since nothing is requested earlier. Dividends
+    of one kind on one day are added up: two are one payment.
     """
     key = ["load", "ticker", "event_date", "action"]
     added = pl.when(pl.col("action") == "split").then(pl.col("value").product()).otherwise(pl.col("value").sum())

@@ -1,4 +1,4 @@
-"""Bars, corporate actions and tickers of Polygon's stocks API: fetched as far as they are missing, told as known."""
+"""Bars, corporate actions and tickers of Polygon's stocks API: fetched where missing, dated by when known."""
 
 import datetime as dt
 import itertools
@@ -15,7 +15,7 @@ from quant_resources.vendors.http import polygon
 from quant_resources.vendors.http.downloads import Downloads, Resource, uncovered
 from quant_resources.vendors.http.identity import LOOKUPS, changes, named_by, securities, to_look_up
 from quant_resources.vendors.ingest import moments
-from quant_resources.vendors.ingest.arrivals import tell
+from quant_resources.vendors.ingest.arrivals import dated_versions
 from quant_resources.vendors.ingest.raw_payloads import RawStore
 from quant_resources.vendors.ingest.reading import loads_of, rows_of
 
@@ -27,7 +27,7 @@ ACTION_SERIES = ("polygon/splits/", "polygon/dividends/")
 class Polygon:
     """
     Args:
-        start: first session of the history; nothing earlier is asked for.
+        start: first session of the history; nothing earlier is requested.
     """
 
     def __init__(self, source: PolygonSource, raw: RawStore, clock: DecisionClock, start: dt.date) -> None:
@@ -36,7 +36,7 @@ class Polygon:
     # -- fetching ----------------------------------------------------------------------------------------------------
 
     def complete(self, dataset: Dataset, sessions: Sequence[dt.date], downloads: Downloads) -> None:
-        """Fetch what is missing for the sessions: bars first, since they say which tickers are to be looked up."""
+        """Fetch what is missing for the sessions: bars first, since they name the tickers to look up."""
         downloads.complete(list(self._bars_missing(sessions)))
         downloads.complete(self._lookups_missing(sessions))
         if dataset.name == CORPORATE_ACTIONS.name:
@@ -44,11 +44,11 @@ class Polygon:
 
     def _bars_missing(self, sessions: Sequence[dt.date]) -> Iterator[Resource]:
         back = calendar.shift(sessions[0], -self._source.recheck_sessions)
-        wanted = calendar.between(max(back, self._start), sessions[0])[:-1] + list(sessions)
+        days_ = calendar.between(max(back, self._start), sessions[0])[:-1] + list(sessions)
         if self._source.tickers is None:
-            yield from (polygon.market_on(day, wanted[-1], self._source) for day in wanted)
+            yield from (polygon.market_on(day, days_[-1], self._source) for day in days_)
             return
-        settled = polygon.settled_days(wanted, self._source)
+        settled = polygon.settled_days(days_, self._source)
         for ticker in dict.fromkeys((*self._source.tickers, *self._source.benchmarks)):
             series = polygon.bars_series(ticker)
             days = uncovered([x for x in self._raw.loads(series) if x.series == series], settled)
@@ -60,26 +60,26 @@ class Polygon:
         gap = self._source.gap_sessions
         window = calendar.between(calendar.shift(sessions[0], -gap), sessions[-1])
         seen = self._seen(window)
-        asked = [(load.series.split("/")[-1], load.first) for load in self._raw.loads("polygon/ticker/")]
+        lookups_ = [(load.series.split("/")[-1], load.first) for load in self._raw.loads("polygon/ticker/")]
         lists = {load.first for load in self._raw.loads("polygon/tickers/")}
-        known = pl.DataFrame(asked, schema={"ticker": pl.String, "day": pl.Date}, orient="row")
+        known = pl.DataFrame(lookups_, schema={"ticker": pl.String, "day": pl.Date}, orient="row")
         listed = seen.filter(pl.col("event_date").is_in(list(lists))).rename({"event_date": "day"})
         missing = to_look_up(seen, pl.concat([known, listed]), gap, sessions[0])
-        found: list[Resource] = []
+        resources: list[Resource] = []
         for (day,), tickers in missing.group_by("day", maintain_order=True):
             assert isinstance(day, dt.date)
             if tickers.height > polygon.ASK_WHOLE_LIST:
-                found.append(polygon.all_tickers_on(day))
+                resources.append(polygon.all_tickers_on(day))
             else:
-                found += [polygon.ticker_on(ticker, day) for ticker in tickers.get_column("ticker")]
-        return found
+                resources += [polygon.ticker_on(ticker, day) for ticker in tickers.get_column("ticker")]
+        return resources
 
-    # -- telling -----------------------------------------------------------------------------------------------------
+    # -- rows ---------------------------------------------------------------------------------------------------------
 
     def bars(
         self, dataset: Dataset, sessions: Sequence[dt.date], after: dt.datetime, until: dt.datetime
     ) -> pl.DataFrame:
-        """Bars of securities or of benchmarks that became known in (after, until], with columns of `tell`."""
+        """Bars of securities or of benchmarks that became known in (after, until], with columns of `dated_versions`."""
         every = [load for prefix in BAR_SERIES for load in self._raw.loads(prefix)]
         series = {
             load.series
@@ -92,16 +92,16 @@ class Polygon:
         if dataset.name == BENCHMARKS.name:
             rows = rows.filter(mine).with_columns(symbol="ticker")
         else:
-            rows = self._chosen(named_by(rows.filter(~mine), self.securities(until), "event_date"))
+            rows = self._of_profile(named_by(rows.filter(~mine), self.securities(until), "event_date"))
         rule = moments.end_of_day(pl.col("event_date"))
         rows = rows.select(
             "event_date", "symbol", *BARS.values, "load", "source", about="event_date", rule=rule, grade=RULED
         )  # fmt: skip
         began = min((load.arrived for load in every), default=None)
-        return tell(rows, loads_of(loads), self._clock, ["event_date", "symbol"], BARS.values, began=began)
+        return dated_versions(rows, loads_of(loads), self._clock, ["event_date", "symbol"], BARS.values, began=began)
 
     def actions(self, until: dt.datetime) -> pl.DataFrame:
-        """Splits, dividends and changes of ticker, with columns of `tell`."""
+        """Splits, dividends and changes of ticker, with columns of `dated_versions`."""
         loads = [load for prefix in ACTION_SERIES for load in self._raw.loads(prefix)]
         lookups = self.securities(until)
         parsed = [
@@ -110,7 +110,7 @@ class Polygon:
         ]
         rows = self._linked(polygon.action_rows(pl.concat(parsed), self._source), lookups)
         rows = rows.with_columns(about="event_date", other_symbol=pl.lit(None, pl.String))
-        renamed = self._chosen(changes(lookups)).select(
+        renamed = self._of_profile(changes(lookups)).select(
             "symbol", "load", event_date="from", action=pl.lit("symbol_change"), value=1.0, about="from",
             rule=moments.end_of_day(pl.col("from")), other_symbol="ticker", source=pl.lit("polygon/ticker/"),
         )  # fmt: skip
@@ -119,7 +119,7 @@ class Polygon:
         began = min((load.arrived for load in loads), default=None)
         every = loads_of([*loads, *self._raw.loads("polygon/ticker/"), *self._raw.loads("polygon/tickers/")])
         key = ["event_date", "symbol", "action"]
-        return tell(rows, every, self._clock, key, ["value", "other_symbol"], withdraws=True, began=began)
+        return dated_versions(rows, every, self._clock, key, ["value", "other_symbol"], withdraws=True, began=began)
 
     def securities(self, until: dt.datetime) -> pl.DataFrame:
         """Lookups of days that had ended by then, in `identity.LOOKUPS`."""
@@ -132,25 +132,25 @@ class Polygon:
             return pl.DataFrame(schema=LOOKUPS)
         days = pl.DataFrame(
             [(x.number, x.first, x.series.split("/")[-1]) for x in (*one, *all_)],
-            schema={"load": pl.Int64, "day": pl.Date, "asked": pl.String}, orient="row",
+            schema={"load": pl.Int64, "day": pl.Date, "requested": pl.String}, orient="row",
         )  # fmt: skip
-        said = rows_of(self._raw, [*one, *all_], polygon.parse_tickers).join(days, on="load", how="inner")
-        bare = said.filter(pl.col("composite_figi").is_null() & pl.col("share_class_figi").is_null())
+        parsed = rows_of(self._raw, [*one, *all_], polygon.parse_tickers).join(days, on="load", how="inner")
+        bare = parsed.filter(pl.col("composite_figi").is_null() & pl.col("share_class_figi").is_null())
         seen = self._seen(sorted({load.first for load in all_} | set(bare.get_column("day"))))
         numbers = pl.DataFrame(
             [(x.first, x.number) for x in all_], schema={"day": pl.Date, "load": pl.Int64}, orient="row"
         )
-        # a list counts for those who had a bar on its day, a lookup for whom it asked
+        # a list counts for those who had a bar on its day, a lookup for the ticker that it names
         listed = seen.rename({"event_date": "day"}).join(numbers, on="day", how="inner")
-        single = days.filter(pl.col("load").is_in([load.number for load in one])).rename({"asked": "ticker"})
+        single = days.filter(pl.col("load").is_in([load.number for load in one])).rename({"requested": "ticker"})
         columns = ["ticker", "day", "load"]
-        asked = pl.concat([single.select(columns), listed.select(columns)])
-        found = asked.join(said.drop("source", "asked"), on=columns, how="left", maintain_order="left")
-        return securities(found, seen)
+        requests = pl.concat([single.select(columns), listed.select(columns)])
+        answers = requests.join(parsed.drop("source", "requested"), on=columns, how="left", maintain_order="left")
+        return securities(answers, seen)
 
     def served(self, until: dt.datetime) -> pl.DataFrame:
         """The securities that the profile wants."""
-        return self._chosen(self.securities(until))
+        return self._of_profile(self.securities(until))
 
     def _linked(self, rows: pl.DataFrame, lookups: pl.DataFrame) -> pl.DataFrame:
         """Actions of the securities that are served; one of a ticker that was seen only later is known from then."""
@@ -166,26 +166,26 @@ class Polygon:
             check_sortedness=False,
         ).filter(pl.col("from") <= pl.col("event_date"))  # fmt: skip
         first = first.with_columns(rule=pl.max_horizontal("rule", moments.end_of_day(pl.col("from")))).drop("from")
-        linked = self._chosen(pl.concat([named.filter(pl.col("symbol").is_not_null()), first]))
+        linked = self._of_profile(pl.concat([named.filter(pl.col("symbol").is_not_null()), first]))
         return pl.concat([benchmarks, linked], how="diagonal")
 
-    def _chosen(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Of named securities those that the profile wants: its tickers, or its types of the whole market."""
+    def _of_profile(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Of named securities those of the profile: its tickers, or its types of the whole market."""
         if self._source.tickers is not None:
             return rows.filter(pl.col("symbol").is_not_null())
         return rows.filter(pl.col("type").is_in(list(self._source.types)))
 
     def _seen(self, days: Sequence[dt.date]) -> pl.DataFrame:
-        """(ticker, event_date) of bars on the days, benchmarks left out."""
-        wanted = set(days)
+        """(ticker, event_date) of bars on the days, without benchmarks."""
+        days_ = set(days)
         loads = [
             load
             for prefix in BAR_SERIES
             for load in self._raw.loads(prefix)
-            if wanted and load.first <= max(wanted) and load.last >= min(wanted)
+            if days_ and load.first <= max(days_) and load.last >= min(days_)
         ]
         rows = rows_of(self._raw, loads, polygon.parse_bars).select("ticker", "event_date").unique()
-        here = pl.col("event_date").is_in(list(wanted)) & ~pl.col("ticker").is_in(list(self._source.benchmarks))
+        here = pl.col("event_date").is_in(list(days_)) & ~pl.col("ticker").is_in(list(self._source.benchmarks))
         return rows.filter(here).sort("ticker", "event_date")
 
 

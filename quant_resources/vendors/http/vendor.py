@@ -27,7 +27,7 @@ from quant_resources.vendors.ingest.canonical import (
     events_left_out,
     parse_events,
     raw_schema,
-    refuse_later_than,
+    reject_later_than,
 )
 from quant_resources.vendors.ingest.clock import Clock, SystemClock
 from quant_resources.vendors.ingest.identities import TICKER_SCHEMA, parse_states, payload_of
@@ -40,16 +40,16 @@ SERVED = (*OF_POLYGON, FUNDAMENTALS, MACRO)
 
 
 class RemoteMarket:
-    """The HTTP vendors of a profile. What is in the raw store is not asked for again; what is missing is fetched.
+    """The HTTP vendors of a profile. What is in the raw store is not requested again; what is missing is fetched.
 
     Args:
         raw: where payloads are kept.
         clock: of arrivals and waits.
-        say: told of progress.
+        report: called with lines of progress.
     """
 
     def __init__(
-        self, profile: Profile, raw: RawStore, clock: Clock | None = None, say: Callable[[str], None] | None = None
+        self, profile: Profile, raw: RawStore, clock: Clock | None = None, report: Callable[[str], None] | None = None
     ) -> None:
         if not isinstance(profile.vendor, HttpVendor):
             raise VendorError(f"profile {profile.name} names no vendor over HTTP; its vendor is {profile.vendor.kind}")
@@ -61,29 +61,33 @@ class RemoteMarket:
         self._polygon = Polygon(named.polygon, raw, self._clock, start) if named.polygon else None
         self._edgar = Edgar(raw, self._clock) if named.edgar else None
         self._fred = Fred(named.fred, raw, self._clock) if named.fred else None
-        makers = {polygon.VENDOR: self._ask_polygon, edgar.VENDOR: self._ask_edgar, fred.VENDOR: self._ask_fred}
-        self.downloads = Downloads(raw, makers, self._wall, self._vendor.live, say)
+        makers = {
+            polygon.VENDOR: self._client_of_polygon,
+            edgar.VENDOR: self._client_of_edgar,
+            fred.VENDOR: self._client_of_fred,
+        }
+        self.downloads = Downloads(raw, makers, self._wall, self._vendor.live, report)
 
     # -- the protocol ------------------------------------------------------------------------------------------------
 
     def fetch(self, dataset: Dataset, sessions: Sequence[dt.date], until: dt.datetime) -> pl.DataFrame:
-        """See `protocol.Vendor`. Asks the vendors for what the raw store lacks of these sessions."""
+        """See `protocol.Vendor`. Requests from the vendors what the raw store is missing of these sessions."""
         if dataset.name == QUARANTINE.name:
             return fetch_quarantine(self.fetch, sessions, until)
         last = min(until, self._clock.decision_time(max(sessions)))
         if isinstance(dataset.origin, States):
-            return refuse_later_than(self._states(payload_of(dataset, self._profile.market), sessions, last), until)
+            return reject_later_than(self._states(payload_of(dataset, self._profile.market), sessions, last), until)
         if dataset.name not in EVENTS:
             raise VendorError(f"vendors over HTTP serve {', '.join(SOURCES)}, not {dataset.name}")
         after = self._clock.decision_time(calendar.shift(min(sessions), -1))
         self.complete(dataset, sessions)
-        told = self._events(dataset, sessions, after, last)
-        if told is None:
+        events = self._events(dataset, sessions, after, last)
+        if events is None:
             return empty_payload(dataset)
         within = (pl.col("known_at") > moments.literal(after)) & (pl.col("known_at") <= moments.literal(last))
-        rows = told.filter(within).with_columns(file="source")
+        rows = events.filter(within).with_columns(file="source")
         shaped = tables.completed(rows.with_columns(may_be_off_calendar=pl.lit(value=False)), raw_schema(dataset))
-        return refuse_later_than(shaped, until)
+        return reject_later_than(shaped, until)
 
     def parse(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:
         """See `protocol.Vendor`."""
@@ -100,7 +104,7 @@ class RemoteMarket:
     # -- fetching ----------------------------------------------------------------------------------------------------
 
     def complete(self, dataset: Dataset, sessions: Sequence[dt.date]) -> None:
-        """Fetch what the raw store lacks to tell the dataset of the sessions.
+        """Fetch what the raw store is missing of the dataset's sessions.
 
         Raises:
             VendorError: a vendor does not answer; what has arrived is kept, and the next call goes on from there.
@@ -117,7 +121,7 @@ class RemoteMarket:
         if self._fred and dataset.name == MACRO.name:
             self._fred.complete(last, self.downloads)
 
-    # -- telling -----------------------------------------------------------------------------------------------------
+    # -- rows ---------------------------------------------------------------------------------------------------------
 
     def _events(
         self, dataset: Dataset, sessions: Sequence[dt.date], after: dt.datetime, last: dt.datetime
@@ -148,11 +152,11 @@ class RemoteMarket:
         )  # fmt: skip
         codes = self._edgar.codes(until).rename({"cik": "company"}) if self._edgar else None
         rows = looked_up if codes is None else _with_codes(looked_up, codes)
-        told = rows.with_columns(
+        dated = rows.with_columns(
             recorded=moments.day_of(pl.col("known_at")), linked=pl.lit(value=True),
             grade=pl.lit(int(Grade.DATED), pl.Int8), file=pl.lit("tickers"),
         )  # fmt: skip
-        return tables.completed(told.filter(pl.col("known_at") <= moments.literal(until)), TICKER_SCHEMA)
+        return tables.completed(dated.filter(pl.col("known_at") <= moments.literal(until)), TICKER_SCHEMA)
 
     def _companies(self, until: dt.datetime) -> pl.DataFrame:
         assert self._vendor.edgar is not None
@@ -162,18 +166,18 @@ class RemoteMarket:
 
     # -- clients -----------------------------------------------------------------------------------------------------
 
-    def _ask_polygon(self) -> HttpClient:
+    def _client_of_polygon(self) -> HttpClient:
         assert self._vendor.polygon is not None
         source = self._vendor.polygon
         return HttpClient(polygon.VENDOR, source.base_url, source.transport, self._wall, Key("POLYGON_API_KEY"))
 
-    def _ask_edgar(self) -> HttpClient:
+    def _client_of_edgar(self) -> HttpClient:
         assert self._vendor.edgar is not None
         source = self._vendor.edgar
         who = {"User-Agent": source.user_agent}
         return HttpClient(edgar.VENDOR, source.base_url, source.transport, self._wall, headers=who)
 
-    def _ask_fred(self) -> HttpClient:
+    def _client_of_fred(self) -> HttpClient:
         assert self._vendor.fred is not None
         source = self._vendor.fred
         return HttpClient(fred.VENDOR, source.base_url, source.transport, self._wall, Key("FRED_API_KEY"), "api_key")
@@ -190,9 +194,9 @@ def _by_symbol(companies: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_codes(looked_up: pl.DataFrame, codes: pl.DataFrame) -> pl.DataFrame:
-    """Lookups, and what SEC's lists said later, each with the last word on the rest."""
-    told = codes.join(looked_up.select("symbol", "company").unique(), on="company", how="inner")
-    said = told.select("symbol", "company", "name", "sic", "known_at")
-    rows = pl.concat([looked_up, said], how="diagonal").sort("symbol", "known_at")
+    """Lookups, and the later entries of SEC's lists, each with the latest version of the rest."""
+    linked = codes.join(looked_up.select("symbol", "company").unique(), on="company", how="inner")
+    later = linked.select("symbol", "company", "name", "sic", "known_at")
+    rows = pl.concat([looked_up, later], how="diagonal").sort("symbol", "known_at")
     filled = rows.with_columns(pl.col("ticker", "from", "sic", "company").forward_fill().over("symbol"))
     return filled.filter(pl.col("ticker").is_not_null())

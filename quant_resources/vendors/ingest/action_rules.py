@@ -1,4 +1,4 @@
-"""What a corporate action may not say. A null value withdraws the action, and then asks nothing of the rest."""
+"""Rules that a corporate action must keep. A null value withdraws the action, and the rest is not checked then."""
 
 import polars as pl
 
@@ -36,14 +36,14 @@ ACTION_RULES = (
         "cash_misplaced",
         _cash.is_not_null() & ~_exchange,
         pl.format("has cash_usd {} beside a {}", "cash_usd", "action"),
-        "only spin_off and merger have cash_usd; a dividend says its amount in value",
+        "only spin_off and merger have cash_usd; a dividend has its amount in value",
     ),
     Rule(
         "other_symbol_missing",
         ((_exchange & (_value > 0)) | ((_action == "symbol_change") & _value.is_not_null())) & _unnamed,
         pl.format("is a {} without other_symbol", "action"),
         "name the new company of a spin_off, the acquirer of a merger, the new ticker of a symbol_change; "
-        "where the shares cannot be named, give value 0 and what they are worth as cash_usd",
+        "where the shares cannot be named, set value 0 and what they are worth as cash_usd",
     ),
     Rule(
         "other_symbol_is_its_own",

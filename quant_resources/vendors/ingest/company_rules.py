@@ -1,6 +1,6 @@
-"""What a report, an estimate, an earnings date, short interest or a borrow quote may not say.
+"""Rules that a report, an estimate, an earnings date, short interest and a borrow quote must keep.
 
-What its columns may hold (names of items, signs, finite numbers) the schema says.
+What its columns may hold (names of items, signs, finite numbers) is declared by the schema.
 """
 
 import polars as pl
@@ -16,7 +16,7 @@ KNOWN_AFTERWARDS = Rule(
     "known_before_its_day",
     pl.col("event_date") > moments.day_of(pl.col("known_at")),
     pl.format("is declared known at {}, before the day that it speaks of", "known_at"),
-    "mend the date or known_at",
+    "fix the date or known_at",
 )
 
 

@@ -115,11 +115,11 @@ def industry(sic: pl.Expr, grouping: Grouping) -> pl.Expr:
 @cache
 def ranges(grouping: Grouping) -> Mapping[int, str]:
     """SIC code to industry."""
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for name, text in (FF49 if grouping == "ff49" else FF12).items():
         for part in text.split():
             first, _, last = part.partition("-")
             for code in range(int(first), int(last or first) + 1):
-                if found.setdefault(code, name) != name:
-                    raise ValueError(f"SIC {code} is in {found[code]} and in {name}")
-    return found
+                if names.setdefault(code, name) != name:
+                    raise ValueError(f"SIC {code} is in {names[code]} and in {name}")
+    return names

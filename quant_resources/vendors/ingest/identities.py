@@ -16,7 +16,7 @@ from quant_resources.vendors.ingest.snapshots import (
     in_force,
     parse_industries,
     parse_members,
-    refuse_bad_intervals,
+    reject_bad_intervals,
     security,
 )
 
@@ -31,7 +31,7 @@ NOT_NAMED = "ticker_of_no_security"
 
 
 def payload_of(dataset: Dataset, market: Market) -> Dataset:
-    """The dataset whose payload gives the session's state: industries may be grouped by what tickers say."""
+    """The dataset whose payload gives the session's state: industries may be grouped by the codes of tickers."""
     return TICKERS if dataset.name == INDUSTRIES.name and market.grouping != "published" else dataset
 
 
@@ -50,7 +50,7 @@ def parse_states(
 
 def parse_tickers(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: DecisionClock) -> pl.DataFrame:
     """Ticker, company, name and code of each security on each session; of several rows the last recorded stands."""
-    refuse_bad_intervals(raw, "ticker")
+    reject_bad_intervals(raw, "ticker")
     return by_chunks(TICKERS, sessions, clock, lambda days: _tickers(raw, days))
 
 
@@ -69,7 +69,7 @@ def _grouped(tickers: pl.DataFrame, grouping: Grouping) -> pl.DataFrame:
 def named(dataset: Dataset, rows: pl.DataFrame, tickers: pl.DataFrame, clock: DecisionClock) -> pl.DataFrame:
     """The security of each row of events whose `symbol` is a ticker.
 
-    By what was recorded by the decision of the session that knows the row: a name given later does not reach back.
+    By what was recorded by the decision of the session that knows the row: later names do not apply to earlier rows.
     A bar has the ticker of its day. A corporate action speaks of the share that was held before its ex-date. Of the
     others, which are documents, the ticker is that of the session in which they became known.
 
@@ -86,7 +86,7 @@ def named(dataset: Dataset, rows: pl.DataFrame, tickers: pl.DataFrame, clock: De
 
 
 def named_on(rows: pl.DataFrame, tickers: pl.DataFrame, clock: DecisionClock) -> pl.DataFrame:
-    """As `named`, for rows that say by `day` when they speak under the ticker, at the latest their own session."""
+    """As `named`, for rows whose column `day` is the date on which the ticker applies, at most their own session."""
     dated = clock.assign_sessions(rows.select("symbol", "day", "known_at"))
     return _security_on(dated.with_columns(pl.min_horizontal("day", "session")), tickers, clock)
 
@@ -107,7 +107,7 @@ def _security_on(dated: pl.DataFrame, tickers: pl.DataFrame, clock: DecisionCloc
     sessions = once["session"].unique()
     decided = pl.DataFrame({"session": sessions, "decided_at": [clock.decision_time(day) for day in sessions]})
     links = tickers.filter("linked").select("ticker", "from", "until", security="symbol", link_known_at="known_at")
-    found = (
+    matches = (
         once.join(decided, on="session")
         .join(links, left_on="symbol", right_on="ticker")
         .filter(
@@ -119,9 +119,9 @@ def _security_on(dated: pl.DataFrame, tickers: pl.DataFrame, clock: DecisionCloc
         .agg(pl.col("link_known_at").min(), first=pl.col("security").min(), last=pl.col("security").max())
     )
     two = pl.col("first") != pl.col("last")
-    told = dated.join(found, on=["symbol", "day", "session"], how="left", maintain_order="left")
+    linked = dated.join(matches, on=["symbol", "day", "session"], how="left", maintain_order="left")
     complaint = pl.format("'symbol' holds {}, on {} a ticker of {} and of {}", "symbol", "day", "first", "last")
-    return told.select(
+    return linked.select(
         symbol=pl.when(two).then("symbol").otherwise("first"),
         complaint=pl.when(two).then(complaint),
         known_at=pl.max_horizontal("known_at", "link_known_at"),

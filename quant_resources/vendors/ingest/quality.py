@@ -1,8 +1,8 @@
-"""The rules of the door told to Great Expectations: a second opinion on raw payloads, judged by another library.
+"""The rules of ingestion as expectations of Great Expectations: raw payloads validated by a second library.
 
-What a row may not say is stated here in the library's own expectations wherever it has one; other declared rules are
+What a row must keep is stated here in the library's own expectations wherever it has one; other declared rules are
 handed over as flags. The library takes seconds to import and is not part of the plain install: nothing here imports it
-before it is asked.
+before it is needed.
 """
 
 import sys
@@ -33,9 +33,9 @@ class Outcome:
     """What became of one expectation.
 
     Attributes:
-        rule: that it stands for, or a word for what it asks.
-        expectation: in words.
-        checked: rows that were judged; null ones are not, but where null is what is asked.
+        rule: that it stands for, or a label of what it requires.
+        expectation: as text.
+        checked: rows that were checked; null ones are not, unless null is required.
         rows: places of those that failed.
         examples: the first of them.
     """
@@ -64,7 +64,7 @@ def _library() -> ModuleType:
 
 
 def row_suite(dataset: Dataset) -> list[Any]:
-    """Expectations of one row of a dataset of events, for rows of `told`."""
+    """Expectations of one row of a dataset of events, for rows of `compared`."""
     ex = _library().expectations
     suite = [
         ex.ExpectColumnValuesToBeNull(column=UNREADABLE, meta=_rule(UNREADABLE)),
@@ -85,26 +85,28 @@ def row_suite(dataset: Dataset) -> list[Any]:
 
 
 def _of_column(ex: ModuleType, dataset: Dataset, name: str) -> list[Any]:
-    """What the schema says of a column."""
+    """What the schema declares of a column."""
     (column,) = (c for c in dataset.columns if c.name == name)
-    asked = []
+    expectations = []
     if not column.nullable and name not in dataset.key:
-        asked.append(ex.ExpectColumnValuesToNotBeNull(column=name, meta=_rule(f"{name}_missing")))
-    least = column.above if column.above is not None else column.at_least
+        expectations.append(ex.ExpectColumnValuesToNotBeNull(column=name, meta=_rule(f"{name}_missing")))
+    lower = column.above if column.above is not None else column.at_least
     if column.dtype.is_numeric():
-        asked.append(
+        expectations.append(
             ex.ExpectColumnValuesToBeBetween(
                 column=name,
-                min_value=-LARGEST if least is None else least,
+                min_value=-LARGEST if lower is None else lower,
                 strict_min=column.above is not None,
                 max_value=LARGEST if column.at_most is None else column.at_most,
                 meta=_rule(f"{name}_range"),
             )
         )
     if column.one_of:
-        words = list(column.one_of)
-        asked.append(ex.ExpectColumnValuesToBeInSet(column=name, value_set=words, meta=_rule(f"{name}_unknown")))
-    return asked
+        labels = list(column.one_of)
+        expectations.append(
+            ex.ExpectColumnValuesToBeInSet(column=name, value_set=labels, meta=_rule(f"{name}_unknown"))
+        )
+    return expectations
 
 
 def _of_bars(ex: ModuleType) -> list[Any]:
@@ -130,10 +132,10 @@ def _rule(name: str) -> dict[str, str]:
     return {"rule": name}
 
 
-def between(rule: str, least: float | None, most: float | None) -> Any:  # noqa: ANN401
-    """The column named as the rule lies within the limits; null is not judged."""
+def between(rule: str, lower: float | None, upper: float | None) -> Any:  # noqa: ANN401
+    """The column named as the rule lies within the limits; null is not checked."""
     ex = _library().expectations
-    return ex.ExpectColumnValuesToBeBetween(column=rule, min_value=least, max_value=most, meta=_rule(rule))
+    return ex.ExpectColumnValuesToBeBetween(column=rule, min_value=lower, max_value=upper, meta=_rule(rule))
 
 
 def every_session(days: Sequence[str]) -> Any:  # noqa: ANN401
@@ -142,7 +144,7 @@ def every_session(days: Sequence[str]) -> Any:  # noqa: ANN401
     return ex.ExpectColumnDistinctValuesToContainSet(column="day", value_set=list(days), meta=_rule("missing_session"))
 
 
-def told(dataset: Dataset, candidates: pl.DataFrame) -> pl.DataFrame:
+def compared(dataset: Dataset, candidates: pl.DataFrame) -> pl.DataFrame:
     """Rows of `canonical.candidates` with what the expectations compare."""
     more = [pl.col("event_date").cast(pl.String).alias("day"), moments.day_of(pl.col("known_at")).alias("known_day")]
     if dataset.name in PRICED:
@@ -174,40 +176,44 @@ def validate(rows: pl.DataFrame, suite: Sequence[Any], named: Sequence[str]) -> 
     frame = rows.with_columns(pl.selectors.float().fill_nan(float("inf"))).to_pandas()
     asset = context.data_sources.add_pandas("drop").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    asked = gx.ExpectationSuite(name="rules", expectations=list(suite))
-    result = batch.validate(asked, result_format={"result_format": "COMPLETE"})
+    suite_ = gx.ExpectationSuite(name="rules", expectations=list(suite))
+    result = batch.validate(suite_, result_format={"result_format": "COMPLETE"})
     return [_outcome(one, rows, named) for one in result.results]
 
 
 def _outcome(result: Any, rows: pl.DataFrame, named: Sequence[str]) -> Outcome:  # noqa: ANN401
     if result.exception_info.get("raised_exception"):
         raise RuntimeError(f"{result.expectation_config.type}: {result.exception_info['exception_message']}")
-    found, asked = result.result, result.expectation_config
-    rule = asked.meta["rule"]
-    if "element_count" not in found:  # of the whole column, not of its rows
-        lacking = [str(value) for value in found.get("partial_missing_list", [])]
-        checked = len(asked.kwargs["value_set"])
-        return Outcome(rule, _words(asked), checked, tuple(range(-len(lacking), 0)), tuple(lacking[:EXAMPLES]))
-    failed = tuple(sorted(int(place) for place in found["unexpected_index_list"]))
-    columns = [c for c in (asked.kwargs.get(k) for k in ("column", "column_A", "column_B")) if c is not None]
+    outcome, expectation = result.result, result.expectation_config
+    rule = expectation.meta["rule"]
+    if "element_count" not in outcome:  # of the whole column, not of its rows
+        missing = [str(value) for value in outcome.get("partial_missing_list", [])]
+        checked = len(expectation.kwargs["value_set"])
+        return Outcome(rule, _text(expectation), checked, tuple(range(-len(missing), 0)), tuple(missing[:EXAMPLES]))
+    failed = tuple(sorted(int(place) for place in outcome["unexpected_index_list"]))
+    columns = [c for c in (expectation.kwargs.get(k) for k in ("column", "column_A", "column_B")) if c is not None]
     shown = rows[list(failed[:EXAMPLES])].select(*named, *(c for c in columns if c not in named))
     examples = tuple(" ".join(_shown(value) for value in row) for row in shown.iter_rows())
-    return Outcome(rule, _words(asked), found["element_count"] - found.get("missing_count", 0), failed, examples)
+    return Outcome(
+        rule, _text(expectation), outcome["element_count"] - outcome.get("missing_count", 0), failed, examples
+    )
 
 
 def _shown(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _words(asked: Any) -> str:  # noqa: ANN401
-    """The expectation in words: `close: between, min_value 0`."""
-    given = asked.kwargs
-    several = given.get("column_list") or [given.get("column_A", ""), given.get("column_B", "")]
-    columns = given.get("column") or ", ".join(several)
-    what = asked.type.removeprefix("expect_").replace("_", " ")
-    bounds = [f"{name} {given[f'{name}_value']:.4g}" for name in ("min", "max") if _is_told(given.get(f"{name}_value"))]
+def _text(expectation: Any) -> str:  # noqa: ANN401
+    """The expectation as text: `close: between, min_value 0`."""
+    kwargs = expectation.kwargs
+    several = kwargs.get("column_list") or [kwargs.get("column_A", ""), kwargs.get("column_B", "")]
+    columns = kwargs.get("column") or ", ".join(several)
+    what = expectation.type.removeprefix("expect_").replace("_", " ")
+    bounds = [
+        f"{name} {kwargs[f'{name}_value']:.4g}" for name in ("min", "max") if _is_bound(kwargs.get(f"{name}_value"))
+    ]
     return f"{columns}: {', '.join([what, *bounds])}"
 
 
-def _is_told(bound: float | None) -> bool:
+def _is_bound(bound: float | None) -> bool:
     return bound is not None and abs(bound) < LARGEST

@@ -1,4 +1,4 @@
-"""What the door does not let in: rows of the payloads of events that break a rule, as they came. Parsing is pure."""
+"""Rows of the payloads of events that validation at ingest rejects, as they came. Parsing is pure."""
 
 import datetime as dt
 import hashlib
@@ -10,7 +10,7 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.schemas.catalogue import EVENT_DATASETS
 from feature_store.schemas.quality import QUARANTINE
-from quant_resources.vendors.ingest.canonical import judged_events, raw_schema
+from quant_resources.vendors.ingest.canonical import checked_events, raw_schema
 from quant_resources.vendors.ingest.rules import UNREADABLE
 
 Fetch = Callable[[Dataset, Sequence[dt.date], dt.datetime], pl.DataFrame]
@@ -36,13 +36,13 @@ def parse_quarantine(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: Deci
     for (source,), payload in raw.group_by("source", maintain_order=True):
         dataset = EVENT_DATASETS[str(source)]
         own = [name for name in (*raw_schema(dataset), UNREADABLE) if name in payload.columns]
-        _, bad = judged_events(dataset, payload.select(own), sessions, clock)
+        _, bad = checked_events(dataset, payload.select(own), sessions, clock)
         if bad.height:
-            frames.append(_told(dataset, bad).select(columns))
+            frames.append(_rejected_rows(dataset, bad).select(columns))
     return pl.concat(frames).sort("session", *QUARANTINE.sort_key)
 
 
-def _told(dataset: Dataset, bad: pl.DataFrame) -> pl.DataFrame:
+def _rejected_rows(dataset: Dataset, bad: pl.DataFrame) -> pl.DataFrame:
     shown = [name for name in (*dataset.schema, "version", UNREADABLE) if name in bad.columns]
     # as text: JSON has no NaN and no infinity
     content = pl.struct(pl.col(shown).cast(pl.String)).struct.json_encode()

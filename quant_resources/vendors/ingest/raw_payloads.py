@@ -1,4 +1,4 @@
-"""What vendors said, as they said it: immutable files named by their content, and a log of who asked what and when.
+"""Answers of vendors as they arrived: immutable files named by their content, and a log of all requests.
 
 Everything that is stored of a vendor can be made again from here, without the vendor. A file is written beside its
 place, synced and renamed, so that there is none by halves; the log is one SQLite table that only grows. Keys never come
@@ -27,7 +27,7 @@ LOG = """
 CREATE TABLE IF NOT EXISTS pages (
     load INTEGER NOT NULL,      -- one answer of a vendor, of one page or more
     number INTEGER NOT NULL,    -- of the page
-    series TEXT NOT NULL,       -- what was asked for, for example polygon/grouped/2018-06-29
+    series TEXT NOT NULL,       -- what was requested, for example polygon/grouped/2018-06-29
     first TEXT NOT NULL,        -- days that the answer speaks of
     last TEXT NOT NULL,
     request TEXT NOT NULL,      -- canonical, without any key
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS pages (
     digest TEXT NOT NULL,       -- SHA-256 of the content
     size INTEGER NOT NULL,      -- bytes of the content
     arrived TEXT NOT NULL,      -- UTC
-    live INTEGER NOT NULL,      -- asked for in the course of live operation
+    live INTEGER NOT NULL,      -- requested in live operation
     following TEXT,             -- request of the next page; null on the last one, which completes the load
     PRIMARY KEY (load, number)
 );
@@ -70,8 +70,8 @@ class Load:
 
     Attributes:
         first, last: days that it speaks of; what is not in it about them, the vendor did not have.
-        begun: arrival of the first page; it says all that the vendor knew then.
-        arrived: arrival of the last page; what it says was known by then.
+        begun: arrival of the first page; it holds all that the vendor had then.
+        arrived: arrival of the last page; its content was known by then.
     """
 
     number: int
@@ -118,7 +118,7 @@ class RawStore:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """While it is held no other process fetches into this store, so that nothing is asked for twice."""
+        """While it is held no other process fetches into this store, so that nothing is requested twice."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -150,9 +150,9 @@ class RawStore:
         try:
             content = gzip.decompress(path.read_bytes())
         except (OSError, EOFError, gzip.BadGzipFile) as error:
-            raise VendorError(f"the raw payload {path} cannot be read ({error}); {_MEND}") from None
+            raise VendorError(f"the raw payload {path} cannot be read ({error}); {_FIX}") from None
         if hashlib.sha256(content).hexdigest() != digest:
-            raise VendorError(f"the raw payload {path} does not hold what its name says; {_MEND}")
+            raise VendorError(f"the raw payload {path} does not match its name, the digest of its content; {_FIX}")
         return content
 
     def parsed(self, digest: str, parser: str, parse: Callable[[bytes], pl.DataFrame]) -> pl.DataFrame:
@@ -193,8 +193,8 @@ class RawStore:
         if not self._log_file.exists():
             return 0
         with self._log() as log:
-            found = log.execute("SELECT COUNT(*) FROM pages WHERE first<=? AND last>=?", (str(last), str(first)))
-            return int(found.fetchone()[0])
+            counted = log.execute("SELECT COUNT(*) FROM pages WHERE first<=? AND last>=?", (str(last), str(first)))
+            return int(counted.fetchone()[0])
 
     def _object(self, digest: str) -> Path:
         return self.folder / "objects" / digest[:2] / f"{digest}.gz"
@@ -213,7 +213,7 @@ class RawStore:
                 yield log
 
 
-_MEND = "put a copy of the folder raw in its place, or delete raw and fetch again (late rows are then lost)"
+_FIX = "put a copy of the folder raw in its place, or delete raw and fetch again (late rows are then lost)"
 
 
 def _page(row: Sequence[object]) -> Page:

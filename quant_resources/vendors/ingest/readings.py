@@ -1,4 +1,4 @@
-"""What a drop of files held each time that it was read: kept, compared, and told as it became known."""
+"""What a drop of files held each time that it was read: kept, compared, and dated by when it became known."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.hashing import digest_of
 from quant_resources.vendors.ingest import moments
-from quant_resources.vendors.ingest.arrivals import tell
+from quant_resources.vendors.ingest.arrivals import dated_versions
 from quant_resources.vendors.ingest.canonical import last_version
 from quant_resources.vendors.ingest.clock import Clock
 from quant_resources.vendors.ingest.raw_payloads import ALL_DAYS, Load, Page, RawStore
@@ -22,7 +22,7 @@ ReadFolder = Callable[[Path], pl.DataFrame]
 
 
 class Readings:
-    """The readings of a drop; a reading that found nothing new is not noted.
+    """The readings of a drop; a reading without anything new is not recorded.
 
     Args:
         settings: everything beside the files that their rows depend on, the code that reads them too.
@@ -34,12 +34,12 @@ class Readings:
 
     def note(self, dataset: Dataset, files: Sequence[Path]) -> bool:
         """Keep what the files hold now; True where it is not what they held when they were read last."""
-        found = [(path.name, self._digest(path)) for path in files]
-        if not found:
+        digests = [(path.name, self._digest(path)) for path in files]
+        if not digests:
             return False
         with self._raw.locked():
             before = self._raw.loads(_series(dataset))
-            if before and [(page.request, page.digest) for page in before[-1].pages] == found:
+            if before and [(page.request, page.digest) for page in before[-1].pages] == digests:
                 return False
             arrived, load = self._wall.now(), self._raw.next_load()
             for number, path in enumerate(files):
@@ -52,7 +52,7 @@ class Readings:
                 self._raw.append(page, len(content))
         return True
 
-    def told(self, dataset: Dataset, clock: DecisionClock, read: ReadFolder) -> pl.DataFrame:
+    def versions(self, dataset: Dataset, clock: DecisionClock, read: ReadFolder) -> pl.DataFrame:
         """Rows of all readings as they became known, with the payload's columns.
 
         Args:
@@ -61,14 +61,14 @@ class Readings:
         loads = self._raw.loads(_series(dataset))
         news = [self._news(dataset, load, before, read) for load, before in zip(loads, [None, *loads], strict=False)]
         values = [*dataset.values, UNREADABLE]
-        told = tell(
+        rows = dated_versions(
             pl.concat(news), loads_of(loads), clock, ["event_date", *dataset.key], values, dated=True,
             began=loads[0].arrived,
         )  # fmt: skip
-        return told.select(name for name in news[0].columns if name not in ("load", "source", "about", "rule"))
+        return rows.select(name for name in news[0].columns if name not in ("load", "source", "about", "rule"))
 
     def _news(self, dataset: Dataset, load: Load, before: Load | None, read: ReadFolder) -> pl.DataFrame:
-        """Rows of a reading that the one before it had not: rows that have not changed say nothing new."""
+        """Rows of a reading that the one before it had not: rows that have not changed are not new."""
         marks = [digest_of([x.digest for x in one.pages]) if one else "" for one in (load, before)]
         parser = digest_of([dataset.name, *marks, self._settings])
 

@@ -12,10 +12,10 @@ class Rule:
         name: short and stable; stored with the rows that break it.
         bad: true for a row that breaks it; null passes.
         reason: what is wrong with the row, as text that follows its name.
-        mend: what the user can do.
+        fix: what the user can do.
     """
 
     name: str
     bad: pl.Expr
     reason: pl.Expr
-    mend: str
+    fix: str

@@ -1,4 +1,4 @@
-"""What a row of an event may not say, by dataset: one list of rules for the door and for the quarantine. Pure."""
+"""Rules that a row of an event must keep, by dataset: one list for validation and for the quarantine. Pure."""
 
 import polars as pl
 
@@ -20,7 +20,7 @@ UNREADABLE = "unreadable"
 CONFLICT = Rule(
     "duplicate_conflicting",
     pl.lit(value=False),
-    pl.format("contradicts another row with the same known_at {}: nobody knows which is true", "known_at"),
+    pl.format("contradicts another row with the same known_at {}: which one is true is unknown", "known_at"),
     "keep one, date the later one later, or order them by a column `version`",
 )
 DUPLICATE = Rule(
@@ -32,7 +32,7 @@ DUPLICATE = Rule(
 
 
 def row_rules(dataset: Dataset) -> tuple[Rule, ...]:
-    """Of every dataset: a row has a key and a date, and can be read. What breaks one of them is judged no further."""
+    """Of every dataset: a row has a key and a date, and can be read. What breaks one of them is not checked further."""
     named = [
         Rule(f"{name}_missing", pl.col(name).is_null(), pl.lit(f"has no {name}"), "fill it, or delete the row")
         for name in ("event_date", *dataset.key)
@@ -46,13 +46,13 @@ def row_rules(dataset: Dataset) -> tuple[Rule, ...]:
         UNREADABLE,
         pl.col(UNREADABLE).is_not_null(),
         pl.format("cannot be read: column {}", UNREADABLE),
-        "mend it, or leave it empty where nothing is known",
+        "fix it, or leave it empty where nothing is known",
     )
     return (*named, *blank, whole)
 
 
 def contract_rules(dataset: Dataset) -> tuple[Rule, ...]:
-    """What the store refuses of a column, for rows that no rule of their own has caught."""
+    """What the store rejects of a column, for rows that pass the dataset's own rules."""
     rules = []
     for column in dataset.columns:
         x, bad = pl.col(column.name), []
@@ -105,14 +105,14 @@ BAR_RULES = (
         "future_date",
         on_calendar() & (pl.col("event_date") > pl.col("session")),
         pl.format("is declared known at {}, in session {}: a future date", "known_at", "session"),
-        "mend the date or known_at",
+        "fix the date or known_at",
     ),
     *(
         Rule(
             f"{price}_not_positive",
             ~(pl.col(price).is_finite() & (pl.col(price) > 0)).fill_null(False),
             pl.format(f"has {price} {{}}", pl.col(price).cast(pl.String).fill_null("None")),
-            "a price is finite and above zero: mend it, or delete the row (a missing bar is no row)",
+            "a price is finite and above zero: fix it, or delete the row (a missing bar is no row)",
         )
         for price in PRICES
     ),
@@ -120,14 +120,14 @@ BAR_RULES = (
         "high_below_low",
         _sound & (_price["high"] < _price["low"]),
         _prices("high", "low"),
-        "mend it, or delete the row",
+        "fix it, or delete the row",
     ),
     *(
         Rule(
             f"{price}_outside_range",
             _sound & (_price["high"] >= _price["low"]) & ~_price[price].is_between("low", "high"),
             _prices(price, "low", "high"),
-            f"low <= {price} <= high: mend it, or delete the row",
+            f"low <= {price} <= high: fix it, or delete the row",
         )
         for price in ("open", "close")
     ),
@@ -159,7 +159,7 @@ OBSERVATION_RULES = (
         "known_before_its_day",
         pl.col("event_date") > moments.day_of(pl.col("known_at")),
         pl.format("is declared known at {}, before the day it observes", "known_at"),
-        "mend the date or known_at",
+        "fix the date or known_at",
     ),
 )
 

@@ -29,7 +29,7 @@ MEMBER_SCHEMA: dict[str, pl.DataType] = {
     "grade": pl.Int8(),
 }
 
-# `link` rows say which security a ticker named (columns of a member), `sector` rows what was published of it.
+# `link` rows have the security that a ticker named (columns of a member), `sector` rows what was published of it.
 INDUSTRY_SCHEMA: dict[str, pl.DataType] = {
     **MEMBER_SCHEMA,
     "kind": pl.String(),
@@ -43,7 +43,7 @@ def parse_members(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: Decisio
 
     A member of several rows carries the earliest `known_at` among those in force.
     """
-    refuse_bad_intervals(raw, "member")
+    reject_bad_intervals(raw, "member")
     return by_chunks(MEMBERS, sessions, clock, lambda days: _members(raw, days))
 
 
@@ -52,13 +52,13 @@ def parse_industries(raw: pl.DataFrame, sessions: Sequence[dt.date], clock: Deci
 
     A publication speaks of the security that its ticker named on its day, by the membership recorded by the session.
     One carried back to sessions before the first publication speaks of the security that the ticker names on the
-    session; such a row is stamped with the decision time, and its grade says that nobody knew it. Securities whose
+    session; such a row is stamped with the decision time, and its grade is hindsight. Securities whose
     last publication is null or Unknown have no row.
     """
     links = raw.filter(kind="link")
     published = raw.filter(kind="sector")
-    refuse_bad_intervals(links, "member")
-    _refuse_undated(published)
+    reject_bad_intervals(links, "member")
+    _reject_undated(published)
     pairs = pl.concat([_linked(published, links), _direct(published)])
     return by_chunks(INDUSTRIES, sessions, clock, lambda days: _industries(pairs, days))
 
@@ -166,17 +166,17 @@ def _industries(pairs: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     return last.with_columns(known_at=known_at).filter(pl.col("industry").is_not_null(), pl.col("industry") != UNKNOWN)
 
 
-def _refuse_undated(published: pl.DataFrame) -> None:
+def _reject_undated(published: pl.DataFrame) -> None:
     bad = published.filter(pl.col("recorded").is_null() | (pl.col("symbol").is_null() & pl.col("ticker").is_null()))
     if bad.height:
         raise VendorError(
-            f"{bad.item(0, 'file')}: {bad.height} industry rows lack the day they were published, or a name, first of "
+            f"{bad.item(0, 'file')}: {bad.height} industry rows have no day of publication, or no name, first of "
             f"{bad.item(0, 'symbol') or bad.item(0, 'ticker')} ({bad.item(0, 'industry')}); fill it, or delete them"
         )
 
 
-def refuse_bad_intervals(raw: pl.DataFrame, kind: str) -> None:
-    """Refuse rows without a date or a name, and those that end before they begin; `kind` is what a row is called."""
+def reject_bad_intervals(raw: pl.DataFrame, kind: str) -> None:
+    """Reject rows without a date or a name, and those that end before they begin; `kind` is what a row is called."""
     for column in ("from", "recorded", "known_at"):
         bad = raw.filter(pl.col(column).is_null())
         if bad.height:
@@ -186,8 +186,8 @@ def refuse_bad_intervals(raw: pl.DataFrame, kind: str) -> None:
             )
     bad = raw.filter(pl.col("ticker").is_null() & (pl.lit(kind == "ticker") | pl.col("symbol").is_null()))
     if bad.height:
-        lacking = "no ticker" if kind == "ticker" else "neither symbol nor ticker"
-        raise VendorError(f"{bad.item(0, 'file')}: {bad.height} {kind} rows name {lacking}; fill it, or delete them")
+        missing = "no ticker" if kind == "ticker" else "neither symbol nor ticker"
+        raise VendorError(f"{bad.item(0, 'file')}: {bad.height} {kind} rows name {missing}; fill it, or delete them")
     bad = raw.filter(pl.col("until") <= pl.col("from"))
     if bad.height:
         raise VendorError(

@@ -1,4 +1,4 @@
-"""One file of a drop: found, scanned with the filter pushed down, renamed and typed."""
+"""One file of a drop: located, scanned with the filter pushed down, renamed and typed."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class File:
     Attributes:
         header: file column to its type in the file; every CSV column is text.
         columns: our column to the file's, for the columns that are used.
-        knowledge: file column that says when a row was known; None where the table's rule does.
+        knowledge: file column with the date of knowledge; None where the table's rule dates rows.
     """
 
     table: Table
@@ -37,7 +37,7 @@ class File:
 
 
 def locate(folder: Path, table: Table) -> Path | None:
-    """The table's file: its name as given, else with .parquet or .csv; None when there is none."""
+    """The table's file: its exact name, else with .parquet or .csv; None when there is none."""
     if not folder.is_dir():
         raise VendorError(f"the data folder {folder} is not there; pass --data with the folder that holds {table.file}")
     names = (table.file, f"{table.file}.parquet", f"{table.file}.csv")
@@ -45,18 +45,18 @@ def locate(folder: Path, table: Table) -> Path | None:
 
 
 def open_file(path: Path, table: Table, required: Mapping[str, pl.DataType], optional: tuple[str, ...] = ()) -> File:
-    """The file with its columns resolved; a missing column is refused."""
+    """The file with its columns resolved; a missing column is rejected."""
     header = _header(path)
     columns = {ours: _named(path, table, header, ours) for ours in required}
-    columns |= {ours: found for ours in optional if (found := _offered(table, header, ours)) is not None}
-    knowledge = table.known_at.column or _found(table, header, "known_at")
+    columns |= {ours: column_ for ours in optional if (column_ := _offered(table, header, ours)) is not None}
+    knowledge = table.known_at.column or _file_column(table, header, "known_at")
     for column in [knowledge, *table.where, *table.drop, *table.unlinked]:
         if column is not None and column not in header:
             raise _missing(path, column, header)
     return File(table, path, header, columns, knowledge)
 
 
-def _found(table: Table, header: Mapping[str, pl.DataType], ours: str) -> str | None:
+def _file_column(table: Table, header: Mapping[str, pl.DataType], ours: str) -> str | None:
     if ours in table.columns:
         return table.columns[ours]
     # a file column that the profile maps to another name of ours does not also answer to its own
@@ -65,16 +65,16 @@ def _found(table: Table, header: Mapping[str, pl.DataType], ours: str) -> str | 
 
 
 def _offered(table: Table, header: Mapping[str, pl.DataType], ours: str) -> str | None:
-    """As `_found`, but nothing that nobody knew at the time, unless the profile maps it by name."""
-    found = _found(table, header, ours)
-    return found if ours in table.columns or found not in table.hindsight else None
+    """As `_file_column`, but no column of hindsight, unless the profile maps it by name."""
+    column_ = _file_column(table, header, ours)
+    return column_ if ours in table.columns or column_ not in table.hindsight else None
 
 
 def _named(path: Path, table: Table, header: Mapping[str, pl.DataType], ours: str) -> str:
-    found = _found(table, header, ours)
-    if found is None or found not in header:
-        raise _missing(path, found or ours, header)
-    return found
+    column_ = _file_column(table, header, ours)
+    if column_ is None or column_ not in header:
+        raise _missing(path, column_ or ours, header)
+    return column_
 
 
 def _missing(path: Path, column: str, header: Mapping[str, pl.DataType]) -> VendorError:
@@ -88,12 +88,12 @@ def read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataFr
     """Rows known in (after, until], with our column names, `known_at` and `by_column`, typed as far as they are named.
 
     Values keep the file's types (`typed` converts them); rows whose date of knowledge is missing are handed on,
-    for the parser to refuse.
+    for the parser to reject.
     """
     dated = file.knowledge or file.columns["event_date"]
     earlier = LONGEST_CLOSURE if file.table.known_at.estimated else dt.timedelta()
     low = None if after is None else after - SLACK - earlier
-    kept = _scan(file.path).filter(_between(dated, file.header[dated], low, until + SLACK), *_chosen(file.table))
+    kept = _scan(file.path).filter(_between(dated, file.header[dated], low, until + SLACK), *_row_filters(file.table))
     names = list(dict.fromkeys([*file.columns.values(), dated, *file.table.unlinked]))
     frame = _collected(file.path, kept.select(names))
     out = frame.select(**{ours: frame.get_column(theirs) for ours, theirs in file.columns.items()})
@@ -109,26 +109,26 @@ def read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataFr
 
 
 def typed(series: pl.Series, dtype: pl.DataType, file: File) -> pl.Series:
-    """`series` as `dtype`, with the table's replacements; a value that cannot be one is refused."""
+    """`series` as `dtype`, with the table's replacements; a value that cannot be one is rejected."""
     converted, complaint = readable(series, dtype, file)
     bad = complaint.drop_nulls()
     if len(bad):
         raise VendorError(
-            f"{file.path}: column {bad[0]} ({len(bad)} such rows); mend it, or leave it empty where nothing is known"
+            f"{file.path}: column {bad[0]} ({len(bad)} such rows); fix it, or leave it empty where nothing is known"
         )
     return converted
 
 
-def typed_columns(rows: pl.DataFrame, wanted: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:
-    """`rows` with those of the wanted columns that it has typed as wanted."""
-    present = [name for name in wanted if name in rows.columns]
-    return rows.with_columns(typed(rows.get_column(name), wanted[name], file) for name in present)
+def typed_columns(rows: pl.DataFrame, types: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:
+    """`rows` with those of the columns in `types` that it has, typed so."""
+    present = [name for name in types if name in rows.columns]
+    return rows.with_columns(typed(rows.get_column(name), types[name], file) for name in present)
 
 
 def completed(rows: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """`rows` with the columns of the schema in its order; those it lacks are null."""
-    lacking = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in rows.columns]
-    return rows.with_columns(lacking).select(schema.keys())
+    """`rows` with the columns of the schema in its order; those that are missing are null."""
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in rows.columns]
+    return rows.with_columns(missing).select(schema.keys())
 
 
 def readable(series: pl.Series, dtype: pl.DataType, file: File) -> tuple[pl.Series, pl.Series]:
@@ -144,8 +144,8 @@ def readable(series: pl.Series, dtype: pl.DataType, file: File) -> tuple[pl.Seri
     complaint = pl.repeat(None, len(series), dtype=pl.String, eager=True)
     if bad.any():
         name, kind = repr(file.columns[series.name]), _kind(dtype)
-        told = [f"{name} holds {value!r} where a {kind} belongs" for value in series.filter(bad)]
-        complaint = complaint.scatter(bad.arg_true(), told)
+        texts = [f"{name} holds {value!r} where a {kind} belongs" for value in series.filter(bad)]
+        complaint = complaint.scatter(bad.arg_true(), texts)
     if rules and series.dtype != pl.String:
         converted = converted.replace(dict(rules))
     return converted, complaint
@@ -158,7 +158,7 @@ def _kind(dtype: pl.DataType) -> str:
 
 
 def _is_nan(series: pl.Series) -> pl.Series:
-    """NaN is how pandas writes a missing whole number; for prices the parser refuses it."""
+    """NaN is how pandas writes a missing whole number; for prices the parser rejects it."""
     if not series.dtype.is_float():
         return pl.repeat(False, len(series), dtype=pl.Boolean, eager=True)
     return series.is_nan().fill_null(False)
@@ -205,7 +205,7 @@ def _unreadable(path: Path, error: Exception) -> VendorError:
     )
 
 
-def _chosen(table: Table) -> list[pl.Expr]:
+def _row_filters(table: Table) -> list[pl.Expr]:
     kept = [pl.col(column).cast(pl.String).is_in(values) for column, values in table.where.items()]
     return kept + ([~_one_of(table.drop)] if table.drop else [])
 

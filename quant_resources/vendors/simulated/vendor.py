@@ -16,7 +16,7 @@ from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, IN
 from feature_store.schemas.quality import COMPARED_BARS, QUARANTINE
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.ingest import moments
-from quant_resources.vendors.ingest.canonical import empty_payload, events_left_out, parse_events, refuse_later_than
+from quant_resources.vendors.ingest.canonical import empty_payload, events_left_out, parse_events, reject_later_than
 from quant_resources.vendors.ingest.identities import parse_states, payload_of
 from quant_resources.vendors.ingest.quarantine import fetch_quarantine, parse_quarantine
 from quant_resources.vendors.simulated.actions import corporate_actions
@@ -97,11 +97,11 @@ class SimulatedMarket:
         if dataset.name in EVENTS:
             after = self._clock.decision_time(calendar.shift(min(sessions), -1))
             requested = (pl.col("known_at") > after) & (pl.col("known_at") <= last)
-            return refuse_later_than(completed(EVENT_DATASETS[dataset.name], payload.filter(requested)), until)
+            return reject_later_than(completed(EVENT_DATASETS[dataset.name], payload.filter(requested)), until)
         # an end that had not been announced by then is not known
         ended = moments.end_of_day(pl.col("until")) <= moments.literal(last)
         rows = payload.filter(pl.col("known_at") <= last)
-        return refuse_later_than(rows.with_columns(pl.when(ended).then("until").alias("until")), until)
+        return reject_later_than(rows.with_columns(pl.when(ended).then("until").alias("until")), until)
 
     def parse(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:
         """See `protocol.Vendor`."""

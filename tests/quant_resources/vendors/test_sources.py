@@ -27,7 +27,7 @@ def test_members_industries_and_tickers_are_states_and_the_other_sources_events(
 # -- properties --------------------------------------------------------------------------------------------------------
 
 
-def test_each_source_has_an_asset_that_asks_the_vendor_and_so_has_what_is_kept_out() -> None:
+def test_each_source_has_an_asset_that_asks_the_vendor_and_so_has_what_is_quarantined() -> None:
     assert {asset.name for asset in core_assets() if isinstance(asset, Source)} == {*SOURCES, QUARANTINE.name}
 
 

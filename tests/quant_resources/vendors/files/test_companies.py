@@ -11,19 +11,14 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from configs.errors import ConfigError
-from configs.load import load
 from configs.settings import FilesVendor, History, Profile
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, Grade
 from feature_store.decision_time import DecisionClock, end_of_day
 from feature_store.readers import last_of_each
 from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
-from feature_store.schemas.market import BENCHMARKS, MACRO
-from feature_store.schemas.quality import QUARANTINE
-from quant_resources.vendors.errors import VendorError
+from feature_store.schemas.market import MACRO
 from quant_resources.vendors.files.vendor import FileDrop
-from tests.oracles.bundle import SHARED, needs
 
 CLOCK = DecisionClock()
 MON, TUE, WED, THU, FRI = calendar.between(dt.date(2017, 3, 6), dt.date(2017, 3, 10))
@@ -39,7 +34,7 @@ def drop_of(folder: Path, exceptions: dict[str, str] | None = None, **tables: ob
     return FileDrop(Profile(name="own", history=history, vendor=vendor, exceptions=exceptions or {}))
 
 
-def told(vendor: FileDrop, dataset: Dataset, days: Iterable[dt.date]) -> pl.DataFrame:
+def parsed(vendor: FileDrop, dataset: Dataset, days: Iterable[dt.date]) -> pl.DataFrame:
     days = list(days)
     return vendor.parse(dataset, vendor.fetch(dataset, days, CLOCK.decision_time(max(days))), days)
 
@@ -66,7 +61,7 @@ def test_a_long_file_of_reports_is_dated_by_its_filings_and_an_amendment_is_a_la
         "A,2016-12-31,assets,0,500,2017-03-06,10-K",
         "A,2016-12-31,assets,0,,2017-03-09,10-K/A",
     )
-    rows = told(drop_of(tmp_path), FUNDAMENTALS, WEEK)
+    rows = parsed(drop_of(tmp_path), FUNDAMENTALS, WEEK)
     assert rows.select("session", "item", "months", "value", "form", "grade").rows() == [
         (MON, "assets", 0, 500.0, "10-K", Grade.DATED),
         (MON, "revenue", 12, 100.0, "10-K", Grade.DATED),
@@ -91,7 +86,7 @@ WIDE = {
 WIDE_HEADER = "symbol,end,type,focus,seen,sales,cfo,quarterly,yearly,total"
 
 
-def test_a_wide_file_is_one_row_for_each_figure_that_is_there(tmp_path: Path) -> None:
+def test_a_wide_file_is_one_row_for_each_item_that_is_there(tmp_path: Path) -> None:
     write(
         tmp_path,
         "fundamentals",
@@ -100,7 +95,7 @@ def test_a_wide_file_is_one_row_for_each_figure_that_is_there(tmp_path: Path) ->
         "A,2016-12-31,10-K,FY,2017-03-08T22:00:00,120,,,11,950",
     )
     vendor = drop_of(tmp_path, fundamentals=[WIDE])
-    rows = told(vendor, FUNDAMENTALS, WEEK)
+    rows = parsed(vendor, FUNDAMENTALS, WEEK)
     third, year = {"event_date": SEPTEMBER, "form": "10-Q"}, {"event_date": DECEMBER, "form": "10-K"}
     assert rows.filter(**third).select("item", "months", "value").rows() == [
         ("assets", 0, 900.0),
@@ -125,20 +120,20 @@ def test_a_wide_parquet_file_of_pandas_types_is_read(tmp_path: Path) -> None:
     )
     frame.write_parquet(tmp_path / "fundamentals.parquet")
     table = {"file": "fundamentals", "items": {"net": {"item": "net_income", "months": 12}}}
-    rows = told(drop_of(tmp_path, fundamentals=[table]), FUNDAMENTALS, [MON])
+    rows = parsed(drop_of(tmp_path, fundamentals=[table]), FUNDAMENTALS, [MON])
     assert rows.select("symbol", "value").rows() == [("B", 7.0)]
 
 
-def test_zeros_that_stand_for_nothing_found_are_no_figures(tmp_path: Path) -> None:
+def test_zeros_that_stand_for_nothing_found_are_no_items(tmp_path: Path) -> None:
     write(
         tmp_path, "fundamentals", "symbol,date,known_at,paid", "A,2016-12-31,2017-03-06,0", "B,2016-12-31,2017-03-06,2"
     )
     paid = {"paid": {"item": "dividends_per_share", "months": 12}}
     table = {"file": "fundamentals", "items": paid, "replace": {"paid": {0: None}}}
-    assert told(drop_of(tmp_path, fundamentals=[table]), FUNDAMENTALS, [MON])["symbol"].to_list() == ["B"]
+    assert parsed(drop_of(tmp_path, fundamentals=[table]), FUNDAMENTALS, [MON])["symbol"].to_list() == ["B"]
 
 
-def test_rows_without_a_security_and_figures_of_the_year_before_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_rows_without_a_security_and_items_of_the_year_before_are_left_out_and_counted(tmp_path: Path) -> None:
     write(
         tmp_path,
         "fundamentals",
@@ -150,16 +145,16 @@ def test_rows_without_a_security_and_figures_of_the_year_before_are_left_out_and
     )
     table = {"file": "fundamentals", "without_symbol": "drop", "max_lag_days": 200}
     vendor = drop_of(tmp_path, fundamentals=[table])
-    assert told(vendor, FUNDAMENTALS, WEEK)["value"].to_list() == [100.0]
+    assert parsed(vendor, FUNDAMENTALS, WEEK)["value"].to_list() == [100.0]
     assert left_out(vendor, FUNDAMENTALS, WEEK) == {"max_lag_days": 1, "without_symbol": 1}
     plain = drop_of(tmp_path)
-    assert told(plain, FUNDAMENTALS, WEEK)["value"].to_list() == [80.0, 100.0]
+    assert parsed(plain, FUNDAMENTALS, WEEK)["value"].to_list() == [80.0, 100.0]
     assert left_out(plain, FUNDAMENTALS, WEEK) == {"in_quarantine": 1}
 
 
 def test_an_earnings_date_is_known_on_its_day_or_ahead_where_the_file_says_so(tmp_path: Path) -> None:
     write(tmp_path, "earnings_dates", "symbol,date", "A,2017-03-08")
-    rows = told(drop_of(tmp_path), EARNINGS_DATES, WEEK)
+    rows = parsed(drop_of(tmp_path), EARNINGS_DATES, WEEK)
     assert rows.drop("session").rows() == [(WED, "A", "unknown", end_of_day(WED), Grade.RULED)]
     write(
         tmp_path,
@@ -169,7 +164,7 @@ def test_an_earnings_date_is_known_on_its_day_or_ahead_where_the_file_says_so(tm
         "A,2017-04-20,,2017-03-08",  # withdrawn
         "A,2017-04-25,before_open,2017-03-08",
     )
-    rows = told(drop_of(tmp_path), EARNINGS_DATES, WEEK)
+    rows = parsed(drop_of(tmp_path), EARNINGS_DATES, WEEK)
     assert rows.select("session", "event_date", "time_of_day").rows() == [
         (MON, dt.date(2017, 4, 20), "after_close"),
         (WED, dt.date(2017, 4, 20), None),
@@ -185,7 +180,7 @@ def test_each_revision_of_an_estimate_is_a_row_about_a_period_that_lies_ahead(tm
         "A,2017-12-31,eps_diluted,12,4.1,11,2017-03-06",
         "A,2017-12-31,eps_diluted,12,4.3,12,2017-03-09",
     )
-    rows = told(drop_of(tmp_path), ESTIMATES, WEEK)
+    rows = parsed(drop_of(tmp_path), ESTIMATES, WEEK)
     assert rows.select("session", "mean", "std", "analysts").rows() == [
         (MON, 4.1, None, 11),
         (THU, 4.3, None, 12),
@@ -196,10 +191,12 @@ def test_short_interest_and_borrow_are_served_by_their_own_dates(tmp_path: Path)
     write(tmp_path, "short_interest", "symbol,date,shares_short,known_at", "A,2017-02-28,1000,2017-03-09")
     write(tmp_path, "borrow", "symbol,date,fee_annual,shares_available", "A,2017-03-07,0.25,0", "B,2017-03-07,,500")
     vendor = drop_of(tmp_path)
-    assert told(vendor, SHORT_INTEREST, WEEK).select("session", "shares_short", "days_to_cover").rows() == [
+    assert parsed(vendor, SHORT_INTEREST, WEEK).select("session", "shares_short", "days_to_cover").rows() == [
         (THU, 1000.0, None)
     ]
-    assert told(vendor, BORROW, WEEK).select("session", "symbol", "fee_annual", "shares_available", "grade").rows() == [
+    assert parsed(vendor, BORROW, WEEK).select(
+        "session", "symbol", "fee_annual", "shares_available", "grade"
+    ).rows() == [
         (TUE, "A", 0.25, 0.0, Grade.RULED),
         (TUE, "B", None, 500.0, Grade.RULED),
     ]
@@ -207,7 +204,7 @@ def test_short_interest_and_borrow_are_served_by_their_own_dates(tmp_path: Path)
 
 @pytest.mark.parametrize("dataset", [FUNDAMENTALS, ESTIMATES, EARNINGS_DATES, SHORT_INTEREST, BORROW])
 def test_without_a_file_there_are_no_rows(tmp_path: Path, dataset: Dataset) -> None:
-    rows = told(drop_of(tmp_path), dataset, WEEK)
+    rows = parsed(drop_of(tmp_path), dataset, WEEK)
     assert rows.is_empty()
     assert rows.schema == {"session": pl.Date(), **dataset.schema, "grade": pl.Int8()}
 
@@ -216,13 +213,13 @@ def test_a_file_of_survivors_is_served_by_a_named_exception_only_and_graded_hind
     write(tmp_path, "fundamentals", REPORTS, "A,2016-12-31,revenue,12,100,2017-03-06")
     table = {"file": "fundamentals", "coverage": "hindsight"}
     plain, named = drop_of(tmp_path, fundamentals=[table]), drop_of(tmp_path, WHY, fundamentals=[table])
-    assert told(plain, FUNDAMENTALS, WEEK).is_empty()
+    assert parsed(plain, FUNDAMENTALS, WEEK).is_empty()
     assert left_out(plain, FUNDAMENTALS, WEEK) == {"hindsight_coverage": 1}
-    assert told(named, FUNDAMENTALS, WEEK)["grade"].to_list() == [Grade.HINDSIGHT]
+    assert parsed(named, FUNDAMENTALS, WEEK)["grade"].to_list() == [Grade.HINDSIGHT]
     assert left_out(named, FUNDAMENTALS, WEEK) == {}
 
 
-def test_vintages_of_a_macro_series_are_rows_of_one_day_and_the_last_word_known_counts(tmp_path: Path) -> None:
+def test_vintages_of_a_macro_series_are_rows_of_one_day_and_the_latest_known_counts(tmp_path: Path) -> None:
     write(
         tmp_path,
         "macro",
@@ -231,7 +228,7 @@ def test_vintages_of_a_macro_series_are_rows_of_one_day_and_the_last_word_known_
         "GDP,2016-10-01,18869.4,2017-03-08",
         "GDP,2016-10-01,18905.5,2017-03-10",
     )
-    rows = told(drop_of(tmp_path), MACRO, WEEK)
+    rows = parsed(drop_of(tmp_path), MACRO, WEEK)
     assert rows.select("session", "value", "grade").rows() == [
         (MON, 18860.8, Grade.DATED),
         (WED, 18869.4, Grade.DATED),
@@ -260,7 +257,7 @@ def filings(draw: st.DrawFn) -> pl.DataFrame:
 
 @effort(max_examples=12, deadline=None)
 @given(reports=filings(), seed=st.integers(0, 9))
-def test_a_range_is_its_days_and_a_payload_cut_earlier_tells_the_same(
+def test_a_range_is_its_days_and_a_payload_cut_earlier_gives_the_same(
     tmp_path_factory: pytest.TempPathFactory, reports: pl.DataFrame, seed: int
 ) -> None:
     folder = tmp_path_factory.mktemp("drop")
@@ -273,206 +270,6 @@ def test_a_range_is_its_days_and_a_payload_cut_earlier_tells_the_same(
     assert whole.height == reports.select(pl.col("total", "net").count()).sum_horizontal().item()
     for day in days:
         single = whole.filter(session=day)
-        assert_frame_equal(told(vendor, FUNDAMENTALS, [day]), single)
+        assert_frame_equal(parsed(vendor, FUNDAMENTALS, [day]), single)
         cut = raw.filter(pl.col("known_at") <= CLOCK.decision_time(day))
         assert_frame_equal(vendor.parse(FUNDAMENTALS, cut, [day]), single)
-
-
-# --- refusals -------------------------------------------------------------------------------------------------------
-
-
-def kept_out(vendor: FileDrop, days: list[dt.date]) -> list[tuple[str, str]]:
-    rows = told(vendor, QUARANTINE, days)
-    return rows.select("rule", "reason").rows()
-
-
-@pytest.mark.parametrize(
-    ("name", "header", "row", "rule", "reason"),
-    [
-        ("fundamentals", REPORTS, "A,2016-12-31,revenue,7,1,2017-03-06", "months_not_allowed", "7 months"),
-        ("fundamentals", REPORTS, "A,2016-12-31,assets,3,1,2017-03-06", "instant_over_months", "write 0 months"),
-        ("fundamentals", REPORTS, "A,2016-12-31,revenue,0,1,2017-03-06", "flow_over_no_months", "revenue over 0"),
-        ("fundamentals", REPORTS, "A,2016-12-31,shares_outstanding,0,-5,2017-03-06", "shares_negative", "-5"),
-        ("fundamentals", REPORTS, "A,2017-03-31,revenue,3,1,2017-03-06", "known_before_its_day", "before the day"),
-        ("fundamentals", REPORTS, "A,2016-12-31,turnover,3,1,2017-03-06", "item_not_allowed", "turnover"),
-        ("fundamentals", REPORTS, "A,2016-12-31,revenue,3,inf,2017-03-06", "value_not_allowed", "inf"),
-        ("fundamentals", REPORTS, "A,2016-12-31,revenue,3,much,2017-03-06", "unreadable", "'much' where a number"),
-        (
-            "estimates",
-            "symbol,date,item,months,mean,std,analysts,known_at",
-            "A,2017-12-31,revenue,12,1,1,2.5,2017-03-06",
-            "unreadable",
-            "'2.5' where a whole number belongs",
-        ),
-        (
-            "estimates",
-            "symbol,date,item,months,mean,std,analysts,known_at",
-            "A,2017-12-31,revenue,6,1,1,3,2017-03-06",
-            "months_not_allowed",
-            "3, 12",
-        ),
-        (
-            "estimates",
-            "symbol,date,item,months,mean,std,analysts,known_at",
-            "A,2017-12-31,revenue,12,1,-1,3,2017-03-06",
-            "std_not_allowed",
-            "-1",
-        ),
-        ("earnings_dates", "symbol,date,time_of_day", "A,2017-03-06,noon", "time_of_day_not_allowed", "noon"),
-        (
-            "short_interest",
-            "symbol,date,shares_short,known_at",
-            "A,2017-03-15,10,2017-03-06",
-            "known_before_its_day",
-            "before the day",
-        ),
-        (
-            "short_interest",
-            "symbol,date,shares_short,known_at",
-            "A,2017-02-28,-10,2017-03-06",
-            "shares_short_not_allowed",
-            "-10",
-        ),
-        ("borrow", "symbol,date,fee_annual", "A,2017-03-06,-0.01", "fee_annual_not_allowed", "-0.01"),
-        ("borrow", "symbol,date,fee_annual,known_at", "A,2017-03-09,0.1,2017-03-06", "known_before_its_day", "before"),
-    ],
-)
-def test_what_no_company_can_report_is_kept_out_with_its_reason(
-    tmp_path: Path, name: str, header: str, row: str, rule: str, reason: str
-) -> None:
-    write(tmp_path, name, header, row)
-    write(tmp_path, "bars", "symbol,date,open,high,low,close,volume")
-    vendor = drop_of(tmp_path)
-    dataset = next(
-        d for d in (FUNDAMENTALS, ESTIMATES, EARNINGS_DATES, SHORT_INTEREST, BORROW) if d.name.endswith(name)
-    )
-    assert told(vendor, dataset, WEEK).is_empty()
-    ((broken, why),) = kept_out(vendor, WEEK)
-    assert broken == rule
-    assert reason in why
-
-
-def test_a_period_that_the_months_do_not_speak_of_is_kept_out(tmp_path: Path) -> None:
-    write(tmp_path, "bars", "symbol,date,open,high,low,close,volume")
-    write(tmp_path, "fundamentals", WIDE_HEADER, "A,2016-09-30,10-Q,H1,2017-03-06T22:00:00,30,70,,,900")
-    vendor = drop_of(tmp_path, fundamentals=[WIDE])
-    assert told(vendor, FUNDAMENTALS, WEEK)["item"].to_list() == ["assets", "revenue"]
-    assert [rule for rule, _ in kept_out(vendor, WEEK)] == ["months_missing", "unreadable"]
-    assert "'focus' holds 'H1', of which `months` of operating_cash_flow says nothing" in kept_out(vendor, WEEK)[1][1]
-
-
-def test_two_reports_of_one_moment_that_contradict_one_another_are_kept_out(tmp_path: Path) -> None:
-    """Filings of two companies under one ticker: nobody can tell whose is whose."""
-    write(tmp_path, "bars", "symbol,date,open,high,low,close,volume")
-    row = "A,2016-12-31,revenue,12,{},2017-03-06"
-    write(tmp_path, "fundamentals", REPORTS, row.format(100), row.format(200))
-    vendor = drop_of(tmp_path)
-    assert told(vendor, FUNDAMENTALS, WEEK).is_empty()
-    assert [rule for rule, _ in kept_out(vendor, WEEK)] == ["duplicate_conflicting"] * 2
-
-
-@pytest.mark.parametrize("name", ["fundamentals", "estimates", "short_interest"])
-def test_a_file_that_does_not_say_when_its_rows_were_published_is_refused(tmp_path: Path, name: str) -> None:
-    columns = {"fundamentals": "item,months,value", "estimates": "item,months,mean", "short_interest": "shares_short"}
-    write(tmp_path, name, f"symbol,date,{columns[name]}")
-    dataset = {"fundamentals": FUNDAMENTALS, "estimates": ESTIMATES, "short_interest": SHORT_INTEREST}[name]
-    with pytest.raises(
-        VendorError, match=rf"{name}.csv does not say when each row was published; add a column `known_at`"
-    ):
-        told(drop_of(tmp_path), dataset, WEEK)
-
-
-def test_a_wide_file_that_lacks_a_column_of_its_items_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, "fundamentals", "symbol,date,known_at,sales", "A,2016-12-31,2017-03-06,5")
-    table = {"file": "fundamentals", "items": {"revenues": {"item": "revenue", "months": 12}}}
-    with pytest.raises(VendorError, match=r"has no column 'revenues'; it has symbol, date, known_at, sales"):
-        told(drop_of(tmp_path, fundamentals=[table]), FUNDAMENTALS, WEEK)
-
-
-def test_months_by_two_columns_are_refused(tmp_path: Path) -> None:
-    item = "{item: revenue, months: {type: {10-Q: 3}, focus: {FY: 12}}}"
-    with pytest.raises(ConfigError, match="months of revenue go by one column, not by type, focus"):
-        load("files", tmp_path, {"vendor.fundamentals": f"[{{file: fundamentals, items: {{sales: {item}}}}}]"})
-
-
-# --- the bundle of real data ----------------------------------------------------------------------------------------
-
-BUNDLE = SHARED / "data"
-NAMED = {f"exceptions.{name}": why for name, why in WHY.items()}
-
-
-def real(name: str) -> FileDrop:
-    return FileDrop(load(name, data=BUNDLE, overrides=NAMED))
-
-
-@pytest.mark.shared
-@needs("data")
-class TestBundle:
-    @pytest.mark.parametrize("name", ["sp500", "vintages"])
-    @pytest.mark.parametrize("dataset", [FUNDAMENTALS, EARNINGS_DATES, MACRO], ids=lambda d: d.name)
-    def test_a_range_is_its_days_and_a_payload_cut_earlier_tells_the_same(self, name: str, dataset: Dataset) -> None:
-        days, vendor = calendar.between(dt.date(2016, 7, 1), dt.date(2016, 9, 30)), real(name)
-        raw = vendor.fetch(dataset, days, CLOCK.decision_time(days[-1]))
-        whole = vendor.parse(dataset, raw, days)
-        assert whole.height > 400
-        for day in days[::9]:
-            assert_frame_equal(told(vendor, dataset, [day]), whole.filter(session=day))
-            cut = raw.filter(pl.col("known_at") <= CLOCK.decision_time(day))
-            assert_frame_equal(vendor.parse(dataset, cut, [day]), whole.filter(session=day))
-
-    @pytest.mark.parametrize("name", ["sp500", "vintages"])
-    def test_files_of_survivors_say_nothing_unless_the_profile_names_them(self, name: str) -> None:
-        days, vendor = calendar.between(dt.date(2016, 7, 1), dt.date(2016, 7, 29)), FileDrop(load(name, data=BUNDLE))
-        survivors = [EARNINGS_DATES] if name == "vintages" else [EARNINGS_DATES, FUNDAMENTALS]
-        for dataset in survivors:
-            assert told(vendor, dataset, days).is_empty()
-            assert left_out(vendor, dataset, days)["hindsight_coverage"] > 100
-            assert told(real(name), dataset, days)["grade"].unique().to_list() == [Grade.HINDSIGHT]
-
-    def test_quarters_a_year_late_and_companies_without_prices_are_left_out(self) -> None:
-        days = calendar.between(dt.date(2010, 1, 4), dt.date(2010, 12, 31))
-        file = pl.read_parquet(BUNDLE / "fundamentals_sec.parquet")
-        inside = file.filter(pl.col("available_date").is_between(dt.date(2010, 1, 4), dt.date(2010, 12, 31)))
-        counts = left_out(real("sp500"), FUNDAMENTALS, days)
-        items = ("net_income", "operating_cash_flow", "capex", "total_assets", "equity")
-        late = inside.filter(pl.col("lag_days") > 200, pl.col("security_id").is_not_null())
-        assert counts["max_lag_days"] == late.select(pl.col(items).count()).sum_horizontal().item()
-        nameless = inside.filter(pl.col("security_id").is_null())
-        assert counts["without_symbol"] == nameless.select(pl.col(items).count()).sum_horizontal().item()
-        rows = told(real("sp500"), FUNDAMENTALS, days)
-        assert (rows["session"] - rows["event_date"]).dt.total_days().max() <= 200
-
-    def test_cash_flows_of_the_year_to_date_and_single_quarters_are_told_apart(self) -> None:
-        days = calendar.between(dt.date(2015, 3, 20), dt.date(2016, 12, 30))
-        apple = told(real("vintages"), FUNDAMENTALS, days).filter(symbol="AAPL")
-        flows = apple.filter(
-            pl.col("item").is_in(["revenue", "operating_cash_flow"]), pl.col("event_date").dt.year() == 2015
-        )
-        assert flows.select("event_date", "item", "months", "value").rows() == [
-            (dt.date(2015, 3, 28), "operating_cash_flow", 6, 52.803e9),
-            (dt.date(2015, 3, 28), "revenue", 3, 58.010e9),
-            (dt.date(2015, 6, 27), "operating_cash_flow", 9, 67.791e9),
-            (dt.date(2015, 6, 27), "revenue", 3, 49.605e9),
-            (dt.date(2015, 9, 26), "operating_cash_flow", 12, 81.266e9),
-            (dt.date(2015, 9, 26), "revenue", 12, 233.715e9),
-            (dt.date(2015, 12, 26), "operating_cash_flow", 3, 27.463e9),
-            (dt.date(2015, 12, 26), "revenue", 3, 75.872e9),
-        ]
-
-    @pytest.mark.parametrize("name", ["sp500", "vintages"])
-    def test_the_cross_asset_series_are_served_with_the_lag_of_their_publication(self, name: str) -> None:
-        days = calendar.between(dt.date(2016, 1, 4), dt.date(2016, 3, 31))
-        macro, funds = (told(real(name), dataset, days) for dataset in (MACRO, BENCHMARKS))
-        treasury = {f"DGS{term}" for term in ("1MO", "3MO", "6MO", "1", "2", "3", "5", "7", "10", "20", "30")}
-        later = treasury | {"BAA10Y", "AAA10Y", "HY_OAS", "IG_OAS", "DFF"}
-        volatility = {"VIX_CLOSE", "VIX3M"}
-        assert later | volatility <= set(macro["series"])
-        lag = macro["session"] - macro["event_date"]
-        by_series = dict(macro.select("series", lag=lag).group_by("series").agg(pl.col("lag").min()).iter_rows())
-        assert {series: by_series[series].days for series in volatility} == dict.fromkeys(volatility, 0)
-        assert all(by_series[series].days >= 1 for series in later)
-        sectors = {"XLB", "XLE", "XLF", "XLI", "XLK", "XLP", "XLU", "XLV", "XLY"}
-        wanted = {"SPY", "QQQ", "TLT", "GLD", "HYG", "LQD", "IYZ"} | sectors
-        served = funds.filter(pl.col("symbol").is_in(wanted)).group_by("symbol").len()
-        assert dict(served.iter_rows()) == dict.fromkeys(wanted, len(days))
-        assert (funds["session"] == funds["event_date"]).all()

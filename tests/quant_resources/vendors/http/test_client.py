@@ -13,7 +13,7 @@ import urllib3
 
 from configs.settings import Transport
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.http.client import HttpClient, RefusedError, canonical, canonical_of
+from quant_resources.vendors.http.client import HttpClient, RejectedError, canonical, canonical_of
 from quant_resources.vendors.http.keys import Key
 from quant_resources.vendors.ingest.clock import TokenBucket
 from tests.quant_resources.vendors import local_vendor as faulty
@@ -146,19 +146,19 @@ def test_the_total_time_is_bounded_whatever_the_vendor_asks_for(vendor: LocalVen
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 301])
 def test_a_refusal_is_not_asked_again(vendor: LocalVendor, code: int) -> None:
     vendor.faults = [faulty.status(code, b'{"error": "no such thing"}')]
-    with pytest.raises(RefusedError, match=f"status {code} .*no such thing"):
+    with pytest.raises(RejectedError, match=f"status {code} .*no such thing"):
         client(vendor, TestClock(NOW)).get("/x")
     assert len(vendor.asked) == 1
 
 
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(vendor: LocalVendor) -> None:
     vendor.faults = [faulty.status(200, b'{"x": "' + b"y" * 2_000_000 + b'"}')]
-    with pytest.raises(RefusedError, match="more than 1 MB"):
+    with pytest.raises(RejectedError, match="more than 1 MB"):
         client(vendor, TestClock(NOW), FAST.model_copy(update={"max_megabytes": 1})).get("/x")
 
 
 @pytest.mark.parametrize("value", ["", "short"])
-def test_a_missing_key_is_named_with_the_mend(vendor: LocalVendor, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_named_with_the_fix(vendor: LocalVendor, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", value)
     with pytest.raises(VendorError, match="export TEST_KEY with your key"):
         client(vendor, TestClock(NOW)).get("/x")

@@ -67,7 +67,7 @@ def market(
     return RemoteMarket(profile, RawStore(folder / "raw"), clock or TestClock(LATER))
 
 
-def told(vendor: RemoteMarket, dataset: Dataset, days: Sequence[dt.date]) -> pl.DataFrame:
+def parsed(vendor: RemoteMarket, dataset: Dataset, days: Sequence[dt.date]) -> pl.DataFrame:
     return vendor.parse(dataset, vendor.fetch(dataset, days, CLOCK.decision_time(days[-1])), days)
 
 
@@ -76,7 +76,7 @@ def told(vendor: RemoteMarket, dataset: Dataset, days: Sequence[dt.date]) -> pl.
 
 def test_figures_are_known_by_their_filing_and_a_restatement_is_a_later_fact(tmp_path: Path) -> None:
     with LocalVendor(FakeEdgar(FILINGS)) as server:
-        rows = told(market(server, tmp_path), FUNDAMENTALS, DAYS)
+        rows = parsed(market(server, tmp_path), FUNDAMENTALS, DAYS)
     assert set(rows.select("item", "months", "event_date", "value", "form", "known_at", "symbol", "grade").rows()) == {
         (item, months, dt.date.fromisoformat(end), value, form, end_of_day(filed), "ACME", Grade.DATED)
         for item, months, end, value, form, filed in [
@@ -99,9 +99,9 @@ def test_every_item_of_the_schema_has_its_tags() -> None:
     assert all(tag.split(":")[0] in ("us-gaap", "dei") for tags in edgar.TAGS.values() for tag in tags)
 
 
-def test_sec_is_told_who_asks_and_is_asked_for_no_key(tmp_path: Path) -> None:
+def test_sec_gets_the_user_agent_and_no_key(tmp_path: Path) -> None:
     with LocalVendor(FakeEdgar(FILINGS)) as server:
-        told(market(server, tmp_path), FUNDAMENTALS, DAYS)
+        parsed(market(server, tmp_path), FUNDAMENTALS, DAYS)
         assert server.lines() == ["/submissions/CIK0000000077.json", "/api/xbrl/companyfacts/CIK0000000077.json"]
         assert all(asked.headers["User-Agent"] == "Tests tests@example.com" for asked in server.asked)
         assert not any("Authorization" in asked.headers for asked in server.asked)
@@ -112,17 +112,17 @@ def test_facts_are_asked_for_again_only_when_something_was_filed(tmp_path: Path)
     clock = TestClock(end_of_day(dt.date(2017, 6, 30)) + dt.timedelta(hours=1))
     with LocalVendor(fake) as server:
         vendor = market(server, tmp_path, clock)
-        first = told(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 6, 30)))
+        first = parsed(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 6, 30)))
         server.asked.clear()
-        told(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 6, 30)))
+        parsed(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 6, 30)))
         assert server.asked == []
         clock.moment = end_of_day(dt.date(2017, 7, 14)) + dt.timedelta(hours=1)
-        told(vendor, FUNDAMENTALS, [dt.date(2017, 7, 14)])
+        parsed(vendor, FUNDAMENTALS, [dt.date(2017, 7, 14)])
         assert server.lines() == ["/submissions/CIK0000000077.json"]
         fake.today = clock.moment.date() + dt.timedelta(days=60)
         clock.moment = end_of_day(dt.date(2017, 8, 31)) + dt.timedelta(hours=1)
         server.asked.clear()
-        whole = told(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 8, 31)))
+        whole = parsed(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 8, 31)))
         assert len(server.asked) == 2
     assert whole.filter(pl.col("session") <= dt.date(2017, 6, 30)).equals(first)
     assert whole.height == first.height + 3
@@ -136,7 +136,7 @@ def test_in_live_operation_a_filing_is_known_when_it_arrives(tmp_path: Path) -> 
         vendor.complete(FUNDAMENTALS, [dt.date(2017, 6, 30)])
         fake.today = Q2
         clock.moment = arrived = end_of_day(Q2) + dt.timedelta(hours=2)
-        rows = told(vendor, FUNDAMENTALS, calendar.between(DAYS[0], Q2))
+        rows = parsed(vendor, FUNDAMENTALS, calendar.between(DAYS[0], Q2))
     assert set(rows.select("event_date", "known_at").rows()) == {
         (dt.date(2017, 3, 31), end_of_day(Q1)), (dt.date(2016, 3, 31), end_of_day(Q1)),
         (dt.date(2017, 4, 21), end_of_day(Q1)), (dt.date(2017, 7, 1), arrived),
@@ -146,9 +146,9 @@ def test_in_live_operation_a_filing_is_known_when_it_arrives(tmp_path: Path) -> 
 def test_a_company_without_statements_has_no_facts_and_is_not_asked_for_again(tmp_path: Path) -> None:
     with LocalVendor(FakeEdgar([("88", "8-K", Q1, {})])) as server:
         vendor = market(server, tmp_path, NONE="88")
-        assert told(vendor, FUNDAMENTALS, DAYS).is_empty()
+        assert parsed(vendor, FUNDAMENTALS, DAYS).is_empty()
         server.asked.clear()
-        assert told(vendor, FUNDAMENTALS, DAYS).is_empty()
+        assert parsed(vendor, FUNDAMENTALS, DAYS).is_empty()
         assert server.asked == []
 
 
@@ -156,7 +156,7 @@ def test_the_sic_code_is_known_from_the_day_on_which_it_was_read(tmp_path: Path)
     day = dt.date(2018, 6, 27)
     with LocalVendor(FakeEdgar(FILINGS)) as server:
         vendor = market(server, tmp_path, TestClock(end_of_day(day)))
-        rows = told(vendor, TICKERS, calendar.between(dt.date(2018, 6, 25), day))
+        rows = parsed(vendor, TICKERS, calendar.between(dt.date(2018, 6, 25), day))
     assert rows.select("event_date", "symbol", "company", "sic").rows() == [
         (dt.date(2018, 6, 25), "ACME", "0000000077", None),
         (dt.date(2018, 6, 26), "ACME", "0000000077", None),
@@ -171,8 +171,8 @@ def test_a_range_is_its_days_and_a_cut_payload_tells_what_was_known(tmp_path: Pa
     around = [day for filed in (Q1, Q2, FY) for day in calendar.between(filed, filed + dt.timedelta(days=3))]
     with LocalVendor(FakeEdgar(FILINGS)) as server:
         vendor = market(server, tmp_path)
-        whole = told(vendor, FUNDAMENTALS, DAYS)
-        assert pl.concat([told(vendor, FUNDAMENTALS, [day]) for day in around]).equals(whole)
+        whole = parsed(vendor, FUNDAMENTALS, DAYS)
+        assert pl.concat([parsed(vendor, FUNDAMENTALS, [day]) for day in around]).equals(whole)
         for cut in around:
             raw = vendor.fetch(FUNDAMENTALS, DAYS, CLOCK.decision_time(cut))
             known = [day for day in DAYS if day <= cut]
@@ -186,11 +186,11 @@ def test_an_answer_without_facts_is_asked_for_again_and_then_refused(tmp_path: P
     with LocalVendor(FakeEdgar(FILINGS)) as server:
         server.faults = [None, *[faulty.status(200, b'{"cik": 77}')] * 3]
         with pytest.raises(VendorError, match="it holds no facts"):
-            told(market(server, tmp_path), FUNDAMENTALS, DAYS)
+            parsed(market(server, tmp_path), FUNDAMENTALS, DAYS)
 
 
 def test_a_request_that_sec_refuses_says_why_that_may_be(tmp_path: Path) -> None:
     with LocalVendor(FakeEdgar(FILINGS)) as server:
         server.faults = [faulty.status(403, b"<html>Undeclared Automated Tool</html>")]
         with pytest.raises(VendorError, match=r"Undeclared Automated Tool.*`user_agent` does not name you"):
-            told(market(server, tmp_path), FUNDAMENTALS, DAYS)
+            parsed(market(server, tmp_path), FUNDAMENTALS, DAYS)

@@ -48,7 +48,7 @@ def market(
     return RemoteMarket(profile, RawStore(folder / "raw"), clock or TestClock(LATER))
 
 
-def told(vendor: RemoteMarket, days: Sequence[dt.date]) -> pl.DataFrame:
+def parsed(vendor: RemoteMarket, days: Sequence[dt.date]) -> pl.DataFrame:
     return vendor.parse(MACRO, vendor.fetch(MACRO, days, CLOCK.decision_time(days[-1])), days)
 
 
@@ -57,7 +57,7 @@ def told(vendor: RemoteMarket, days: Sequence[dt.date]) -> pl.DataFrame:
 
 def test_each_vintage_is_known_at_the_end_of_its_day_and_a_missing_value_is_null(tmp_path: Path) -> None:
     with LocalVendor(FakeFred({"GDP": GDP})) as server:
-        rows = told(market(server, tmp_path), DAYS)
+        rows = parsed(market(server, tmp_path), DAYS)
         periods = [(x.parameters["realtime_start"], x.parameters["realtime_end"]) for x in server.asked]
     assert set(rows.select("series", "event_date", "value", "known_at", "grade").rows()) == {
         ("GROWTH", day, value, end_of_day(published), Grade.DATED)
@@ -78,17 +78,17 @@ def test_the_next_fetch_asks_from_the_last_vintage_on(tmp_path: Path) -> None:
     until = calendar.between(DAYS[0], dt.date(2017, 3, 31))
     with LocalVendor(fake) as server:
         vendor = market(server, tmp_path, clock)
-        before = told(vendor, until)
+        before = parsed(vendor, until)
         server.asked.clear()
-        assert told(vendor, until).equals(before)
+        assert parsed(vendor, until).equals(before)
         assert server.asked == []
         fake.vintages = {"GDP": GDP}
         clock.moment = LATER
-        whole = told(vendor, DAYS)
+        whole = parsed(vendor, DAYS)
         assert {x.parameters["realtime_start"] for x in server.asked} == {"2017-03-28"}
     assert whole.filter(pl.col("session") <= until[-1]).equals(before)
     with LocalVendor(fake) as server:
-        assert told(market(server, tmp_path / "other"), DAYS).equals(whole)
+        assert parsed(market(server, tmp_path / "other"), DAYS).equals(whole)
 
 
 def test_in_live_operation_a_vintage_is_known_when_it_arrives(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_in_live_operation_a_vintage_is_known_when_it_arrives(tmp_path: Path) ->
         vendor.complete(MACRO, [dt.date(2017, 2, 28)])
         fake.vintages = {"GDP": GDP[:2]}
         clock.moment = arrived = end_of_day(dt.date(2017, 3, 10)) + dt.timedelta(hours=3)
-        rows = told(vendor, calendar.between(DAYS[0], dt.date(2017, 3, 10)))
+        rows = parsed(vendor, calendar.between(DAYS[0], dt.date(2017, 3, 10)))
     assert rows.select("value", "known_at").rows() == [(1.0, end_of_day(GDP[0][1])), (1.1, arrived)]
 
 
@@ -108,8 +108,8 @@ def test_before_its_vintages_begin_a_series_may_be_known_by_a_lag(tmp_path: Path
     quotes = [(day, max(begin, day + dt.timedelta(days=1)), 10.0 + i) for i, day in enumerate(DAYS[:60])]
     with LocalVendor(FakeFred({"VIXCLS": quotes}, page=200)) as server:
         names = {"series": {"VIX_CLOSE": "VIXCLS"}}
-        bare = told(market(server, tmp_path / "a", **names), DAYS)
-        ruled = told(market(server, tmp_path / "b", **names, first_vintage_lag_days={"VIX_CLOSE": 1}), DAYS)
+        bare = parsed(market(server, tmp_path / "a", **names), DAYS)
+        ruled = parsed(market(server, tmp_path / "b", **names, first_vintage_lag_days={"VIX_CLOSE": 1}), DAYS)
     assert bare["known_at"].min() == end_of_day(begin)
     assert ruled.row(0, named=True)["known_at"] == end_of_day(DAYS[0] + dt.timedelta(days=1))
     early = ruled.filter(pl.col("known_at") < end_of_day(begin))
@@ -124,8 +124,8 @@ def test_a_range_is_its_days_and_a_cut_payload_tells_what_was_known(tmp_path: Pa
     days = sorted({day for _, published, _ in GDP for day in calendar.between(published, published)})
     with LocalVendor(FakeFred({"GDP": GDP})) as server:
         vendor = market(server, tmp_path)
-        whole = told(vendor, DAYS)
-        assert pl.concat([told(vendor, [day]) for day in days]).equals(whole.filter(pl.col("session").is_in(days)))
+        whole = parsed(vendor, DAYS)
+        assert pl.concat([parsed(vendor, [day]) for day in days]).equals(whole.filter(pl.col("session").is_in(days)))
         for cut in days:
             raw = vendor.fetch(MACRO, DAYS, CLOCK.decision_time(cut))
             known = [day for day in DAYS if day <= cut]
@@ -139,17 +139,17 @@ def test_a_page_that_is_shorter_than_it_says_is_asked_for_again(tmp_path: Path) 
     short = b'{"count": 9, "offset": 0, "limit": 5, "observations": []}'
     with LocalVendor(FakeFred({"GDP": GDP})) as server:
         server.faults = [faulty.status(200, short), faulty.status(200, b'{"count": 1}')]
-        rows = told(market(server, tmp_path), DAYS)
+        rows = parsed(market(server, tmp_path), DAYS)
         assert rows.height == 5
         server.faults = [faulty.status(200, short)] * 3
         with pytest.raises(VendorError, match="0 observations where 5 are announced"):
-            told(market(server, tmp_path / "other"), DAYS)
+            parsed(market(server, tmp_path / "other"), DAYS)
 
 
-def test_a_key_that_is_refused_is_named_by_its_variable_only(tmp_path: Path) -> None:
+def test_a_key_that_is_rejected_is_named_by_its_variable_only(tmp_path: Path) -> None:
     with LocalVendor(FakeFred({"GDP": GDP})) as server:
         said = b'{"error_code": 400, "error_message": "The value a-key-of-fred for api_key is not registered."}'
         server.faults = [faulty.status(400, said)]
         with pytest.raises(VendorError, match=r"The value \*\*\* for api_key") as error:
-            told(market(server, tmp_path), DAYS)
+            parsed(market(server, tmp_path), DAYS)
     assert "a-key-of-fred" not in str(error.value)

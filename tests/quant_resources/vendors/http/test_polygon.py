@@ -49,7 +49,7 @@ def market(server: LocalVendor, folder: Path, clock: TestClock, live: bool = Fal
     return RemoteMarket(profile, RawStore(folder / "raw"), clock)
 
 
-def told(vendor: RemoteMarket, dataset: Dataset, days: Sequence[dt.date]) -> pl.DataFrame:
+def parsed(vendor: RemoteMarket, dataset: Dataset, days: Sequence[dt.date]) -> pl.DataFrame:
     return vendor.parse(dataset, vendor.fetch(dataset, days, CLOCK.decision_time(days[-1])), days)
 
 
@@ -64,7 +64,7 @@ def test_bars_of_the_whole_market_are_known_by_rule_under_their_figi(start: Star
         trading({"AAA": 10, "BBB": 20, "FUND": 30, "NOBODY": 5}, DAYS[:2]), [*TWO, Listing("FUND", "F", type="ETF")]
     )
     server, vendor, _ = start(fake, benchmarks=["FUND"])
-    rows = told(vendor, BARS, DAYS[:2])
+    rows = parsed(vendor, BARS, DAYS[:2])
     shown = ["event_date", "symbol", "close", "volume", "vwap", "transactions", "known_at", "grade"]
     assert rows.select(shown).rows() == [
         (DAYS[0], "BBG00AAA", 10.0, 1_500_000, 10.01, 1234, end_of_day(DAYS[0]), Grade.RULED),
@@ -72,13 +72,13 @@ def test_bars_of_the_whole_market_are_known_by_rule_under_their_figi(start: Star
         (DAYS[1], "BBG00AAA", 10.01, 1_500_000, 10.02001, 1234, end_of_day(DAYS[1]), Grade.RULED),
         (DAYS[1], "BBG00BBB", 20.01, 1_500_000, 20.03001, 1234, end_of_day(DAYS[1]), Grade.RULED),
     ]  # fmt: skip
-    assert told(vendor, BENCHMARKS, DAYS[:2]).select("symbol", "close").rows() == [("FUND", 30.0), ("FUND", 30.01)]
+    assert parsed(vendor, BENCHMARKS, DAYS[:2]).select("symbol", "close").rows() == [("FUND", 30.0), ("FUND", 30.01)]
     assert all(asked.headers["Authorization"] == "Bearer a-key-of-polygon" for asked in server.asked)
 
 
-def test_bars_of_chosen_tickers_take_one_request_each_for_the_whole_range(start: Start) -> None:
+def test_bars_of_configured_tickers_take_one_request_each_for_the_whole_range(start: Start) -> None:
     server, vendor, _ = start(FakePolygon(trading({"AAA": 10, "BBB": 20}, DAYS), TWO), tickers=["AAA", "BBB"])
-    assert told(vendor, BARS, DAYS).height == 2 * len(DAYS)
+    assert parsed(vendor, BARS, DAYS).height == 2 * len(DAYS)
     assert [line for line in server.lines() if "/range/" in line] == [
         f"/v2/aggs/ticker/{t}/range/1/day/{DAYS[0]}/{DAYS[-1]}&adjusted=false&limit=50000&sort=asc"
         for t in ("AAA", "BBB")
@@ -88,11 +88,11 @@ def test_bars_of_chosen_tickers_take_one_request_each_for_the_whole_range(start:
 @pytest.mark.parametrize("tickers", [None, ["AAA", "BBB"]])
 def test_a_second_fetch_asks_only_for_what_is_new(start: Start, tickers: list[str] | None) -> None:
     server, vendor, _ = start(FakePolygon(trading({"AAA": 10, "BBB": 20}, DAYS), TWO), tickers=tickers)
-    before = told(vendor, BARS, DAYS[:10])
+    before = parsed(vendor, BARS, DAYS[:10])
     server.asked.clear()
-    told(vendor, BARS, DAYS[:10])
+    parsed(vendor, BARS, DAYS[:10])
     assert server.asked == []
-    whole = told(vendor, BARS, DAYS[:12])
+    whole = parsed(vendor, BARS, DAYS[:12])
     assert len(server.asked) == 2  # two sessions, or two tickers
     assert whole.filter(pl.col("session") <= DAYS[9]).equals(before)
     assert all(str(day) not in line for day in DAYS[:10] for line in server.lines())
@@ -102,12 +102,12 @@ def test_sessions_are_asked_for_once_more_and_what_changed_or_came_late_is_a_lat
     fake = FakePolygon(trading({"AAA": 10, "BBB": 20}, DAYS), TWO)
     del fake.bars["BBB", DAYS[1]]
     server, vendor, clock = start(fake, now=end_of_day(DAYS[1]), recheck_sessions=1)
-    assert told(vendor, BARS, DAYS[:2]).height == 3
+    assert parsed(vendor, BARS, DAYS[:2]).height == 3
     fake.bars["AAA", DAYS[1]] = 99.0
     fake.bars["BBB", DAYS[1]] = 77.0
     clock.moment = arrived = end_of_day(DAYS[2]) + dt.timedelta(hours=1)
     server.asked.clear()
-    rows = told(vendor, BARS, DAYS[2:3])
+    rows = parsed(vendor, BARS, DAYS[2:3])
     assert sorted(line.split("/")[-1][:10] for line in server.lines() if "grouped" in line) == [
         str(DAYS[1]),
         str(DAYS[2]),
@@ -117,7 +117,7 @@ def test_sessions_are_asked_for_once_more_and_what_changed_or_came_late_is_a_lat
         ("BBG00AAA", 99.0, arrived, Grade.OBSERVED),
         ("BBG00BBB", 77.0, arrived, Grade.OBSERVED),
     ]
-    assert told(vendor, BARS, DAYS[1:2]).select("symbol", "close").rows() == [("BBG00AAA", 10.01)]
+    assert parsed(vendor, BARS, DAYS[1:2]).select("symbol", "close").rows() == [("BBG00AAA", 10.01)]
 
 
 def test_in_live_operation_bars_are_known_when_they_arrive(start: Start) -> None:
@@ -125,7 +125,7 @@ def test_in_live_operation_bars_are_known_when_they_arrive(start: Start) -> None
     _, vendor, clock = start(fake, now=end_of_day(DAYS[4]) + dt.timedelta(hours=2), live=True)
     vendor.complete(BARS, DAYS[:5])
     clock.moment = arrived = end_of_day(DAYS[5]) + dt.timedelta(hours=3)
-    rows = told(vendor, BARS, DAYS[:6])
+    rows = parsed(vendor, BARS, DAYS[:6])
     assert rows["known_at"].to_list() == [*map(end_of_day, DAYS[:5]), arrived]
 
 
@@ -138,15 +138,15 @@ def test_a_security_keeps_its_id_through_a_change_of_ticker_and_a_ticker_may_cha
     ]
     bars = trading({"OLD": 10}, DAYS[:3]) | trading({"NEW": 11}, DAYS[3:]) | trading({"OLD": 50}, DAYS[20:])
     server, vendor, _ = start(FakePolygon(bars, listings))
-    rows = told(vendor, BARS, DAYS)
+    rows = parsed(vendor, BARS, DAYS)
     assert rows.filter(symbol="BBG1").height == len(DAYS)
     assert rows.filter(symbol="BBG2")["event_date"].to_list() == list(DAYS[20:])
     assert len([line for line in server.lines() if "reference/tickers" in line]) == 3
-    changed = told(vendor, CORPORATE_ACTIONS, DAYS)
+    changed = parsed(vendor, CORPORATE_ACTIONS, DAYS)
     assert changed.select("event_date", "symbol", "action", "value", "other_symbol", "known_at").rows() == [
         (change, "BBG1", "symbol_change", 1.0, "NEW", end_of_day(change))
     ]
-    named = told(vendor, TICKERS, DAYS)
+    named = parsed(vendor, TICKERS, DAYS)
     assert named.filter(symbol="BBG1")["ticker"].to_list() == ["OLD"] * 3 + ["NEW"] * (len(DAYS) - 3)
 
 
@@ -161,7 +161,7 @@ def test_without_a_figi_the_cik_names_the_company_and_a_second_class_gets_its_ti
     bars = trading({"CHG": 1}, DAYS[:2]) | trading({"CHX": 2}, DAYS[2:4])
     bars |= trading({"DUA": 3, "DUB": 4, "NIL": 5}, DAYS[:4])
     _, vendor, _ = start(FakePolygon(bars, listings))
-    rows = told(vendor, BARS, DAYS[:4])
+    rows = parsed(vendor, BARS, DAYS[:4])
     assert rows.group_by("symbol").len().sort("symbol").rows() == [
         ("CIK0000000001", 4), ("CIK0000000002", 4), ("CIK0000000002.DUB", 4), ("NIL", 4),
     ]  # fmt: skip
@@ -171,7 +171,7 @@ def test_many_new_tickers_are_looked_up_by_the_list_of_the_day_page_by_page(star
     names = [f"T{i:03d}" for i in range(60)]
     fake = FakePolygon(trading(dict.fromkeys(names, 10.0), DAYS[:2]), [Listing(t, f"F{t}") for t in names], page=7)
     server, vendor, _ = start(fake)
-    assert told(vendor, BARS, DAYS[:2])["symbol"].n_unique() == 60
+    assert parsed(vendor, BARS, DAYS[:2])["symbol"].n_unique() == 60
     pages = [asked for asked in server.asked if asked.path == "/v3/reference/tickers"]
     assert len(pages) == 9
     assert not any("apiKey" in asked.parameters for asked in pages)
@@ -193,7 +193,7 @@ def interrupted(start: Start, days: int) -> tuple[LocalVendor, RemoteMarket, Tes
 
 def test_an_interrupted_list_goes_on_at_the_page_where_it_stopped(start: Start) -> None:
     server, vendor, _, _ = interrupted(start, 1)
-    assert told(vendor, BARS, DAYS[:1])["symbol"].to_list() == [f"F{t}" for t in MANY]
+    assert parsed(vendor, BARS, DAYS[:1])["symbol"].to_list() == [f"F{t}" for t in MANY]
     assert len(server.asked) == 6
     assert all("cursor" in asked.parameters for asked in server.asked)
 
@@ -201,14 +201,14 @@ def test_an_interrupted_list_goes_on_at_the_page_where_it_stopped(start: Start) 
 def test_a_cursor_that_is_no_longer_known_begins_the_list_anew(start: Start) -> None:
     server, vendor, _, _ = interrupted(start, 1)
     server.faults = [faulty.status(400, b'{"status": "ERROR", "error": "cursor expired"}')]
-    assert told(vendor, BARS, DAYS[:1])["symbol"].to_list() == [f"F{t}" for t in MANY]
+    assert parsed(vendor, BARS, DAYS[:1])["symbol"].to_list() == [f"F{t}" for t in MANY]
     assert len(server.asked) == 1 + 9
 
 
 def test_a_list_that_was_interrupted_long_ago_is_asked_for_anew(start: Start) -> None:
     server, vendor, clock, fake = interrupted(start, 1)
     clock.moment += dt.timedelta(days=1)
-    assert told(vendor, BARS, DAYS[:1]).height == len(fake.listings)
+    assert parsed(vendor, BARS, DAYS[:1]).height == len(fake.listings)
     assert len(server.asked) == 9
 
 
@@ -232,7 +232,7 @@ def test_actions_are_known_at_their_declaration_or_on_the_morning_of_the_ex_date
         repeats=repeats,
     )
     _, vendor, _ = start(fake, ahead_months=2)
-    rows = told(vendor, CORPORATE_ACTIONS, DAYS)
+    rows = parsed(vendor, CORPORATE_ACTIONS, DAYS)
     assert sorted(rows.select("event_date", "symbol", "action", "value", "known_at").rows()) == sorted([
         (ex, "BBG00AAA", "split", 7.0, morning_of(ex)),
         (DAYS[5], "BBG00BBB", "split", 0.1, morning_of(DAYS[5])),
@@ -255,7 +255,7 @@ def test_an_action_that_is_amended_or_taken_back_is_a_late_row(start: Start) -> 
     vendor.complete(CORPORATE_ACTIONS, DAYS[:2])
     fake.dividends = [dividend("AAA", ex, 0.26, DAYS[0], id="1")]
     clock.moment = arrived = end_of_day(DAYS[2]) + dt.timedelta(hours=1)
-    rows = told(vendor, CORPORATE_ACTIONS, DAYS[:3])
+    rows = parsed(vendor, CORPORATE_ACTIONS, DAYS[:3])
     assert rows.select("event_date", "value", "known_at").rows() == [
         (ex, 0.25, end_of_day(DAYS[0])),
         (gone, 0.5, end_of_day(DAYS[0])),
@@ -267,7 +267,7 @@ def test_an_action_that_is_amended_or_taken_back_is_a_late_row(start: Start) -> 
 def test_what_polygon_has_not_is_empty(start: Start) -> None:
     server, vendor, _ = start(FakePolygon(trading({"AAA": 10}, DAYS[:1]), TWO))
     for dataset in (MEMBERS, INDUSTRIES):
-        assert told(vendor, dataset, DAYS[:1]).is_empty()
+        assert parsed(vendor, dataset, DAYS[:1]).is_empty()
     assert server.asked == []
 
 
@@ -275,9 +275,9 @@ def test_what_polygon_has_not_is_empty(start: Start) -> None:
 def test_a_day_without_any_bar_is_an_answer(start: Start, body: dict[str, object]) -> None:
     server, vendor, _ = start(FakePolygon({}, []))
     server.answers = lambda path, parameters: body
-    assert told(vendor, BARS, DAYS[:2]).is_empty()
+    assert parsed(vendor, BARS, DAYS[:2]).is_empty()
     server.asked.clear()
-    assert told(vendor, BARS, DAYS[:2]).is_empty()
+    assert parsed(vendor, BARS, DAYS[:2]).is_empty()
     assert server.asked == []
 
 
@@ -285,7 +285,7 @@ def test_a_day_without_any_bar_is_an_answer(start: Start, body: dict[str, object
 
 
 @pytest.mark.parametrize("tickers", [None, ["AAA", "BBB"]])
-def test_a_range_is_its_days_and_each_can_be_told_again_alone(
+def test_a_range_is_its_days_and_each_can_be_served_again_alone(
     start: Start, tmp_path: Path, tickers: list[str] | None
 ) -> None:
     days = DAYS[:5]
@@ -296,9 +296,9 @@ def test_a_range_is_its_days_and_each_can_be_told_again_alone(
     server, vendor, _ = start(fake, tickers=tickers)
     alone = market(server, tmp_path / "other", TestClock(LATER), tickers=tickers)
     for dataset in (BARS, CORPORATE_ACTIONS, TICKERS):
-        whole = told(vendor, dataset, days)
-        assert pl.concat([told(alone, dataset, [day]) for day in days]).equals(whole)
-        assert pl.concat([told(vendor, dataset, [day]) for day in days]).equals(whole)
+        whole = parsed(vendor, dataset, days)
+        assert pl.concat([parsed(alone, dataset, [day]) for day in days]).equals(whole)
+        assert pl.concat([parsed(vendor, dataset, [day]) for day in days]).equals(whole)
 
 
 def test_the_payload_cut_at_a_moment_tells_what_was_known_then(start: Start) -> None:
@@ -308,7 +308,7 @@ def test_the_payload_cut_at_a_moment_tells_what_was_known_then(start: Start) -> 
     )  # fmt: skip
     _, vendor, _ = start(fake)
     for dataset in (BARS, CORPORATE_ACTIONS, TICKERS):
-        whole = told(vendor, dataset, DAYS)
+        whole = parsed(vendor, dataset, DAYS)
         for cut in (DAYS[0], DAYS[4], DAYS[9]):
             known = [day for day in DAYS if day <= cut]
             raw = vendor.fetch(dataset, DAYS, CLOCK.decision_time(cut))
@@ -323,7 +323,7 @@ def test_every_misbehaviour_is_survived_with_nothing_lost_or_doubled(start: Star
         dividends=[dividend(t, DAYS[4], 0.1, DAYS[1]) for t in names],
     )  # fmt: skip
     server, vendor, _ = start(fake)
-    good = {dataset.name: told(vendor, dataset, DAYS[:6]) for dataset in (BARS, CORPORATE_ACTIONS)}
+    good = {dataset.name: parsed(vendor, dataset, DAYS[:6]) for dataset in (BARS, CORPORATE_ACTIONS)}
     count = len(server.asked)
     bad = [
         faulty.status(429, Retry_After="3"), None, faulty.status(500), faulty.malformed, None, faulty.half,
@@ -333,7 +333,7 @@ def test_every_misbehaviour_is_survived_with_nothing_lost_or_doubled(start: Star
     server.asked.clear()
     again = market(server, tmp_path / "other", TestClock(LATER))
     for dataset in (BARS, CORPORATE_ACTIONS):
-        assert told(again, dataset, DAYS[:6]).equals(good[dataset.name])
+        assert parsed(again, dataset, DAYS[:6]).equals(good[dataset.name])
     assert good[BARS.name].height == 360
     assert good[CORPORATE_ACTIONS.name].height == 60
     assert len(server.asked) > count

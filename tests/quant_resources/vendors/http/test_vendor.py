@@ -107,7 +107,7 @@ def profile_at(server: LocalVendor, folder: Path, **changes: object) -> Path:
     return file
 
 
-def told(vendor: RemoteMarket) -> dict[str, pl.DataFrame]:
+def parsed(vendor: RemoteMarket) -> dict[str, pl.DataFrame]:
     until = CLOCK.decision_time(DAYS[-1])
     return {x.name: vendor.parse(x, vendor.fetch(x, DAYS, until), DAYS) for x in SERVED}
 
@@ -203,18 +203,18 @@ def test_the_profile_that_comes_with_the_repository_loads_and_asks_nothing_by_it
 def test_the_raw_store_alone_tells_the_same_without_vendors_or_keys(
     server: LocalVendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = told(market(server, tmp_path))
+    live = parsed(market(server, tmp_path))
     assert all(rows.height for rows in live.values())
     for name in KEYS:
         monkeypatch.delenv(name)
     server.faults = [faulty.status(500)] * 1000
     replayed = RemoteMarket(load(str(tmp_path / "remote.yaml")), RawStore(tmp_path / "raw"))
-    for name, rows in told(replayed).items():
+    for name, rows in parsed(replayed).items():
         assert_frame_equal(rows, live[name])
     moved = tmp_path / "elsewhere"
     subprocess.run(["cp", "-r", str(tmp_path / "raw"), str(moved)], check=True)
     subprocess.run(["rm", "-r", str(moved / "parsed")], check=True)
-    for name, rows in told(RemoteMarket(load(str(tmp_path / "remote.yaml")), RawStore(moved))).items():
+    for name, rows in parsed(RemoteMarket(load(str(tmp_path / "remote.yaml")), RawStore(moved))).items():
         assert_frame_equal(rows, live[name])
 
 
@@ -240,14 +240,14 @@ fetch_raw(load(sys.argv[1]), raw.RawStore(pathlib.Path(sys.argv[2])), days, prin
 
 @pytest.mark.parametrize("after", [7, 28])
 def test_a_fetch_that_is_killed_goes_on_where_it_stopped(server: LocalVendor, tmp_path: Path, after: int) -> None:
-    whole = told(market(server, tmp_path / "whole"))
+    whole = parsed(market(server, tmp_path / "whole"))
     asked = len(server.asked)  # which is all that there is to ask
     server.asked.clear()
     profile = profile_at(server, tmp_path / "killed")
     command = [sys.executable, "-c", SCRIPT, str(profile), str(tmp_path / "killed" / "raw"), str(after)]
     killed = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    resumed = told(market(server, tmp_path / "killed"))
+    resumed = parsed(market(server, tmp_path / "killed"))
     for name, rows in resumed.items():
         assert_frame_equal(rows, whole[name])
     # at most the answer that had arrived and was not noted yet is asked for twice
@@ -255,11 +255,11 @@ def test_a_fetch_that_is_killed_goes_on_where_it_stopped(server: LocalVendor, tm
 
 
 def test_misbehaving_vendors_are_survived_with_nothing_lost_or_doubled(server: LocalVendor, tmp_path: Path) -> None:
-    good = told(market(server, tmp_path / "good"))
+    good = parsed(market(server, tmp_path / "good"))
     again = faulty.status(429, Retry_After="0")
     bad = [again, faulty.status(500), faulty.malformed, faulty.half, faulty.cut, faulty.reset]
     server.faults = [fault for i in range(30) for fault in (bad[i % 6], None, bad[(i + 1) % 6])]
-    for name, rows in told(market(server, tmp_path / "bad")).items():
+    for name, rows in parsed(market(server, tmp_path / "bad")).items():
         assert_frame_equal(rows, good[name])
     assert len(server.faults) == 0
 
@@ -267,7 +267,7 @@ def test_misbehaving_vendors_are_survived_with_nothing_lost_or_doubled(server: L
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-def test_no_key_is_in_any_file_of_the_home_nor_in_what_is_said(
+def test_no_key_is_in_any_file_of_the_home_nor_in_any_output(
     server: LocalVendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     home, profile = tmp_path / "home", profile_at(server, tmp_path)
@@ -283,7 +283,7 @@ def test_no_key_is_in_any_file_of_the_home_nor_in_what_is_said(
     failed = tiny.asof(home, "backfill", *words[:-3], DAYS[3], "--select", "market/bars")
     assert failed.code == 1
     said += failed.out + failed.err + caplog.text
-    assert "is refused with status 403 (no such key ***); check the key in POLYGON_API_KEY" in said
+    assert "was rejected with status 403 (no such key ***); check the key in POLYGON_API_KEY" in said
     unpacked = RawStore(home / "raw")
     contents = [unpacked.content(page.digest) for load_ in unpacked.loads("") for page in load_.pages]
     assert any(b"***" in content for content in contents)  # the vendor did repeat the key
@@ -293,7 +293,7 @@ def test_no_key_is_in_any_file_of_the_home_nor_in_what_is_said(
         assert not [path for path, content in everything_in(home) if secret.encode() in content]
 
 
-def test_pages_that_go_in_a_circle_are_refused(server: LocalVendor, tmp_path: Path) -> None:
+def test_pages_that_go_in_a_circle_are_rejected(server: LocalVendor, tmp_path: Path) -> None:
     everyone = server.answers
     circle = "http://vendor.invalid/v3/reference/tickers?cursor=1"
 
@@ -306,7 +306,7 @@ def test_pages_that_go_in_a_circle_are_refused(server: LocalVendor, tmp_path: Pa
         market(server, tmp_path).complete(BARS, DAYS[:1])
 
 
-def test_a_vendor_without_any_source_is_refused(tmp_path: Path) -> None:
+def test_a_vendor_without_any_source_is_rejected(tmp_path: Path) -> None:
     answer = tiny.asof(tmp_path / "home", "fetch", "--profile", "demo")
     assert answer.code == 2
     assert "has nothing to fetch: its vendor is simulated" in answer.err

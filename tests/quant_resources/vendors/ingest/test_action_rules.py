@@ -7,7 +7,7 @@ import pytest
 
 from feature_store import sessions as calendar
 from feature_store.schemas.market import CORPORATE_ACTIONS
-from tests.quant_resources.vendors.files.test_vendor import drop_of, kept_out, told, write
+from tests.quant_resources.vendors.files.drops import drop_of, parsed, quarantined, write
 
 MON, TUE = calendar.between(dt.date(2017, 3, 6), dt.date(2017, 3, 7))
 HEADER = "symbol,date,action,value,cash_usd,other_symbol"
@@ -17,7 +17,7 @@ def acting(folder: Path, *rows: str) -> list[tuple[str, str]]:
     """Rules and reasons of what is kept out of a file with these actions of Tuesday, `symbol,` and `date,` added."""
     write(folder, "bars.csv", "symbol,date,open,high,low,close,volume", "S0,2017-03-07,10,11,9,10,1000")
     write(folder, "corporate_actions.csv", HEADER, *(f"S{i},2017-03-07,{row}" for i, row in enumerate(rows)))
-    return kept_out(drop_of(folder), [MON, TUE])
+    return quarantined(drop_of(folder), [MON, TUE])
 
 
 # --- known values ----------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def test_every_kind_comes_in_with_its_terms(tmp_path: Path) -> None:
         "delisting,-1,,",
     ]
     assert acting(tmp_path, *rows) == []
-    found = told(drop_of(tmp_path), CORPORATE_ACTIONS, [MON, TUE])
+    found = parsed(drop_of(tmp_path), CORPORATE_ACTIONS, [MON, TUE])
     terms = found.sort("symbol").select("action", "value", "cash_usd", "other_symbol").rows()
     assert terms[0] == ("split", 0.1, None, None)
     assert terms[3:6] == [
@@ -80,13 +80,13 @@ def test_a_change_of_the_ticker_may_name_the_id_itself(tmp_path: Path) -> None:
         ("merger,0,0,BIG", "merger_for_nothing", "is a merger that pays neither shares nor cash"),
     ],
 )
-def test_what_cannot_be_is_kept_out_with_its_reason(tmp_path: Path, row: str, rule: str, said: str) -> None:
+def test_what_cannot_be_is_quarantined_with_its_reason(tmp_path: Path, row: str, rule: str, said: str) -> None:
     ((broken, reason),) = acting(tmp_path, row)
     assert broken == rule
     assert said in reason
-    assert told(drop_of(tmp_path), CORPORATE_ACTIONS, [MON, TUE]).is_empty()
+    assert parsed(drop_of(tmp_path), CORPORATE_ACTIONS, [MON, TUE]).is_empty()
 
 
 def test_a_good_row_comes_in_beside_a_bad_one(tmp_path: Path) -> None:
     assert [rule for rule, _ in acting(tmp_path, "merger,1,,", "merger,1,,BIG")] == ["other_symbol_missing"]
-    assert told(drop_of(tmp_path), CORPORATE_ACTIONS, [MON, TUE])["symbol"].to_list() == ["S1"]
+    assert parsed(drop_of(tmp_path), CORPORATE_ACTIONS, [MON, TUE])["symbol"].to_list() == ["S1"]

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from feature_store import sessions as calendar
 from feature_store.dataset import Grade
 from feature_store.decision_time import DecisionClock, end_of_day, morning_of
-from quant_resources.vendors.ingest.arrivals import LOADS, STAMPS, tell
+from quant_resources.vendors.ingest.arrivals import LOADS, STAMPS, dated_versions
 from tests.oracles import arrivals as oracle
 from tests.oracles.arrivals import Payload
 
@@ -33,10 +33,10 @@ def frames(payloads: list[Payload]) -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.DataFrame(rows, schema=ROWS, orient="row"), pl.DataFrame(loads, schema=LOADS, orient="row")
 
 
-def told(payloads: list[Payload], **options: bool) -> pl.DataFrame:
+def parsed(payloads: list[Payload], **options: bool) -> pl.DataFrame:
     rows, loads = frames(payloads)
     began = payloads[0].arrived
-    return tell(rows, loads, CLOCK, ["symbol", "event_date"], ["value"], began=began, **options)
+    return dated_versions(rows, loads, CLOCK, ["symbol", "event_date"], ["value"], began=began, **options)
 
 
 def bars(days: list[dt.date], values: dict[str, float]) -> dict[tuple[str, dt.date, dt.datetime], float]:
@@ -47,7 +47,7 @@ def bars(days: list[dt.date], values: dict[str, float]) -> dict[tuple[str, dt.da
 
 
 def test_a_bootstrap_is_known_by_its_rule_and_graded_so() -> None:
-    found = told([Payload(MON, TUE, end_of_day(FRI), False, bars([MON, TUE], {"A": 1.0}))])
+    found = parsed([Payload(MON, TUE, end_of_day(FRI), False, bars([MON, TUE], {"A": 1.0}))])
     assert found.select("event_date", "known_at", "grade").rows() == [
         (MON, end_of_day(MON), Grade.RULED),
         (TUE, end_of_day(TUE), Grade.RULED),
@@ -56,7 +56,7 @@ def test_a_bootstrap_is_known_by_its_rule_and_graded_so() -> None:
 
 def test_what_is_lived_through_is_known_when_it_arrives_and_the_history_loaded_before_by_rule() -> None:
     arrived = end_of_day(WED) + HOUR
-    found = told([
+    found = parsed([
         Payload(MON, TUE, end_of_day(TUE) + HOUR, True, bars([MON, TUE], {"A": 1.0})),
         Payload(WED, WED, arrived, True, bars([WED], {"A": 2.0})),
     ])  # fmt: skip
@@ -69,7 +69,7 @@ def test_what_is_lived_through_is_known_when_it_arrives_and_the_history_loaded_b
 
 def test_a_changed_row_is_a_late_row_and_the_former_stays() -> None:
     again = end_of_day(WED) + HOUR
-    found = told([
+    found = parsed([
         Payload(MON, MON, end_of_day(MON) + HOUR, False, bars([MON], {"A": 1.0, "B": 5.0})),
         Payload(MON, MON, again, False, bars([MON], {"A": 1.5, "B": 5.0})),
     ])  # fmt: skip
@@ -84,8 +84,8 @@ def test_a_row_that_an_earlier_payload_of_its_days_had_not_is_late_once_its_sess
     before, after = CLOCK.decision_time(MON) - HOUR, CLOCK.decision_time(MON) + HOUR
     first = Payload(MON, MON, end_of_day(MON), False, bars([MON], {"A": 1.0}))
     both = bars([MON], {"A": 1.0, "B": 5.0})
-    in_time = told([first, Payload(MON, MON, before, False, both)])
-    late = told([first, Payload(MON, MON, after, False, both)])
+    in_time = parsed([first, Payload(MON, MON, before, False, both)])
+    late = parsed([first, Payload(MON, MON, after, False, both)])
     assert in_time.filter(symbol="B")["known_at"].to_list() == [end_of_day(MON)]
     assert late.filter(symbol="B")["known_at"].to_list() == [after]
 
@@ -97,29 +97,29 @@ def test_what_a_later_payload_of_the_same_days_lacks_is_withdrawn_where_that_is_
         Payload(MON, MON, again, False, bars([MON], {"B": 5.0})),
         Payload(MON, MON, again + HOUR, False, bars([MON], {"A": 1.0, "B": 5.0})),
     ]
-    found = told(payloads, withdraws=True).filter(symbol="A")
+    found = parsed(payloads, withdraws=True).filter(symbol="A")
     assert found.select("value", "known_at").rows() == [(1.0, end_of_day(MON)), (None, again), (1.0, again + HOUR)]
-    assert told(payloads).filter(symbol="A").height == 1
+    assert parsed(payloads).filter(symbol="A").height == 1
 
 
 def test_an_action_amended_before_its_date_of_knowledge_is_known_once_as_amended() -> None:
     rule = morning_of(FRI)
-    found = told([
+    found = parsed([
         Payload(FRI, FRI, end_of_day(MON), False, {("A", FRI, rule): 0.25}),
         Payload(FRI, FRI, end_of_day(TUE), False, {("A", FRI, rule): 0.30}),
     ])  # fmt: skip
     assert found.select("value", "known_at").rows() == [(0.30, rule)]
 
 
-def test_vintages_are_told_by_their_dates_and_repeated_figures_say_nothing() -> None:
+def test_vintages_are_dated_by_themselves_and_repeated_values_add_nothing() -> None:
     rows = {("A", MON, end_of_day(TUE)): 1.0, ("A", MON, end_of_day(WED)): 1.0, ("A", MON, end_of_day(THU)): 2.0}
-    found = told([Payload(MON, FRI, end_of_day(FRI), False, rows)], dated=True)
+    found = parsed([Payload(MON, FRI, end_of_day(FRI), False, rows)], dated=True)
     assert found.select("value", "known_at").rows() == [(1.0, end_of_day(TUE)), (2.0, end_of_day(THU))]
 
 
 def test_an_old_vintage_that_comes_late_does_not_take_the_place_of_a_newer_one() -> None:
     new = {("A", MON, end_of_day(WED)): 2.0}
-    found = told(
+    found = parsed(
         [
             Payload(MON, FRI, end_of_day(WED) + HOUR, False, new),
             Payload(MON, FRI, end_of_day(FRI), False, new | {("A", MON, end_of_day(TUE)): 1.0}),
@@ -156,8 +156,8 @@ def logs(draw: st.DrawFn, dated: bool, live: bool | None = None) -> list[Payload
 @effort(max_examples=60, deadline=None)
 def test_the_fold_agrees_with_one_row_at_a_time(dated: bool, data: st.DataObject) -> None:
     payloads = data.draw(logs(dated))
-    found = told(payloads, dated=dated).select("symbol", "event_date", "value", "known_at")
-    assert set(found.rows()) == oracle.told(payloads, CLOCK, dated)
+    found = parsed(payloads, dated=dated).select("symbol", "event_date", "value", "known_at")
+    assert set(found.rows()) == oracle.versions(payloads, CLOCK, dated)
     assert found.is_unique().all()
 
 
@@ -170,12 +170,12 @@ def test_in_live_operation_a_later_payload_changes_nothing_of_a_decided_session(
     payloads = data.draw(logs(dated, live=True))
     # the bootstrap spoke of all days: what it lacked is late, and no history that is loaded later
     payloads[0] = dataclasses.replace(payloads[0], first=MON, last=THU)
-    whole = told(payloads, dated=dated)
+    whole = parsed(payloads, dated=dated)
     columns = ["symbol", "event_date", "value", "known_at"]
     for i in range(1, len(payloads)):
         session = calendar.shift(CLOCK.session_of(payloads[i].arrived), -1)
         known = pl.col("known_at") <= CLOCK.decision_time(session)
-        before = told(payloads[:i], dated=dated)
+        before = parsed(payloads[:i], dated=dated)
         assert_frame_equal(before.filter(known).select(columns), whole.filter(known).select(columns))
 
 
@@ -184,7 +184,7 @@ def test_in_live_operation_a_later_payload_changes_nothing_of_a_decided_session(
 def test_a_payload_that_comes_twice_tells_nothing_more(payloads: list[Payload]) -> None:
     twice = [p for payload in payloads for p in (payload, _again(payload))]
     columns = ["symbol", "event_date", "value", "known_at"]
-    assert_frame_equal(told(payloads).select(columns), told(twice).select(columns))
+    assert_frame_equal(parsed(payloads).select(columns), parsed(twice).select(columns))
 
 
 def _again(payload: Payload) -> Payload:
@@ -198,7 +198,9 @@ def test_the_order_of_rows_does_not_matter(payloads: list[Payload]) -> None:
     rows, loads = frames(payloads)
     began = payloads[0].arrived
     options = {"clock": CLOCK, "key": ["symbol", "event_date"], "values": ["value"], "began": began}
-    assert_frame_equal(tell(rows, loads, **options), tell(rows.reverse(), loads.reverse(), **options))
+    assert_frame_equal(
+        dated_versions(rows, loads, **options), dated_versions(rows.reverse(), loads.reverse(), **options)
+    )
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
@@ -207,6 +209,6 @@ def test_the_order_of_rows_does_not_matter(payloads: list[Payload]) -> None:
 def test_rows_of_one_payload_that_contradict_one_another_are_all_handed_on_for_the_door_to_judge() -> None:
     rows, loads = frames([Payload(MON, MON, end_of_day(FRI), False, bars([MON], {"A": 1.0}))])
     other = rows.with_columns(value=pl.lit(2.0))
-    found = tell(pl.concat([rows, rows, other]), loads, CLOCK, ["symbol", "event_date"], ["value"])
+    found = dated_versions(pl.concat([rows, rows, other]), loads, CLOCK, ["symbol", "event_date"], ["value"])
     assert found["value"].to_list() == [1.0, 2.0]
     assert found["known_at"].n_unique() == 1

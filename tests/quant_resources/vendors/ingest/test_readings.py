@@ -39,7 +39,7 @@ def drop(tmp_path: Path, clock: TestClock, **tables: object) -> FileDrop:
     return FileDrop(profile, RawStore(tmp_path / "raw"), clock)
 
 
-def told(vendor: FileDrop, days: list[dt.date], dataset: Dataset = BARS) -> pl.DataFrame:
+def parsed(vendor: FileDrop, days: list[dt.date], dataset: Dataset = BARS) -> pl.DataFrame:
     return vendor.parse(dataset, vendor.fetch(dataset, days, CLOCK.decision_time(days[-1])), days)
 
 
@@ -50,20 +50,20 @@ def test_a_changed_row_is_a_late_row_of_the_session_in_which_it_was_seen(tmp_pat
     clock = TestClock(end_of_day(TUE) + HOUR)
     write(tmp_path / "drop", ("A", MON, 10.0), ("A", TUE, 11.0), ("B", MON, 20.0))
     vendor = drop(tmp_path, clock)
-    assert told(vendor, [MON, TUE])["close"].to_list() == [10.0, 20.0, 11.0]
+    assert parsed(vendor, [MON, TUE])["close"].to_list() == [10.0, 20.0, 11.0]
     write(tmp_path / "drop", ("A", MON, 10.5), ("A", TUE, 11.0), ("B", MON, 20.0), ("A", WED, 12.0), ("B", TUE, 21.0))
     clock.moment = arrived = end_of_day(WED) + HOUR
-    assert told(vendor, [WED]).select("event_date", "symbol", "close", "known_at", "grade").rows() == [
+    assert parsed(vendor, [WED]).select("event_date", "symbol", "close", "known_at", "grade").rows() == [
         (MON, "A", 10.5, arrived, Grade.OBSERVED),
         (TUE, "B", 21.0, arrived, Grade.OBSERVED),  # it was not there when its session was decided
         (WED, "A", 12.0, arrived, Grade.OBSERVED),
     ]
-    assert told(vendor, [MON, TUE])["close"].to_list() == [10.0, 20.0, 11.0]
+    assert parsed(vendor, [MON, TUE])["close"].to_list() == [10.0, 20.0, 11.0]
 
 
 def test_the_first_reading_is_a_history_known_by_its_rule(tmp_path: Path) -> None:
     write(tmp_path / "drop", ("A", MON, 10.0), ("A", TUE, 11.0))
-    rows = told(drop(tmp_path, TestClock(end_of_day(FRI))), WEEK)
+    rows = parsed(drop(tmp_path, TestClock(end_of_day(FRI))), WEEK)
     assert rows.select("known_at", "grade").rows() == [
         (end_of_day(MON), Grade.RULED),
         (end_of_day(TUE), Grade.RULED),
@@ -91,11 +91,11 @@ def test_a_column_of_the_file_still_says_when_a_version_was_known(tmp_path: Path
     first = line.format(close=10, known="2017-03-06T22:00:00")
     (folder / "bars.csv").write_text(f"{HEADER},known_at\n{first}\n")
     vendor = drop(tmp_path, clock)
-    assert told(vendor, [MON]).height == 1
+    assert parsed(vendor, [MON]).height == 1
     second = line.format(close=10.1, known="2017-03-08T22:00:00")
     (folder / "bars.csv").write_text(f"{HEADER},known_at\n{first}\n{second}\n")
     clock.moment = arrived = end_of_day(WED)
-    assert told(vendor, WEEK).select("close", "known_at").rows() == [
+    assert parsed(vendor, WEEK).select("close", "known_at").rows() == [
         (10.0, dt.datetime(2017, 3, 6, 22, tzinfo=dt.UTC)),
         (10.1, arrived),
     ]
@@ -107,12 +107,12 @@ def test_actions_and_macro_are_compared_too(tmp_path: Path) -> None:
     (folder / "corporate_actions.csv").write_text("symbol,ex_date,action,value\nA,2017-03-07,cash_dividend,0.25\n")
     (folder / "macro.csv").write_text("series,date,value,known_at\nVIX,2017-03-06,15.0,2017-03-06\n")
     vendor = drop(tmp_path, clock)
-    assert [told(vendor, [MON], x).height for x in (CORPORATE_ACTIONS, MACRO)] == [1, 1]
+    assert [parsed(vendor, [MON], x).height for x in (CORPORATE_ACTIONS, MACRO)] == [1, 1]
     (folder / "corporate_actions.csv").write_text("symbol,ex_date,action,value\nA,2017-03-07,cash_dividend,0.30\n")
     (folder / "macro.csv").write_text("series,date,value,known_at\nVIX,2017-03-06,16.0,2017-03-06\n")
     clock.moment = arrived = end_of_day(TUE) + HOUR
     for dataset, value in ((CORPORATE_ACTIONS, 0.30), (MACRO, 16.0)):
-        assert told(vendor, [TUE], dataset).select("value", "known_at").rows() == [(value, arrived)]
+        assert parsed(vendor, [TUE], dataset).select("value", "known_at").rows() == [(value, arrived)]
 
 
 def test_a_stored_session_keeps_its_content_when_the_drop_changes(tmp_path: Path) -> None:
@@ -156,13 +156,13 @@ def test_many_readings_tell_the_same_day_by_day_as_at_once_and_without_what_is_k
             prices["B", TUE] = 21.0
         write(tmp_path / "drop", *((*key, close) for key, close in prices.items()))
         clock.moment = end_of_day(day) + HOUR
-        days.append(told(vendor, [day]))
-    whole = told(vendor, WEEK)
+        days.append(parsed(vendor, [day]))
+    whole = parsed(vendor, WEEK)
     assert pl.concat(days).equals(whole)
     assert whole.filter(symbol="A", event_date=MON)["close"].to_list() == [10.0, 11.0, 12.0]
     assert whole.filter(symbol="B", event_date=TUE)["close"].to_list() == [21.0]
     (tmp_path / "raw" / "parsed").rename(tmp_path / "gone")
-    assert told(vendor, WEEK).equals(whole)
+    assert parsed(vendor, WEEK).equals(whole)
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------

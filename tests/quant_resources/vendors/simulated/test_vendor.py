@@ -133,7 +133,7 @@ def test_a_payload_cut_at_a_session_gives_what_the_whole_one_gives(dataset: Data
 
 
 @pytest.mark.parametrize("dataset", SERVED, ids=lambda d: d.name)
-def test_neither_a_later_end_nor_more_symbols_change_what_was_told(dataset: Dataset) -> None:
+def test_neither_a_later_end_nor_more_symbols_change_what_was_published(dataset: Dataset) -> None:
     cut = dt.date(2016, 9, 7)  # just after a delisting
     whole = everything(dataset).filter(pl.col("session") <= cut)
     assert_frame_equal(parsed(cut_short(cut), dataset, START, cut), whole)
@@ -166,7 +166,7 @@ def digest(rows: pl.DataFrame) -> str:
 
 
 @pytest.mark.parametrize("dataset", SERVED, ids=lambda d: d.name)
-def test_nothing_is_told_before_it_is_known(dataset: Dataset) -> None:
+def test_nothing_is_published_before_it_is_known(dataset: Dataset) -> None:
     rows = everything(dataset)
     assert rows.height > 50
     days = rows["session"].unique()
@@ -177,7 +177,7 @@ def test_nothing_is_told_before_it_is_known(dataset: Dataset) -> None:
     assert rows.select(keyed).is_unique().all()
 
 
-def test_nothing_of_it_is_kept_out_at_the_door() -> None:
+def test_nothing_of_it_is_quarantined_at_the_door() -> None:
     assert everything(QUARANTINE).is_empty()
 
 
@@ -228,11 +228,11 @@ def test_estimates_are_of_periods_not_yet_reported() -> None:
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-def test_sessions_outside_the_market_are_refused() -> None:
+def test_sessions_outside_the_market_are_rejected() -> None:
     with pytest.raises(VendorError, match="runs from 2015-01-02 to 2017-03-31"):
         parsed(busy(), BARS, dt.date(2017, 6, 1), dt.date(2017, 6, 1))
 
 
-def test_another_dataset_is_refused() -> None:
+def test_another_dataset_is_rejected() -> None:
     with pytest.raises(VendorError, match="not market/universe"):
         parsed(busy(), UNIVERSE, START, START)
