@@ -3,6 +3,7 @@
 from configs.settings.alpha import Alpha, EarningsBlackout
 from configs.settings.backtest import Backtest
 from configs.settings.base import Settings
+from configs.settings.detectors import DetectorSettings, HmmSettings, ThresholdsSettings
 from configs.settings.execution import Execution
 from configs.settings.features import (
     COMPOSITE,
@@ -33,6 +34,7 @@ __all__ = [
     "Alpha",
     "Backtest",
     "CompanyEvents",
+    "DetectorSettings",
     "Drop",
     "EarningsBlackout",
     "EdgarSource",
@@ -42,6 +44,7 @@ __all__ = [
     "FilesVendor",
     "FredSource",
     "History",
+    "HmmSettings",
     "HttpVendor",
     "Item",
     "KnownAt",
@@ -63,6 +66,7 @@ __all__ = [
     "SimulatedVendor",
     "Stationary",
     "Table",
+    "ThresholdsSettings",
     "Transport",
     "Vendor",
 ]

@@ -8,10 +8,11 @@ from configs.settings.execution import Execution
 from configs.settings.kinds import KindSettings, kind_of
 from configs.settings.portfolio import Portfolio
 from configs.settings.profile import Profile
+from configs.settings.regimes import Regimes
 
 S = TypeVar("S", bound=KindSettings)
 
-HOLDERS: tuple[type[Settings], ...] = (Alpha, Portfolio, Execution, Profile)  # each after those that it holds
+HOLDERS: tuple[type[Settings], ...] = (Alpha, Regimes, Portfolio, Execution, Profile)  # each after those that it holds
 
 
 def add_kind(table: dict[str, type[S]], settings: type[S]) -> str:

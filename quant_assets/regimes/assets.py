@@ -2,24 +2,40 @@
 
 from feature_store.schemas.features import INDUSTRY_FEATURES, MARKET_FEATURES
 from feature_store.schemas.regimes import HMM_FITS, MARKET_REGIME, STATES, TREND_STATES, VOLATILITY_STATES
-from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, same, trailing
+from quant_assets.engine.asset import Choice, CrossSection, ModelFit, SessionAsset, same, trailing
 from quant_assets.regimes.checks import probabilities_sum_to_one
-from quant_assets.regimes.detectors.thresholds import market_regime
+from quant_assets.regimes.detectors import registry
 from quant_assets.regimes.fusion import smoothing_sessions, states
-from quant_assets.regimes.industry_states import SIGNAL_COLUMNS, hmm_fits, trend_states, volatility_states
+from quant_assets.regimes.industry_states import hmm_fits, signal_columns, trend_states, volatility_states
+from quant_assets.regimes.market_regime import market_regime
 
-SIGNALS = trailing(INDUSTRY_FEATURES, lambda p: p.regimes.lookback_sessions, SIGNAL_COLUMNS)
+SIGNALS = trailing(
+    INDUSTRY_FEATURES,
+    lambda p: p.regimes.lookback_sessions,
+    lambda p: signal_columns(p.regimes.industry.kind, INDUSTRY_FEATURES),
+)
+INDUSTRY = (Choice(registry.__name__, "DETECTORS", lambda p: (p.regimes.industry.kind,)),)
+OF_MARKET = (Choice(registry.__name__, "DETECTORS", lambda p: (p.regimes.market.kind,)),)
 CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
 
 PARAMETERS = ("fit_session", "mean_0", "mean_1", "variance_0", "variance_1", "initial", "to_0", "to_1", "to_2")
-OF_MARKET = ("momentum_63", "ma_gap_200", "volatility_21", "volatility_percentile", "mean_correlation_63")
 FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS, PARAMETERS)}
 
 ASSETS: list[SessionAsset] = [
-    ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry"),
-    CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry"),
-    CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry"),
-    CrossSection(MARKET_REGIME, market_regime, {"features": same(MARKET_FEATURES, OF_MARKET)}),
+    ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry", choices=INDUSTRY),
+    CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
+    CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
+    CrossSection(
+        MARKET_REGIME,
+        market_regime,
+        {
+            "features": same(
+                MARKET_FEATURES,
+                lambda p: (*signal_columns(p.regimes.market.kind, MARKET_FEATURES), "mean_correlation_63"),
+            )
+        },
+        choices=OF_MARKET,
+    ),
     CrossSection(
         STATES,
         states,

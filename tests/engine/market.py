@@ -46,7 +46,7 @@ OVERRIDES = {
     "features.min_industry": "3",
     "regimes.lookback_sessions": "60",
     "regimes.min_observations": "30",
-    "regimes.max_iterations": "5",
+    "regimes.industry.max_iterations": "5",
     "alpha.lookback_sessions": "63",
     "alpha.min_rows": "10",
     "alpha.models.1.trees": "5",

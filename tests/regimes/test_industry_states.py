@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from configs.settings import Regimes
+from configs.settings import HmmSettings, Regimes
 from feature_store.schemas.regimes import HMM_FITS, TREND_STATES, VOLATILITY_STATES
 from quant_assets.regimes.checks import probabilities_sum_to_one
 from quant_assets.regimes.detectors.hmm import filter_states, fit, log_density
@@ -15,7 +15,8 @@ from tests.oracles.panels import assert_stored_as, sessions, stored
 
 DAYS = sessions(260)
 SESSION = DAYS[-1]
-REGIMES = Regimes(lookback_sessions=240, min_observations=120, random_starts=2)
+HMM = HmmSettings(random_starts=2)
+REGIMES = Regimes(lookback_sessions=240, min_observations=120, industry=HMM)
 TREND = np.array([[-0.5, -6.0], [0.0, 0.0], [0.4, 4.0]]), np.array([[0.2, 2.0], [0.1, 1.0], [0.1, 1.0]])
 VOLATILITY = np.log([[0.1], [0.2], [0.5]]), np.full((3, 1), 0.15)
 COLUMNS = ("event_date", "industry", "return_10", "ma_gap_50", "volatility_10")
@@ -55,6 +56,10 @@ FEATURES = planted()
 FITS = hmm_fits(FEATURES, SESSION, REGIMES, seed=1)
 
 
+def with_hmm(**changed: int) -> Regimes:
+    return REGIMES.model_copy(update={"industry": HMM.model_copy(update=changed)})
+
+
 def on(fits: pl.DataFrame, day: dt.date) -> pl.DataFrame:
     return fits.with_columns(event_date=pl.lit(day))
 
@@ -65,7 +70,7 @@ def on(fits: pl.DataFrame, day: dt.date) -> pl.DataFrame:
 def test_fits_are_those_of_the_signals_in_percent_and_logs():
     energy = FEATURES.filter(industry="Energy").tail(240)
     rng = np.random.default_rng([1, *b"trend/Energy"])
-    settings = (REGIMES.n_states, REGIMES.max_iterations, REGIMES.tolerance, REGIMES.variance_floor, 2)
+    settings = (HMM.n_states, HMM.max_iterations, HMM.tolerance, HMM.variance_floor, 2)
     trend = fit(energy.select("return_10", "ma_gap_50").to_numpy() * 100, *settings, rng)
     rows = FITS.filter(model="trend", industry="Energy")
     np.testing.assert_array_equal(rows.select("mean_0", "mean_1").to_numpy(), trend.mean)
@@ -122,7 +127,7 @@ def test_sessions_without_a_signal_move_by_the_transition_alone():
 
 
 def test_two_states_are_bear_and_bull_calm_and_turbulent():
-    two = REGIMES.model_copy(update={"n_states": 2})
+    two = with_hmm(n_states=2)
     fits = hmm_fits(FEATURES, SESSION, two, seed=1)
     assert_stored_as(fits, HMM_FITS)
     assert fits["to_2"].null_count() == len(fits) == 8
@@ -142,17 +147,17 @@ def test_fits_are_the_same_bits_again_and_in_any_company():
     assert_frame_equal(FITS, hmm_fits(shuffled, SESSION, REGIMES, seed=1), check_exact=True)
     alone = hmm_fits(FEATURES.filter(industry="Tech"), SESSION, REGIMES, seed=1)
     assert_frame_equal(FITS.filter(industry="Tech"), alone, check_exact=True)
-    other = hmm_fits(FEATURES, SESSION, REGIMES.model_copy(update={"random_starts": 0}), seed=1)
+    other = hmm_fits(FEATURES, SESSION, with_hmm(random_starts=0), seed=1)
     assert (other["log_likelihood"] <= FITS["log_likelihood"] + 1e-9).all()
 
 
 def test_the_seed_moves_the_random_starts_and_nothing_else():
     rng = np.random.default_rng(1)
     noise = one_industry(1, "Noise").with_columns(volatility_10=pl.Series(np.exp(rng.standard_t(3, len(DAYS)))))
-    one_start = REGIMES.model_copy(update={"random_starts": 1})
+    one_start = with_hmm(random_starts=1)
     seeds = [hmm_fits(noise, SESSION, one_start, seed=s)["log_likelihood"].to_list() for s in range(6)]
     assert len({tuple(s) for s in seeds}) > 1
-    none = REGIMES.model_copy(update={"random_starts": 0})
+    none = with_hmm(random_starts=0)
     assert_frame_equal(hmm_fits(noise, SESSION, none, seed=1), hmm_fits(noise, SESSION, none, seed=2), check_exact=True)
 
 
@@ -223,6 +228,6 @@ def test_a_volatility_of_zero_is_a_session_without_a_signal():
 
 
 def test_fits_that_ran_out_of_iterations_are_flagged():
-    fits = hmm_fits(FEATURES, SESSION, REGIMES.model_copy(update={"max_iterations": 2}), seed=1)
+    fits = hmm_fits(FEATURES, SESSION, with_hmm(max_iterations=2), seed=1)
     assert fits["converged"].to_list() == [False] * 12
     assert FITS["converged"].to_list() == [True] * 12

@@ -19,7 +19,8 @@ from feature_store.schemas.execution import BOOK, CASH
 from quant_assets.execution.book.interest import Borrow, borrow_fees_usd, interest_usd
 from quant_assets.execution.book.reorganizations import Labels, Reorganized, reorganized
 from quant_assets.execution.market_snapshot import MarketSnapshot, aligned
-from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of
+from quant_assets.execution.trading.cost_terms.protocol import CostParameters
+from quant_assets.execution.trading.costs import cost_parameters_of
 from quant_assets.execution.trading.fills import fills_at_open
 from quant_assets.numerics.arrays import Array, Mask
 

@@ -11,15 +11,16 @@ from quant_assets.execution.book.account import Closing
 from quant_assets.execution.book.forecast import Forecast
 from quant_assets.execution.market_snapshot import MarketSnapshot, aligned
 from quant_assets.execution.trading.cost_terms import registry as cost_terms
-from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of, linear_rate
+from quant_assets.execution.trading.cost_terms.protocol import CostParameters
+from quant_assets.execution.trading.costs import cost_parameters_of, linear_rate
 from quant_assets.execution.trading.orders import order_shares
 from quant_assets.execution.trading.pretrade import Checked, pre_trade
 from quant_assets.numerics.arrays import Array, Index, Mask
 from quant_assets.portfolio.diagnostics import Description
+from quant_assets.portfolio.inputs import AssetInputs
 from quant_assets.portfolio.limits import registry as limits
 from quant_assets.portfolio.optimizer import Solution, constraint_violations, solve
 from quant_assets.portfolio.program import (
-    AssetInputs,
     benchmark_kind,
     benchmark_weights,
     describe,

@@ -15,11 +15,11 @@ from feature_store.schemas.risk import MARKET, STYLES
 from quant_assets.execution.book.inputs import ProgramInputs
 from quant_assets.execution.book.interest import Borrow
 from quant_assets.execution.market_snapshot import aligned, positions
-from quant_assets.execution.trading.costs import CostParameters
+from quant_assets.execution.trading.cost_terms.protocol import CostParameters
 from quant_assets.numerics.arrays import Array, Mask
 from quant_assets.numerics.units import SESSIONS_PER_YEAR
+from quant_assets.portfolio.inputs import RiskForecast
 from quant_assets.portfolio.problem import Matrix
-from quant_assets.portfolio.program import RiskForecast
 
 INDUSTRY = "industry:"  # followed by its name, as in FACTOR_COVARIANCE
 UNKNOWN = "Unknown"

@@ -3,7 +3,8 @@
 import numpy as np
 
 from configs.settings import Execution
-from quant_assets.execution.trading.costs import CostParameters, trade_cost_usd
+from quant_assets.execution.trading.cost_terms.protocol import CostParameters
+from quant_assets.execution.trading.costs import trade_cost_usd
 from quant_assets.numerics.arrays import Array
 
 

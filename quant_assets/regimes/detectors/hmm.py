@@ -1,20 +1,66 @@
 """Gaussian hidden Markov models: fitted by hmmlearn, filtered forward by us."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import polars as pl
 
+from configs.settings.detectors import DetectorSettings, HmmSettings
 from quant_assets.numerics.arrays import Array
 from quant_assets.numerics.compiled import njit
+from quant_assets.regimes.detectors.protocol import Aspect, StateFit, StateParameters
 
 if TYPE_CHECKING:
     from quant_assets.numerics.expectation_maximization import Ended
 
 
+PERCENT = 100.0
 PERSISTENCE = 0.95  # where EM starts: states last 20 sessions
 ROUNDING = 1e-9  # a standard deviation of less, relative to the largest value, is noise of the arithmetic
+
+
+class Hmm:
+    """Two Gaussian hidden Markov models, of trend and of volatility; see `detectors.protocol`.
+
+    `trend` sees the mean return of 10 sessions and the gap to the mean of 50, in percent; `volatility` the log of the
+    volatility of 10 sessions. The labels of the states are those of the window: in a window without a crisis, "crisis"
+    is the most volatile part of it.
+    """
+
+    settings: ClassVar[type[DetectorSettings]] = HmmSettings
+    signals: ClassVar[Mapping[Aspect, tuple[pl.Expr, ...]]] = {
+        "trend": (pl.col("return_10") * PERCENT, pl.col("ma_gap_50") * PERCENT),
+        "volatility": (pl.col("volatility_10").log(),),
+    }
+    is_fitted: ClassVar[bool] = True
+
+    @staticmethod
+    def fit(aspect: Aspect, signals: Array, settings: HmmSettings, rng: np.random.Generator) -> StateFit | None:
+        """None where a signal never moves."""
+        if not moves(signals):
+            return None
+        found = fit(
+            signals,
+            settings.n_states,
+            settings.max_iterations,
+            settings.tolerance,
+            settings.variance_floor,
+            settings.random_starts,
+            rng,
+        )
+        return StateFit(
+            found.mean, found.variance, found.initial, found.transition, found.log_likelihood, found.converged
+        )
+
+    @staticmethod
+    def probabilities(
+        aspect: Aspect, signals: Array, parameters: StateParameters | None, settings: HmmSettings
+    ) -> Array:
+        if parameters is None:
+            raise ValueError("a hidden Markov model filters under parameters; pass those in force")
+        return last_states(signals, parameters.mean, parameters.variance, parameters.transition, parameters.initial)
 
 
 @dataclass(frozen=True)

@@ -1,49 +1,54 @@
-"""The market's regime, by thresholds."""
+"""Regimes by thresholds of trailing statistics."""
 
-import datetime as dt
+from collections.abc import Mapping
+from typing import ClassVar
 
+import numpy as np
 import polars as pl
 
-from configs.settings import Regimes
-from feature_store.schemas.regimes import TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER
+from configs.settings.detectors import DetectorSettings, ThresholdsSettings
+from quant_assets.numerics.arrays import Array, Index
+from quant_assets.regimes.detectors.protocol import Aspect, StateFit, StateParameters
+
+N_STATES = 3
 
 
-def market_regime(features: pl.DataFrame, session: dt.date, settings: Regimes) -> pl.DataFrame:
-    """Labels of the market's trailing statistics on the session.
+class Thresholds:
+    """One state for certain, from the last observation alone; see `detectors.protocol`.
 
     Bull is a return index more than `trend_gap` above its mean of 200 sessions that also rose over the last 63, bear
     the reverse, and sideways all between. Volatility is labelled by its rank within its own last year; only one that is
     also high by itself, of `crisis_volatility_annual` or more, is a crisis.
-
-    Args:
-        features: rows of MARKET_FEATURES.
-        session: only its row is used.
-        settings: the thresholds.
-
-    Returns:
-        One row of MARKET_REGIME, or none where the session has no features. A label is null where any of its statistics
-        is.
     """
-    return features.filter(event_date=session).select(
-        "event_date", trend=_trend(settings), volatility=_volatility(settings), systemic=_systemic(settings)
-    )
+
+    settings: ClassVar[type[DetectorSettings]] = ThresholdsSettings
+    signals: ClassVar[Mapping[Aspect, tuple[pl.Expr, ...]]] = {
+        "trend": (pl.col("ma_gap_200"), pl.col("momentum_63")),
+        "volatility": (pl.col("volatility_percentile"), pl.col("volatility_21")),
+    }
+    is_fitted: ClassVar[bool] = False
+
+    @staticmethod
+    def fit(aspect: Aspect, signals: Array, settings: ThresholdsSettings, rng: np.random.Generator) -> StateFit | None:
+        return None
+
+    @staticmethod
+    def probabilities(
+        aspect: Aspect, signals: Array, parameters: StateParameters | None, settings: ThresholdsSettings
+    ) -> Array:
+        first, second = signals[:, -1, 0], signals[:, -1, 1]
+        states = _trend(first, second, settings) if aspect == "trend" else _volatility(first, second, settings)
+        known = ~np.isnan(first + second)
+        return np.where(known[:, None], np.eye(N_STATES)[states], np.nan)
 
 
-def _trend(settings: Regimes) -> pl.Expr:
-    bear, sideways, bull = (pl.lit(label) for label in TREND_STATES_IN_ORDER)
-    gap, momentum = pl.col("ma_gap_200"), pl.col("momentum_63")
+def _trend(gap: Array, momentum: Array, settings: ThresholdsSettings) -> Index:
+    """(N,) 0 bear, 1 sideways, 2 bull."""
     above, below = (gap > settings.trend_gap) & (momentum > 0), (gap < -settings.trend_gap) & (momentum < 0)
-    label = pl.when(above).then(bull).when(below).then(bear).otherwise(sideways)
-    return pl.when(gap.is_not_null() & momentum.is_not_null()).then(label)
+    return np.where(above, 2, np.where(below, 0, 1))
 
 
-def _volatility(settings: Regimes) -> pl.Expr:
-    calm, turbulent, crisis = (pl.lit(label) for label in VOLATILITY_STATES_IN_ORDER)
-    rank, annual = pl.col("volatility_percentile"), pl.col("volatility_21")
+def _volatility(rank: Array, annual: Array, settings: ThresholdsSettings) -> Index:
+    """(N,) 0 calm, 1 turbulent, 2 crisis."""
     extreme = (rank >= settings.crisis_percentile) & (annual >= settings.crisis_volatility_annual)
-    label = pl.when(extreme).then(crisis).when(rank >= settings.turbulent_percentile).then(turbulent).otherwise(calm)
-    return pl.when(rank.is_not_null() & annual.is_not_null()).then(label)
-
-
-def _systemic(settings: Regimes) -> pl.Expr:
-    return pl.col("mean_correlation_63") >= settings.systemic_correlation
+    return np.where(extreme, 2, np.where(rank >= settings.turbulent_percentile, 1, 0))

@@ -15,7 +15,8 @@ from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import EXPOSURES, FACTOR_COVARIANCE, MARKET, SPECIFIC_RISK, STYLES
 from feature_store.store import Store
 from quant_assets.execution.book.forecast import UNKNOWN
-from quant_assets.execution.trading.costs import CostParameters, trade_cost_usd
+from quant_assets.execution.trading.cost_terms.protocol import CostParameters
+from quant_assets.execution.trading.costs import trade_cost_usd
 from quant_assets.numerics.units import BASIS_POINT
 from quant_assets.reporting.orders.known import KnownRows, Row, side_sign, values_of
 from quant_assets.reporting.orders.lookup import find_order

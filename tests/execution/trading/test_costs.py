@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from configs.settings import Execution
 from feature_store.schemas.risk import COST_PARAMETERS
-from quant_assets.execution.trading.costs import CostParameters, cost_parameters_of, linear_rate, trade_cost_usd
+from quant_assets.execution.trading.cost_terms.protocol import CostParameters
+from quant_assets.execution.trading.costs import cost_parameters_of, linear_rate, trade_cost_usd
 from tests.execution.markets import DAYS, frame
 
 # --- known values ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.settings import Execution
-from quant_assets.execution.trading.costs import CostParameters
+from quant_assets.execution.trading.cost_terms.protocol import CostParameters
 from quant_assets.execution.trading.fills import fills_at_open
 
 FREE = Execution(commission_bp=0, impact_multiplier=0)

@@ -3,10 +3,11 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from configs.settings import Regimes
-from feature_store.schemas.features import MARKET_FEATURES
+from configs.settings import HmmSettings, Regimes, ThresholdsSettings
+from feature_store.schemas.features import INDUSTRY_FEATURES, MARKET_FEATURES
 from feature_store.schemas.regimes import MARKET_REGIME
-from quant_assets.regimes.detectors.thresholds import market_regime
+from quant_assets.regimes.industry_states import signal_columns
+from quant_assets.regimes.market_regime import market_regime
 from tests.oracles.panels import assert_stored_as, stored
 
 DAY = dt.date(2015, 8, 25)
@@ -72,17 +73,24 @@ def test_thresholds_are_the_settings():
     figures = features(
         ma_gap_200=0.05, momentum_63=0.1, volatility_percentile=0.8, volatility_21=0.2, mean_correlation_63=0.5
     )
-    strict = Regimes(
-        trend_gap=0.06,
-        turbulent_percentile=0.3,
-        crisis_percentile=0.7,
-        crisis_volatility_annual=0.15,
-        systemic_correlation=0.4,
+    thresholds = ThresholdsSettings(
+        trend_gap=0.06, turbulent_percentile=0.3, crisis_percentile=0.7, crisis_volatility_annual=0.15
     )
+    strict = Regimes(market=thresholds, systemic_correlation=0.4)
     assert market_regime(figures, DAY, strict).row(0) == (DAY, "sideways", "crisis", True)
 
 
 # refusals
+
+
+def test_a_detector_that_is_fitted_is_no_detector_of_the_market():
+    with pytest.raises(ValueError, match="hmm is fitted, and the market's parameters are not stored; choose one"):
+        market_regime(features(ma_gap_200=0.1), DAY, Regimes(market=HmmSettings()))
+
+
+def test_thresholds_of_the_market_read_what_industries_lack():
+    with pytest.raises(ValueError, match=r"detector thresholds reads .*, which features/industry_features lacks"):
+        signal_columns("thresholds", INDUSTRY_FEATURES)
 
 
 def test_a_session_without_features_has_no_row():

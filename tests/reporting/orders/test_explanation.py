@@ -20,7 +20,8 @@ from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION, VIEWS
 from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK, STYLES
 from feature_store.store import Store
-from quant_assets.execution.trading.costs import CostParameters, trade_cost_usd
+from quant_assets.execution.trading.cost_terms.protocol import CostParameters
+from quant_assets.execution.trading.costs import trade_cost_usd
 from quant_assets.execution.trading.orders import orders
 from quant_assets.reporting.orders.explanation import explain
 from quant_assets.reporting.orders.lookup import UnknownOrderError
