@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,22 +33,36 @@ class Loaded:
         return writer_of(where, [DEFAULT, *having])
 
 
-def load(profile: str, data: Path | None = None, overrides: Mapping[str, str] | None = None) -> Profile:
+LoadPlugins = Callable[[tuple[str, ...], Path | None], object]  # by name, from a folder
+
+
+def load(
+    profile: str,
+    data: Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+    load_plugins: LoadPlugins | None = None,
+) -> Profile:
     """The settings of a run: defaults, then the profile, then `data`, then `overrides`.
 
     Args:
         profile: name of a file in configs/profiles, or a path to a YAML file.
         data: folder that takes the place of the profile's `vendor.folder`; relative to the working folder.
         overrides: dotted key to value as YAML, for example {"portfolio.weight_cap": "0.03"}.
+        load_plugins: called with the profile's plugins before it is validated, so that it may name kinds of theirs.
 
     Raises:
         ConfigError: names the file or option, the key, what is allowed and the fix.
     """
-    loaded = load_layers(profile, data, overrides)
-    return _with_plugin_folder(_resolve_folder(loaded.profile, shown(loaded.file)), loaded.file)
+    loaded = load_layers(profile, data, overrides, load_plugins)
+    return _resolve_folder(loaded.profile, loaded.file)
 
 
-def load_layers(profile: str, data: Path | None = None, overrides: Mapping[str, str] | None = None) -> Loaded:
+def load_layers(
+    profile: str,
+    data: Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+    load_plugins: LoadPlugins | None = None,
+) -> Loaded:
     """As `load`, with where each setting was written; a relative data folder stays as it is, or absent."""
     file = _profile_file(profile)
     layers = [read_layer(file)]
@@ -56,7 +70,13 @@ def load_layers(profile: str, data: Path | None = None, overrides: Mapping[str, 
     if data is not None:
         layers.append(_put_folder(merged, data, shown(file)))
     layers += [put(merged, key, value) for key, value in (overrides or {}).items()]
-    return Loaded(validated(merged, layers), file, tuple(layers))
+    folder = _plugin_folder(merged, file)
+    if load_plugins is not None and _is_names(merged.get("plugins")):
+        load_plugins(tuple(merged["plugins"]), folder)
+    found = validated(merged, layers)
+    if found.plugins:
+        found = found.model_copy(update={"plugin_folder": folder})
+    return Loaded(found, file, tuple(layers))
 
 
 def profiles() -> list[str]:
@@ -94,24 +114,29 @@ def _put_folder(tree: Tree, data: Path, file: str) -> Layer:
     return Layer("--data", {"vendor": {"folder": vendor["folder"]}})
 
 
-def _resolve_folder(profile: Profile, file: str) -> Profile:
+def _resolve_folder(profile: Profile, file: Path) -> Profile:
+    """The vendor's folder, relative to the repository, or to the file of a profile outside of it."""
     vendor = profile.vendor
     if not isinstance(vendor, FilesVendor):
         return profile
     if vendor.folder is None:
-        raise ConfigError(f"{file} names no vendor.folder; pass --data with the folder that holds your files")
-    folder = (CONFIGS.parent / vendor.folder).resolve()
+        raise ConfigError(f"{shown(file)} names no vendor.folder; pass --data with the folder that holds your files")
+    beside = file.resolve().parent
+    folder = ((CONFIGS.parent if beside.is_relative_to(CONFIGS) else beside) / vendor.folder).resolve()
     return profile.model_copy(update={"vendor": vendor.model_copy(update={"folder": folder})})
 
 
-def _with_plugin_folder(profile: Profile, file: Path) -> Profile:
-    """Relative to the profile's file; the folder of a profile of the user's own where it names none."""
-    beside = file.parent.resolve()
-    named = profile.plugin_folder
-    if named is None:
-        own = profile.plugins and beside != (CONFIGS / "profiles").resolve()
-        return profile.model_copy(update={"plugin_folder": beside}) if own else profile
+def _is_names(value: object) -> bool:
+    """Whether it is a list of texts, as a validated profile would have it."""
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _plugin_folder(tree: Tree, file: Path) -> Path | None:
+    """Relative to the profile's file; where none is named, the folder of a profile that is no built-in one."""
+    beside, named = file.parent.resolve(), tree.get("plugin_folder")
+    if not isinstance(named, str):
+        return beside if beside != (CONFIGS / "profiles").resolve() else None
     folder = (beside / named).resolve()
     if not folder.is_dir():
         raise ConfigError(f"{shown(file)}: plugin_folder {named} is not there: {folder} is no folder")
-    return profile.model_copy(update={"plugin_folder": folder})
+    return folder

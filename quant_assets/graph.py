@@ -38,7 +38,7 @@ def all_assets(profile: Profile) -> list[SessionAsset]:
     if not plugins:
         return core_assets()
     added = {plugin.name: _assets(plugin) for plugin in plugins}
-    declared = [*_with_strategies(plugins), *(asset for assets in added.values() for asset in assets)]
+    declared = [*_with_strategies(strategies_of(profile)), *(asset for assets in added.values() for asset in assets)]
     known = {asset.name: asset.dataset for asset in declared}
     for name, assets in added.items():
         for asset in assets:
@@ -50,6 +50,24 @@ def all_assets(profile: Profile) -> list[SessionAsset]:
         raise PluginError(
             f"datasets would rest on one another: {round_trip}; let the plugin read what comes before"
         ) from None
+
+
+def strategies_of(profile: Profile) -> list[Dataset]:
+    """What plugins' strategies store, which `alpha/combined` merges."""
+    return [_strategy(plugin, asset.dataset) for plugin in plugins_of(profile) for asset in plugin.strategies]
+
+
+def read_by(profile: Profile, dataset: Dataset) -> list[Dataset]:
+    """Datasets of plugins that a dataset rests on, directly or through others, each after what it reads."""
+    order = all_assets(profile)
+    by_name = {asset.name: asset for asset in order}
+    found, waiting = {dataset.name}, [dataset.name]
+    while waiting:
+        before = [name for name in rests_on(by_name[waiting.pop()]) if name not in found]
+        found |= {*before}
+        waiting += before
+    theirs = {name for plugin in plugins_of(profile) for name in plugin.datasets}
+    return [asset.dataset for asset in order if asset.name in found & theirs]
 
 
 def as_text(assets: list[SessionAsset]) -> str:
@@ -88,9 +106,8 @@ def _assets(plugin: Plugin) -> list[SessionAsset]:
     return found
 
 
-def _with_strategies(plugins: Sequence[Plugin]) -> Iterator[SessionAsset]:
+def _with_strategies(strategies: Sequence[Dataset]) -> Iterator[SessionAsset]:
     """The platform's own; what merges expected returns reads those of the plugins' strategies too."""
-    strategies = [_strategy(plugin, asset.dataset) for plugin in plugins for asset in plugin.strategies]
     windows = {dataset.name: same(dataset, EXPECTED_RETURN) for dataset in strategies}
     for asset in CORE:
         if asset.name == COMBINED.name and windows:

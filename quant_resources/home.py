@@ -19,7 +19,7 @@ from configs.settings import FilesVendor, Profile
 from feature_store.dataset import Events, States
 from feature_store.decision_time import DecisionClock
 from feature_store.store import Store
-from quant_resources.plugins import datasets_of, with_plugin_settings
+from quant_resources.plugins import datasets_of, load_plugins, with_plugin_settings
 
 REPOSITORY = Path(__file__).parent.parent
 DAGSTER_YAML = Path(__file__).parent / "dagster" / "dagster.yaml"  # what a new Dagster home begins with
@@ -72,7 +72,8 @@ class Home:
     @staticmethod
     def check(choice: Choice) -> Profile:
         """The profile of a choice, with its plugins."""
-        return with_plugin_settings(load(choice.profile, Path(choice.data) if choice.data else None, choice.overrides))
+        data = Path(choice.data) if choice.data else None
+        return with_plugin_settings(load(choice.profile, data, choice.overrides, load_plugins))
 
     def check_new(self, choice: Choice) -> Profile:
         """The profile of a choice that is to be run; nothing is remembered yet.

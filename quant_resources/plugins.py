@@ -99,7 +99,7 @@ def plugins_of(profile: Profile) -> tuple[Plugin, ...]:
     Raises:
         PluginError: one cannot be loaded, or clashes with the platform or with another.
     """
-    return _plugins(profile.plugins, profile.plugin_folder)
+    return load_plugins(profile.plugins, profile.plugin_folder)
 
 
 def datasets_of(profile: Profile) -> dict[str, Dataset]:
@@ -158,7 +158,15 @@ def _complaint(plugin: str, kind: type[Settings], error: Mapping[str, Any]) -> s
 
 
 @cache
-def _plugins(names: tuple[str, ...], folder: Path | None) -> tuple[Plugin, ...]:
+def load_plugins(names: tuple[str, ...], folder: Path | None) -> tuple[Plugin, ...]:
+    """The plugins of these modules or entry points, in their order.
+
+    Args:
+        folder: where modules may lie that are not installed.
+
+    Raises:
+        PluginError: one cannot be loaded, or clashes with the platform or with another.
+    """
     found = {name: _loaded(name, folder) for name in names}
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise PluginError(f"plugins names {twice[0]} twice; keep one")

@@ -1,7 +1,7 @@
 """A profile: the settings of a run as a whole."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ from configs.settings.vendors.plugin import PluginVendor
 from configs.settings.vendors.simulated import SimulatedVendor
 
 Vendor = Annotated[FilesVendor | HttpVendor | PluginVendor | SimulatedVendor, Field(discriminator="kind")]
+S = TypeVar("S", bound=Settings)
 
 
 class Profile(Settings):
@@ -56,10 +57,10 @@ class Profile(Settings):
     execution: Execution = Field(Execution(), description="account, pre-trade checks and costs of fills")
     backtest: Backtest = Field(Backtest(), description="what results are compared with")
 
-    def part(self, kind: type[Settings]) -> Settings:
+    def part(self, kind: type[S]) -> S:
         """The one section of the given type, of the platform or of a plugin."""
         sections = [*(value for _, value in self), *self.plugin_settings.values()]
-        parts: list[Any] = [value for value in sections if type(value) is kind]
+        parts: list[S] = [value for value in sections if type(value) is kind]
         if len(parts) != 1:
             raise KeyError(f"profile {self.name} has {len(parts)} parts of type {kind.__name__}")
-        return parts[0]  # type: ignore[no-any-return]
+        return parts[0]

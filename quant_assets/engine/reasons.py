@@ -50,6 +50,7 @@ class Reasons:
         self._histories = histories
         self._known: dict[tuple[str, str | None, str | None], tuple[Reason, ...]] = {}
         self._slices = {type(value).__name__: name for name, value in runner.profile}
+        self._slices |= {type(v).__name__: f"plugin_settings.{k}" for k, v in runner.profile.plugin_settings.items()}
 
     def of(
         self, session: dt.date, written_at: dt.datetime, stored: Mapping[str, str], expected: Mapping[str, str]

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from configs.settings import Execution
 from feature_store import sessions as calendar
+from feature_store.dataset import Dataset
 from feature_store.schemas.alpha import COMBINED, PREDICTIONS
 from feature_store.schemas.execution import BOOK, CASH, ORDERS
 from feature_store.schemas.portfolio import DIAGNOSTICS, MARKET_ROW, VIEWS
@@ -17,6 +19,7 @@ from feature_store.store import Store
 from quant_assets.execution.book.forecast import UNKNOWN
 from quant_assets.execution.trading.cost_terms.protocol import CostParameters
 from quant_assets.execution.trading.costs import trade_cost_usd
+from quant_assets.graph import read_by, strategies_of
 from quant_assets.numerics.units import BASIS_POINT
 from quant_assets.reporting.orders.known import KnownRows, Row, side_sign, values_of
 from quant_assets.reporting.orders.lookup import find_order
@@ -43,14 +46,14 @@ def explain(home: Home, order_id: str) -> dict[str, Any]:
     industry = exposures.get("industry", UNKNOWN)
     return {
         "order": _order(order, held, float(whole["value_usd"].sum())),
-        "alpha": _alpha(known, held),
+        "alpha": _alpha(known, held, strategies_of(home.profile)),
         "regime": _regime(known, industry),
         "risk": _risk(known, exposures),
         "limits": _limits(known, industry, held),
         "costs": _costs(order, held, home.profile.execution),
         "optimization": {name: cash[name] for name in ("status", "detail")},
         "outcome": _outcome(store, order, session),
-        "inputs": inputs_of(known, industry),
+        "inputs": inputs_of(known, industry, read_by(home.profile, BOOK)),
         "contributions": contributions_of(known),
         "provenance": provenance_of(store, session, order, held, home.profile),
     }
@@ -79,10 +82,15 @@ def _order(order: Row, held: Row, nav_usd: float) -> Row:
 # -- why ---------------------------------------------------------------------------------------------------------------
 
 
-def _alpha(known: KnownRows, held: Row) -> dict[str, Any]:
+def _alpha(known: KnownRows, held: Row, strategies: Sequence[Dataset]) -> dict[str, Any]:
     merged = known.row(COMBINED)
+    of_strategies = [
+        {"model": dataset.name, "score": None, "fit_session": None, **_without_key(row)}
+        for dataset in strategies
+        for row in known.rows(dataset)
+    ]
     return {
-        "by_model": [_without_key(row) for row in known.rows(PREDICTIONS)],
+        "by_model": [*(_without_key(row) for row in known.rows(PREDICTIONS)), *of_strategies],
         "raw": merged.get("raw_alpha"),
         "neutralized": merged.get("alpha"),
         "variance": merged.get("variance"),

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 
 from configs.settings import Profile
 from feature_store.dataset import Dataset, Grade
@@ -19,11 +20,11 @@ from quant_assets.engine.identity import settings_of
 from quant_assets.graph import all_assets
 from quant_assets.reporting.orders.known import KnownRows, Row, side_sign
 
-ACTIONS_SHOWN, SCORES_SHOWN = 5, 8
+ACTIONS_SHOWN, SCORES_SHOWN, PLUGIN_ROWS_SHOWN = 5, 8, 5
 
 
-def inputs_of(known: KnownRows, industry: str) -> list[Row]:
-    """Rows that the order rests on, with when they were known."""
+def inputs_of(known: KnownRows, industry: str, of_plugins: Sequence[Dataset]) -> list[Row]:
+    """Rows that the order rests on, with when they were known; of a plugin's dataset without symbols, the first."""
     rows: list[tuple[Dataset, Row]] = [
         (dataset, row) for dataset in (BARS, MEMBERS, UNIVERSE, INDUSTRIES) for row in known.rows(dataset)
     ]
@@ -35,6 +36,7 @@ def inputs_of(known: KnownRows, industry: str) -> list[Row]:
         (dataset, row) for dataset in (PREDICTIONS, COMBINED, EXPOSURES, SPECIFIC_RISK, COST_PARAMETERS)
         for row in known.rows(dataset)
     ]  # fmt: skip
+    rows += [(dataset, row) for dataset in of_plugins for row in known.rows(dataset)[:PLUGIN_ROWS_SHOWN]]
     return [
         {
             "dataset": dataset.name,
