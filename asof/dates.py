@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -57,7 +58,7 @@ def days(values: object, name: str) -> np.ndarray[tuple[int], np.dtype[np.dateti
 
 def _column(values: object, name: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
     if isinstance(values, pl.Series) or library_of(values) == PANDAS:
-        values = values.to_numpy()  # type: ignore[attr-defined]
+        values = cast(pl.Series, values).to_numpy()
     array = np.asarray(list(values) if not isinstance(values, np.ndarray) and isinstance(values, Iterable) else values)
     if array.dtype.kind not in "MOU":
         raise ValueError(f"{name} holds {array.dtype}, not days; pass dates, or texts as '2016-12-30'")

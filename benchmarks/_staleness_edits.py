@@ -179,7 +179,7 @@ def patched(name: str, change: Callable[[Path], None] | None = None) -> Callable
     """
 
     def apply(folder: Path) -> None:
-        info = Path(str(distribution(name)._path))  # type: ignore[attr-defined]
+        info = Path(str(distribution(name)._path))
         copy = folder / info.name
         shutil.copytree(info, copy)
         rewrite(copy / "METADATA", lambda text: re.sub(r"^Version: .*$", "Version: 99.1", text, count=1, flags=re.M))

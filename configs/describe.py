@@ -86,7 +86,7 @@ def _types_within(annotation: object) -> Iterator[object]:
 def _marks(annotation: object) -> Iterator[object]:
     """What Annotated says, from the outside in."""
     if get_origin(annotation) is Annotated:
-        yield from annotation.__metadata__  # type: ignore[attr-defined]
+        yield from get_args(annotation)[1:]
     if get_origin(annotation) is not Literal:
         for part in get_args(annotation)[: 1 if get_origin(annotation) is Annotated else None]:
             yield from _marks(part)
@@ -111,7 +111,7 @@ _KINDS: dict[object, str] = {
 
 
 def _allowed(annotation: object) -> str:
-    marks = [*annotation.__metadata__] if get_origin(annotation) is Annotated else []  # type: ignore[attr-defined]
+    marks = [*get_args(annotation)[1:]] if get_origin(annotation) is Annotated else []
     inner = _plain_kind(get_args(annotation)[0] if marks else annotation)
     bounds = _bounds(marks)
     if bounds and inner.endswith(" or null"):

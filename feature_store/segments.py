@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -60,8 +61,8 @@ def corrupt(parts: Sequence[Segment], error: BaseException) -> CorruptPartitionE
 
 
 def _lazy(part: Segment, predicates: Sequence[pl.Expr]) -> pl.LazyFrame:
-    hive = {} if part.packs else {"hive_partitioning": True, "hive_schema": HIVE}
-    lazy = pl.scan_parquet(part.paths, glob=False, cache=False, **hive)  # type: ignore[arg-type]
+    hive: dict[str, Any] = {} if part.packs else {"hive_partitioning": True, "hive_schema": HIVE}
+    lazy = pl.scan_parquet(part.paths, glob=False, cache=False, **hive)
     if part.rows is not None:
         lazy = lazy.slice(*part.rows)
     return lazy.filter(*predicates) if predicates else lazy

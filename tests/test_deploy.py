@@ -110,7 +110,7 @@ def test_the_workspace_is_the_code_service(monkeypatch: pytest.MonkeyPatch) -> N
     environment_of_a_server(monkeypatch)
     loaded = process_workspace_config(yaml.safe_load((ROOT / "deploy" / "workspace.yaml").read_text()))
     assert loaded.success, loaded.errors
-    (place,) = loaded.value["load_from"]  # type: ignore[index]
+    (place,) = loaded.value["load_from"]
     assert f"--port={place['grpc_server']['port']}" in services()["code"]["command"]
     assert services()["webserver"]["environment"]["ASOF_CODE_HOST"] in services()
     module = next(word for word in services()["code"]["command"] if word.startswith("--module-name=")).split("=")[1]

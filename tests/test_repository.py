@@ -42,7 +42,7 @@ def pins() -> dict[str, str]:
 
 
 def pin_of(line: str) -> tuple[str, str] | None:
-    return None if line.startswith("#") else tuple(line.split("=="))  # type: ignore[return-value]
+    return None if line.startswith("#") else tuple(line.split("=="))
 
 
 def requirements(text: list[str], extra: str = "") -> list[Requirement]:

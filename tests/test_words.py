@@ -88,7 +88,7 @@ def declared_names(module: ast.Module) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.arg):
             yield node.lineno, node.arg
         if isinstance(node, ast.ClassDef):
-            yield from ((field.lineno, field.target.id) for field in node.body if is_field(field))  # type: ignore[attr-defined]
+            yield from ((field.lineno, field.target.id) for field in node.body if is_field(field))
 
 
 def is_field(statement: ast.stmt) -> bool:

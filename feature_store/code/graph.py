@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from feature_store.code import runtime
 from feature_store.code.effects import changing
@@ -118,7 +119,7 @@ class Graph:
         for statement in source.bindings[key.name]:
             if isinstance(statement, ast.ClassDef):
                 form.klass(statement, fields=False)
-        for part in runtime.settings_in(kind):  # type: ignore[arg-type]
+        for part in runtime.settings_in(cast(type, kind)):
             form.references.setdefault(part, len(form.references))
         # what a library makes of a setting is in the value that counts
         return replace(_node(form), libraries=frozenset())

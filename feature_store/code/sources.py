@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import TypeGuard
 
 from feature_store.code.libraries import distributions_of
 
@@ -141,7 +142,7 @@ def parsed(module: str, text: bytes, path: str, is_package: bool) -> Source:
     return source
 
 
-def is_for_types_only(node: ast.AST) -> bool:
+def is_for_types_only(node: ast.AST) -> TypeGuard[ast.If]:
     """`if TYPE_CHECKING:`"""
     test = node.test if isinstance(node, ast.If) else None
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
@@ -153,12 +154,12 @@ def _running(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """What runs on import: nothing that is for type checkers, or for the module as a script."""
     for statement in body:
         if is_for_types_only(statement) or _is_script(statement):
-            yield from _running(statement.orelse)  # type: ignore[attr-defined]
+            yield from _running(statement.orelse)
         elif not is_bare_constant(statement):
             yield statement
 
 
-def _is_script(node: ast.stmt) -> bool:
+def _is_script(node: ast.stmt) -> TypeGuard[ast.If]:
     return isinstance(node, ast.If) and ast.unparse(node.test) in (
         "__name__ == '__main__'",
         "'__main__' == __name__",
@@ -220,7 +221,7 @@ def bound_names(nodes: Iterable[ast.AST], inside: bool = True) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)
         elif is_for_types_only(node):
-            yield from bound_names(node.orelse, inside)  # type: ignore[attr-defined]
+            yield from bound_names(node.orelse, inside)
         elif not isinstance(node, ast.Lambda) and not (isinstance(node, ast.AnnAssign) and node.value is None):
             yield from _named(node)
             yield from bound_names(binding_parts(node, inside), inside)

@@ -76,4 +76,4 @@ def _of_column(
 
 def _largest(values: pl.Series) -> float | None:
     finite = values.filter(values.is_finite().fill_null(value=False))
-    return float(finite.max()) if len(finite) else None  # type: ignore[arg-type]
+    return float(finite.to_numpy().max()) if len(finite) else None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import polars as pl
 from threadpoolctl import threadpool_limits
@@ -310,7 +310,7 @@ class Calculation:
             elif name == "seed":
                 arguments[name] = session_seed(self.profile.seed, asset.datasets[0].name, given["session"])
             elif name == "decided_at":
-                arguments[name] = self.clock.decision_time(given["session"])  # type: ignore[arg-type]
+                arguments[name] = self.clock.decision_time(cast(dt.date, given["session"]))
             else:
                 raise TypeError(f"{asset.name}: its function wants {name!r}, which is no input, setting or session")
         return arguments

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -164,7 +165,7 @@ class Recomputation:
                     parts=expected[t].parts,
                     grade=int(expected[t].grade),
                     rows=rows.height,
-                    latest_known_at=rows.get_column("known_at").max(),  # type: ignore[arg-type]
+                    latest_known_at=cast(dt.datetime | None, rows.get_column("known_at").max()),
                 )
                 contents.append(NewContent(partition, rows))
         return contents

@@ -265,7 +265,8 @@ def _around(text: str, entry: EventLogEntry) -> tuple[str, str, str] | None:
     if text.count(first) != 1 or text.count(second) != 1:
         return None
     before, rest = text.split(first)
-    return (before, *rest.split(second)) if second in rest else None  # type: ignore[return-value]
+    between, second_in_rest, after = rest.partition(second)
+    return (before, between, after) if second_in_rest else None
 
 
 def _partition_text(partition: str | None) -> str:

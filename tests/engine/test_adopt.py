@@ -58,7 +58,7 @@ def why_not(found: Adopted) -> dict[str, dict[str, int]]:
 
 
 def adopted(runner: Runner, chain: Sequence[SessionAsset], **options: object) -> Adopted:
-    return adopt(runner, assets=chain, **options)  # type: ignore[arg-type]
+    return adopt(runner, assets=chain, **options)
 
 
 # -- known values ------------------------------------------------------------------------------------------------------

@@ -289,6 +289,6 @@ def _with(calculation: Calculation, chosen: Profile) -> Calculation:
 def test_a_function_that_no_module_defines_is_refused(calculation: Calculation) -> None:
     namespace: dict[str, object] = {"__name__": __name__}
     exec("def made_by_nobody(bars): return bars", namespace)
-    asset = replace(BY_NAME["market/universe"], function=namespace["made_by_nobody"])  # type: ignore[arg-type]
+    asset = replace(BY_NAME["market/universe"], function=namespace["made_by_nobody"])
     with pytest.raises(ValueError, match="does not say what made_by_nobody is"):
         identity(asset, calculation, Runner)

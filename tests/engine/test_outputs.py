@@ -169,7 +169,7 @@ def test_a_changed_state_is_followed_by_what_is_said_beside_it(runner: Runner) -
 
 
 def twice(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
-    return MEAN.function(bars, sessions).with_columns(value=pl.col("value") * 2)  # type: ignore[union-attr]
+    return MEAN.function(bars, sessions).with_columns(value=pl.col("value") * 2)
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------

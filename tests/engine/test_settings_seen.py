@@ -85,7 +85,7 @@ def by_name(means: pl.DataFrame, portfolio: Portfolio) -> pl.DataFrame:
     ],
 )
 def test_fields_are_found_however_they_are_named(function: object, fields: set[str]) -> None:
-    assert fields_seen((function,), Limits) == fields  # type: ignore[arg-type]
+    assert fields_seen((function,), Limits) == fields
 
 
 def test_the_views_see_what_they_name_of_the_portfolio() -> None:
@@ -143,4 +143,4 @@ def test_a_profile_keeps_its_settings_and_what_is_no_field_is_told_as_ever() -> 
     assert isinstance(chosen, Profile)
     assert set(chosen.features.__dict__) == set(Features.model_fields)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = chosen.features.nothing  # type: ignore[attr-defined]
+        _ = chosen.features.nothing

@@ -25,6 +25,6 @@ def test_the_notebook_runs_and_sql_says_the_same(whole: Path, tmp_path: Path, mo
     assert isinstance(training, pl.DataFrame) and isinstance(matured, pl.DataFrame) and isinstance(in_sql, pl.DataFrame)
     assert 0 < len(matured) < len(training)
     assert (matured["label_end"] > matured["session"]).all()
-    assert len(sizes) == 3  # type: ignore[arg-type]
+    assert len(sizes) == 3
     columns = ["session", "symbol", "z_momentum_63", "label_log"]
     assert_frame_equal(in_sql, training.select(columns).sort("session", "symbol"), check_exact=True)

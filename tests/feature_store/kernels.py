@@ -60,7 +60,7 @@ def of_scipy() -> Any:
 
 
 @njit
-def _recursion(x):  # type: ignore[no-untyped-decorator]
+def _recursion(x):
     level = total = 0.0
     for value in x:
         level = 0.94 * level + 0.06 * value * value

@@ -122,7 +122,7 @@ def test_chunks_and_slices_do_not_count(table: list[tuple[object, ...]], data: s
 @given(tables, st.randoms(use_true_random=False))
 def test_with_a_sort_key_the_order_of_rows_does_not_count(table: list[tuple[object, ...]], random: object):
     frame = pl.DataFrame(table, schema=SCHEMA, orient="row").with_row_index("key")
-    shuffled = frame.sample(fraction=1.0, shuffle=True, seed=random.getrandbits(32))  # type: ignore[attr-defined]
+    shuffled = frame.sample(fraction=1.0, shuffle=True, seed=random.getrandbits(32))
     assert content_hash(shuffled, ["key"]) == content_hash(frame)
 
 

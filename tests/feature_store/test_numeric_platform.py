@@ -189,7 +189,7 @@ def test_the_digests_see_kernels_that_are_not_pinned(here: dict[str, object]) ->
     late = "import runpy, numpy, scipy.linalg; runpy.run_module('tests.feature_store.kernels', run_name='__main__')"
     answer = fresh("-c", late, **HOSTILE["narrow"])
     found = json.loads(answer.stdout)
-    moved = {name for name, digest in found["digests"].items() if digest != here["digests"][name]}  # type: ignore[index]
+    moved = {name for name, digest in found["digests"].items() if digest != here["digests"][name]}
     assert {"products", "factorizations", "of_scipy", "of_sklearn", "of_hmmlearn", "of_clarabel"} <= moved
     assert not found["is_pinned"]
     assert "blas numpy OpenBLAS Nehalem" in found["identity"]

@@ -247,7 +247,7 @@ def test_as_of_must_be_said_and_lie_after_every_rows_decision(tmp_path: Path):
     store = store_of(tmp_path)
     store.write(FACTS, group(DAYS[:2]))
     with pytest.raises(ValueError, match="as_of is missing"):
-        store.training_set(asking((DAYS[0], "A")), FACTS, [], None)  # type: ignore[arg-type]
+        store.training_set(asking((DAYS[0], "A")), FACTS, [], None)
     for as_of in (DAYS[0], decided(DAYS[1]) - MICROSECOND):
         with pytest.raises(LookaheadError, match=f"ask for {DAYS[1]}, decided at .* after as_of"):
             store.training_set(asking((DAYS[0], "A"), (DAYS[1], "A")), FACTS, [], as_of)

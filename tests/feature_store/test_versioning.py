@@ -13,7 +13,7 @@ from tests.feature_store.examples import DERIVED, FACTS
 @given(st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=4), st.randoms(use_true_random=False))
 def test_the_order_of_its_parts_does_not_count_in_a_fingerprint(parts: dict[str, str], random: object):
     items = list(parts.items())
-    random.shuffle(items)  # type: ignore[attr-defined]
+    random.shuffle(items)
     assert fingerprint(dict(items)) == fingerprint(parts)
 
 

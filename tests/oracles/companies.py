@@ -133,7 +133,7 @@ def _shares(
 
 
 def _sum(values: list[float | None]) -> float | None:
-    return None if any(value is None for value in values) else sum(values)  # type: ignore[arg-type]
+    return None if any(value is None for value in values) else sum(values)
 
 
 def _less(a: float | None, b: float | None) -> float | None:

@@ -22,7 +22,7 @@ def seen(values: Sequence[Value], t: int, window: int, share: float, lag: int = 
     """Observed values of rows t-lag-window+1 .. t-lag, or None when there are too few."""
     rows = [t - lag - i for i in range(window)]
     observed = [values[s] for s in rows if s >= 0 and values[s] is not None]
-    return observed if len(observed) >= math.ceil(window * share - 1e-9) else None  # type: ignore[return-value]
+    return observed if len(observed) >= math.ceil(window * share - 1e-9) else None
 
 
 def history(returns: Sequence[Value], traded: Sequence[bool], t: int, window: int, lag: int = 0) -> list[float]:
@@ -33,7 +33,7 @@ def history(returns: Sequence[Value], traded: Sequence[bool], t: int, window: in
             break
         if returns[s] is not None:
             found.append(returns[s])
-    return found  # type: ignore[return-value]
+    return found
 
 
 def levels(returns: Sequence[Value], traded: Sequence[bool], t: int, window: int) -> list[float]:
@@ -44,7 +44,7 @@ def levels(returns: Sequence[Value], traded: Sequence[bool], t: int, window: int
             found.append(math.exp(log_level))
             if returns[s] is None:
                 break
-            log_level -= returns[s]  # type: ignore[operator]
+            log_level -= returns[s]
     return found
 
 
@@ -165,7 +165,7 @@ def last_z(values: Sequence[Value], t: int, window: int, share: float) -> Value:
         return None
     spread = statistics.stdev(rows)
     centre = statistics.fmean(rows)
-    return (values[t] - centre) / spread if spread > 1e-12 * abs(centre) else None  # type: ignore[operator]
+    return (values[t] - centre) / spread if spread > 1e-12 * abs(centre) else None
 
 
 def index_features(returns: list[Value], there: list[bool], t: int, share: float) -> dict[str, Value]:
@@ -238,7 +238,7 @@ def market_features(returns: dict[str, list[Value]], members: dict[str, int], sh
     known = [x for x in past if x is not None]
     now = past[-1]
     whole = [path[-63:] for path in returns.values() if len(path) >= 63 and None not in path[-63:]]
-    pairs = [statistics.correlation(a, b) for a, b in itertools.combinations(whole, 2)]  # type: ignore[arg-type]
+    pairs = [statistics.correlation(a, b) for a, b in itertools.combinations(whole, 2)]
     return {
         **index_features(market, there, t, share),
         "volatility_percentile": (
@@ -269,11 +269,11 @@ def cross_asset(paths: dict[str, list[dict[str, float] | None]], share: float) -
             sum(x for x in returns[role][s + 1 :] if x is not None) if there[role][s] else None
             for role in ("high_yield", "investment_grade")
         ]
-        ratio.append(None if None in both else both[1] - both[0])  # type: ignore[operator]
+        ratio.append(None if None in both else both[1] - both[0])
     return {
         "range_volatility_21": scaled(root(mean(squares, t, 21, share)), math.sqrt(252)),
         "equity_bond_correlation_63": statistics.correlation(*zip(*pairs, strict=True))
-        if enough(pairs, 63, share)  # type: ignore[arg-type]
+        if enough(pairs, 63, share)
         else None,
         "credit_ratio_z_252": last_z(ratio, t, 252, share),
         "bonds_relative_63": less(earned["bonds"], earned["equity"]),

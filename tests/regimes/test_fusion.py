@@ -30,7 +30,7 @@ CALM, BULL = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 def own_frames(own: Own) -> tuple[pl.DataFrame, pl.DataFrame]:
     trend = [(day, industry, *t, day) for (day, industry), (t, _) in own.items()]
     volatility = [(day, industry, *v, day) for (day, industry), (_, v) in own.items()]
-    return tuple(  # type: ignore[return-value]
+    return tuple(
         pl.DataFrame(rows, schema=stored(d), orient="row").sort("event_date", "industry")
         for rows, d in ((trend, TREND_STATES), (volatility, VOLATILITY_STATES))
     )

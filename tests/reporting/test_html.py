@@ -173,4 +173,4 @@ def test_text_of_a_plot_is_never_markup() -> None:
 
 def test_what_a_page_cannot_show_is_rejected_with_what_it_can() -> None:
     with pytest.raises(TypeError, match=r"cannot show a int; use text, .* a Table, a Polars frame or a Plotly figure"):
-        page_text(Document("R", {}, {"T": [3]}))  # type: ignore[list-item]
+        page_text(Document("R", {}, {"T": [3]}))

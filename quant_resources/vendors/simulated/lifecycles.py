@@ -6,6 +6,7 @@ An acquirer is a symbol of a lower position, so that more symbols change nothing
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def draw_lifecycles(settings: SimulatedVendor, seed: int, T: int) -> Lifecycles:
 
 
 def _joined(first: Lifecycles, children: Lifecycles) -> Lifecycles:
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for name, value in vars(first).items():
         other = getattr(children, name)
         if isinstance(value, np.ndarray):
@@ -107,7 +108,7 @@ def _joined(first: Lifecycles, children: Lifecycles) -> Lifecycles:
             changes[name] = [*value, *other]
         else:
             changes[name] = {key: np.concatenate([x, other[key]]) for key, x in value.items()}
-    return replace(first, **changes)  # type: ignore[arg-type]
+    return replace(first, **changes)
 
 
 def _after(u: Array, rate: float, start: Ints) -> Ints:

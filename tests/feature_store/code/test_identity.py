@@ -532,6 +532,6 @@ def test_what_is_no_definition_is_refused() -> None:
     with pytest.raises(CodeIdentityError, match="a method of an instance"):
         code_identity(CodeIdentity("", {}, {}, {}).as_text)
     with pytest.raises(CodeIdentityError, match="neither a function nor a class"):
-        code_identity(3)  # type: ignore[arg-type]
+        code_identity(3)
     with pytest.raises(CodeIdentityError, match="has no nothing in its text"):
         code_identity((CodeIdentity, "nothing"))

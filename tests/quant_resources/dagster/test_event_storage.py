@@ -278,10 +278,10 @@ def test_the_dagster_yaml_of_the_repository_works_from_any_home() -> None:
         history = Path(os.environ["DAGSTER_HOME"]) / "history"
         assert Path(storage.path_for_shard("index")) == history / "runs" / "index.db"
         assert (history / "runs.db").exists()
-        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 2  # type: ignore[union-attr]
+        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 2
         assert not instance.telemetry_enabled
         # A run worker opens its storage from this reference.
-        assert isinstance(instance.get_ref().storage.event_log_storage, BatchedSqliteEventLogStorage)  # type: ignore[union-attr]
+        assert isinstance(instance.get_ref().storage.event_log_storage, BatchedSqliteEventLogStorage)
 
 
 def test_opening_the_storage_turns_batches_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

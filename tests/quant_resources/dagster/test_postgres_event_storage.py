@@ -190,7 +190,7 @@ def test_the_deployed_instance_keeps_everything_in_postgresql(server: Server) ->
         assert isinstance(instance.run_storage, PostgresRunStorage)
         assert isinstance(instance.schedule_storage, PostgresScheduleStorage)
         # A run worker opens its storage from this reference.
-        assert isinstance(instance.get_ref().storage.event_log_storage, BatchedPostgresEventLogStorage)  # type: ignore[union-attr]
+        assert isinstance(instance.get_ref().storage.event_log_storage, BatchedPostgresEventLogStorage)
         assert instance._get_event_batch_size() == EVENTS_PER_BATCH
         assert run_range(instance).success
         # nothing is written where dagster.yaml lies: in the image that folder belongs to root
