@@ -1,12 +1,14 @@
 """The example under `examples/`, copied to a folder outside of the repository, from its first session to its orders."""
 
+import inspect
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 import pytest
@@ -14,11 +16,16 @@ import pytest
 from feature_store.schemas.alpha import COMBINED
 from quant_assets.definitions import build
 from quant_resources.home import Home
+from tests.alpha.models import test_conformance as models
 from tests.plugins.packages import EXAMPLE, REPOSITORY, SETTINGS, package
+from tests.portfolio.limits import test_conformance as limits
 from tests.support import tiny
 
 OWN = {"my_research/path_efficiency", "my_research/straight_trends"}
-SHORT = {"plugin_settings.my_research.window": "10"}  # of the tiny market's few sessions
+SHORT = {
+    "plugin_settings.my_research.window": "10",
+    "portfolio.limits.0.max_weight": "0.5",
+}  # of the tiny market's few sessions
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +81,15 @@ def test_an_order_is_explained_by_what_the_plugin_brings(home: Home) -> None:
     assert "my_research/path_efficiency" in shown
 
 
+def test_its_limit_bounds_the_target_weights_and_is_reported(home: Home) -> None:
+    limit = home.profile.portfolio.limits[0]
+    rows = home.open_store().read("portfolio/diagnostics", tiny.LAST).filter(limit="volatile_stocks")
+    solved = rows.drop_nulls("value")
+    assert solved.height > 0
+    assert (solved["upper"] >= limit.max_weight).all()
+    assert (solved["value"] <= solved["upper"] + 1e-6).all()
+
+
 def test_every_command_knows_its_datasets(home: Home) -> None:
     status = {row["dataset"]: row for row in rows(home, "status")}
     assert all(status[name]["stored"] == status["market/bars"]["stored"] for name in OWN)
@@ -104,6 +120,20 @@ def test_a_setting_of_its_own_makes_stale_what_reads_it_and_nothing_else(home: H
     assert stale >= {"my_research/straight_trends", "alpha/combined", "execution/book"}
     assert not stale & {"my_research/path_efficiency", "alpha/model_fits", "alpha/predictions", "features/stock_scores"}
     assert "plugin_settings.my_research.alpha_bp 40.0 -> 55.0" in answer.out
+
+
+def promises_of(suite: ModuleType) -> Iterator[Callable[[str], None]]:
+    """Tests of a conformance suite that ask for nothing but the kind."""
+    for name, test in vars(suite).items():
+        if name.startswith("test_") and [*inspect.signature(test).parameters] == ["kind"]:
+            yield test
+
+
+@pytest.mark.parametrize(("suite", "kind"), [(models, "marginal"), (limits, "volatile_stocks")])
+def test_its_model_and_limit_keep_what_the_platforms_promise(home: Home, suite: ModuleType, kind: str) -> None:
+    assert home.profile.plugins == ("my_research",)
+    checked = [test(kind) for test in promises_of(suite)]
+    assert len(checked) >= 3
 
 
 @pytest.fixture
