@@ -30,6 +30,11 @@ def pnl(book: pl.DataFrame, equal_weight: pl.DataFrame, shuffled: pl.DataFrame, 
     return pl.DataFrame([_account(name, rows, session) for name, rows in books.items()], schema=SCHEMA)
 
 
+def account_of(name: str, book: pl.DataFrame, session: dt.date) -> pl.DataFrame:
+    """The row of PNL of one book, called `name`; arguments as of `pnl`."""
+    return pl.DataFrame([_account(name, book, session)], schema=SCHEMA)
+
+
 def _account(name: str, book: pl.DataFrame, session: dt.date) -> dict[str, object]:
     today = book.filter(pl.col("event_date") == session)
     before = book.filter(pl.col("event_date") < session)

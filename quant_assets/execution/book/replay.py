@@ -8,6 +8,7 @@ and fees, the mark at the close, today's decision. The books are the only assets
 
 import datetime as dt
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from quant_assets.execution.book.forecast import forecast, shuffled
 from quant_assets.execution.book.inputs import MarketInputs, ProgramInputs
 from quant_assets.execution.book.interest import borrow_quotes, cash_rate_annual
 from quant_assets.execution.book.reorganizations import Labels
+from quant_assets.execution.book.target_weights import TargetWeights, decide_by
 from quant_assets.execution.market_snapshot import MarketSnapshot, market_snapshot, received
 from quant_assets.numerics.arrays import Array, Mask
 from quant_assets.portfolio.diagnostics import limits, metrics
@@ -102,6 +104,31 @@ def equal_weight_step(
     """
     today = _day(state, market, session, False, execution, series)
     return _rows(today, hold_equally(today.end, today.tradability, session, portfolio, execution), session)
+
+
+def rule_step(
+    rule: TargetWeights,
+    state: pl.DataFrame | None,
+    market: MarketInputs,
+    inputs: Mapping[str, pl.DataFrame],
+    session: dt.date,
+    portfolio: Portfolio,
+    execution: Execution,
+    series: Macro,
+) -> pl.DataFrame:
+    """The book of the session that holds what a rule says, in either mode long only; arguments as of `step`.
+
+    Args:
+        rule: of target weights.
+        inputs: what it reads, as known at the session.
+
+    Returns:
+        Rows of a book, sorted by symbol.
+    """
+    today = _day(state, market, session, False, execution, series)
+    names = today.start.names
+    decision = decide_by(rule, inputs, names, today.end, today.tradability, session, portfolio, execution)
+    return _rows(today, decision, session)
 
 
 @dataclass(frozen=True)
