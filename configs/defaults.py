@@ -81,7 +81,7 @@ def _entry(name: str, value: object) -> list[str]:
         return [f"{name}:", *_indented(_mapping(value))]
     if isinstance(value, Sequence) and value and all(isinstance(part, Settings) for part in value):
         return [f"{name}:", *(line for part in value for line in _item(part))]
-    line = f"{name}: {_flow(plain(value))}"
+    line = f"{name}: {flow(plain(value))}"
     if len(line) <= WIDTH and not (isinstance(value, dict) and value):
         return [line]
     return [f"{name}:", *_indented(yaml.safe_dump(plain(value), sort_keys=False, width=WIDTH).splitlines())]
@@ -97,6 +97,7 @@ def _indented(lines: Iterator[str] | list[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _flow(value: object) -> str:
+def flow(value: object) -> str:
+    """A value as YAML on one line."""
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000)
     return text.removesuffix("\n").removesuffix("\n...")

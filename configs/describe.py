@@ -96,6 +96,12 @@ def _unit(annotation: object) -> str:
     return next((mark.name for mark in _marks(annotation) if isinstance(mark, Unit)), "")
 
 
+def kind_name(kind: type[Settings]) -> str | None:
+    """The value of `kind` by which settings of several classes are told apart."""
+    field = describe(kind).get("kind")
+    return field.allowed if field else None
+
+
 # -- allowed values ----------------------------------------------------------------------------------------------------
 
 _KINDS: dict[object, str] = {

@@ -65,8 +65,9 @@ def load_layers(
 ) -> Loaded:
     """As `load`, with where each setting was written; a relative data folder stays as it is, or absent."""
     file = _profile_file(profile)
-    layers = [read_layer(file)]
-    merged = merge({"name": file.stem} | default_tree(), layers[0].tree)
+    written = read_layer(file)
+    layers = [Layer(written.source, {"name": file.stem} | written.tree)]
+    merged = merge(default_tree(), layers[0].tree)
     if data is not None:
         layers.append(_put_folder(merged, data, shown(file)))
     layers += [put(merged, key, value) for key, value in (overrides or {}).items()]

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from configs.describe import Description, describe
+from configs.describe import Description, describe, kind_name
 from configs.errors import ConfigError, did_you_mean
 from configs.layers import Layer, Location, Tree, writer_of
 from configs.settings import FilesVendor, Profile, Settings, Table
@@ -74,7 +74,7 @@ def located(
     kinds: tuple[type[Settings], ...] = (Profile,)
     holders, field = kinds, None
     for part in loc:
-        if tagged := tuple(kind for kind in kinds if tag_of(kind) == part):
+        if tagged := tuple(kind for kind in kinds if kind_name(kind) == part):
             kinds = tagged
             continue
         where.append(part)
@@ -86,14 +86,8 @@ def located(
     return tuple(where), holders, field
 
 
-def tag_of(kind: type[Settings]) -> str | None:
-    """The value of `kind` by which settings of several classes are told apart."""
-    field = describe(kind).get("kind")
-    return field.allowed if field else None
-
-
 def _tags(field: Description | None) -> list[str]:
-    return [tag for kind in (field.parts if field else ()) if (tag := tag_of(kind))]
+    return [tag for kind in (field.parts if field else ()) if (tag := kind_name(kind))]
 
 
 def used_columns(table: Table) -> set[str]:

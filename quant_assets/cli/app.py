@@ -10,7 +10,7 @@ import typer
 from configs.errors import ConfigError
 from feature_store.errors import StoreError
 from feature_store.numeric_platform import restart_if_narrowed
-from quant_assets.cli import checking, computing, maintenance, pages, reading
+from quant_assets.cli import checking, computing, config, maintenance, pages, reading
 from quant_assets.cli.inputs import UsageError
 from quant_assets.reporting.errors import ReportError
 from quant_resources.ledgers.trials import TrialLedgerError
@@ -22,6 +22,7 @@ SELDOM = 100_000, 20, 100  # allocations between looks of Python's collector, an
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for family in (computing, reading, checking, pages, maintenance):
     app.add_typer(family.commands)
+app.add_typer(config.commands, name="config")
 
 
 def _print_version(requested: bool) -> None:

@@ -39,6 +39,8 @@ OF_KIND: dict[type[SessionAsset], tuple[Root, ...]] = {
     Recursive: (*OF_COMPUTED, View),
 }
 WINDOWS = ("first_needed", "last_needed")
+UNCOUNTED = frozenset({"folder", "end", "drop"})
+"""Settings of a vendor that say where and until when rows come, not what they hold."""
 CALCULATION: dict[type[SessionAsset], str] = {
     Source: "_source",
     TimeSeries: "_time_series",
@@ -154,7 +156,7 @@ def _vendor_settings(asset: Source, profile: Profile) -> object:
     """Of the vendor that serves it; those of a plugin's vendor are the plugin's."""
     if plugin := feeding(profile, asset.name):
         return _plugin_settings(profile, plugin)
-    own = profile.vendor.model_dump(mode="json", exclude={"folder", "end", "drop"})
+    own = profile.vendor.model_dump(mode="json", exclude={*UNCOUNTED})
     makes = [
         p for p in plugins_of(profile) if isinstance(profile.vendor, PluginVendor) and profile.vendor.name in p.vendors
     ]
