@@ -20,7 +20,7 @@ from quant_assets.engine.computation import Calculation, parameters
 from quant_assets.engine.settings_seen import fields_seen, functions_of, selected_entries
 from quant_assets.engine.view import View
 from quant_resources.plugins import Plugin, feeding, plugins_of
-from quant_resources.vendors.several import vendor_of
+from quant_resources.vendors.ingest.feeds import vendor_of
 
 # What of the mechanism decides what a session holds, by kind of asset; what these call on themselves comes along.
 # Reading and writing files are left out: contents are compared by hash wherever they are read back.

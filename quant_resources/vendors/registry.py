@@ -10,9 +10,9 @@ from configs.settings import FilesVendor, HttpVendor, PluginVendor, Profile
 from feature_store.schemas.catalogue import DATASETS, EVENTS
 from quant_resources.plugins import PluginError, close_to, plugins_of
 from quant_resources.vendors.errors import VendorError
+from quant_resources.vendors.ingest.feeds import SeveralVendors
 from quant_resources.vendors.ingest.raw_payloads import RawStore
 from quant_resources.vendors.protocol import Vendor
-from quant_resources.vendors.several import SeveralVendors
 
 if TYPE_CHECKING:
     from quant_resources.vendors.http.vendor import RemoteMarket

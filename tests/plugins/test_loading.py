@@ -13,8 +13,8 @@ from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets, core_assets, read_by
 from quant_resources.home import Choice, Home
 from quant_resources.plugins import PluginError, datasets_of, plugins_of
+from quant_resources.vendors.ingest.feeds import SeveralVendors, vendor_of
 from quant_resources.vendors.registry import make_vendor
-from quant_resources.vendors.several import SeveralVendors, vendor_of
 from tests.plugins.packages import package, profile_file, profile_of
 
 PLAIN = 'PLUGIN = Plugin(name="{name}", assets=[asset("{name}/values")])'
