@@ -1,6 +1,7 @@
 """Stored data as it was known: a store or a home, opened for reading."""
 
 import datetime as dt
+import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from feature_store.errors import StoreError
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store as FeatureStore
 from quant_resources.home import Choice, Home
+from quant_resources.plugins import datasets_of
 
 STORE_FOLDER, FORMAT_FILE, CHOICE_FILE = "store", "store.json", "asof.yaml"  # as the home and the store name them
 SHOWN = 5
@@ -69,14 +71,14 @@ class Store:
     def profile_with(self, settings: Mapping[str, object]) -> Profile:
         """The home's settings with some of them changed, by dotted key: `{"portfolio.weight_cap": 0.03}`."""
         choice = self.require_home().choice()
-        overrides = choice.overrides | {key: str(value) for key, value in settings.items()}
+        overrides = choice.overrides | {key: _as_yaml(value) for key, value in settings.items()}
         return Home.check(Choice(choice.profile, choice.data, overrides))
 
     def datasets(self) -> pl.DataFrame:
         """One row a stored dataset: its name, first and last session, how many, and what it holds."""
         rows = [
-            (name, stored[0], stored[-1], len(stored), DATASETS[name].description)
-            for name in DATASETS
+            (name, stored[0], stored[-1], len(stored), dataset.description)
+            for name, dataset in (datasets_of(self.profile) if self.home else DATASETS).items()
             if (stored := self.store.sessions(name))
         ]
         schema = {"dataset": pl.String, "first": pl.Date, "last": pl.Date, "sessions": pl.Int64, "holds": pl.String}
@@ -143,6 +145,10 @@ class Store:
                 f"{self.store.layout.root} is a store without the settings that made it; open the folder of its home"
             )
         return self.home
+
+
+def _as_yaml(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)  # JSON is YAML
 
 
 def _sessions(values: pl.Series) -> pl.Series:
