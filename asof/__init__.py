@@ -10,6 +10,7 @@ import feature_store  # noqa: F401 -- pins the numeric platform before anything 
 
 if TYPE_CHECKING:
     from asof import book, detectors, features, metrics, models, portfolio, risk, technical
+    from asof.dates import sessions
     from asof.splitters import CombinatorialPurged, PurgedKFold, WalkForward
     from asof.stores import Store, open
 
@@ -20,6 +21,7 @@ _PLACES = {
     "Store": "stores",
     "WalkForward": "splitters",
     "open": "stores",
+    "sessions": "dates",
 }
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "open",
     "portfolio",
     "risk",
+    "sessions",
     "technical",
 ]
 

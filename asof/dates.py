@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from asof.frames import PANDAS, library_of
+from feature_store import sessions as calendar
 
 Day = str | dt.date | np.datetime64
 Moment = str | dt.date | dt.datetime | np.datetime64
@@ -54,6 +55,11 @@ def days(values: object, name: str) -> np.ndarray[tuple[int], np.dtype[np.dateti
     if np.isnat(found).any():
         raise ValueError(f"{name}: row {int(np.isnat(found).argmax())} is missing; pass a day for each row")
     return found
+
+
+def sessions(first: Day, last: Day) -> list[dt.date]:
+    """Trading sessions of the exchange from first to last, both included."""
+    return calendar.between(day(first, "first"), day(last, "last"))
 
 
 def _column(values: object, name: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:

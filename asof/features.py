@@ -1,7 +1,8 @@
 """Returns, features and labels from a user's own daily bars, as the platform stores them from its own.
 
 Frames are of Polars, pandas or Arrow, in any order of rows, with a row a symbol and `event_date`; results are Polars
-frames. Windows count the sessions of the frame (its distinct days), unless `sessions` names them.
+frames. Days are sessions of the exchange (`asof.sessions`); windows count those of the frame, unless `sessions` names
+them.
 """
 
 import datetime as dt

@@ -107,7 +107,7 @@ class Store:
 
         Args:
             as_of: a day means its decision time; a moment needs a time zone.
-            columns: all by default; `event_date`, the key and `known_at` come always.
+            columns: all by default, with `known_at`; `event_date` and the key come always.
 
         Raises:
             StoreError: no such dataset, or a session that is not stored.
