@@ -589,7 +589,7 @@ def test_an_asymmetric_factor_covariance_is_refused() -> None:
 
 
 def test_an_indefinite_factor_covariance_is_refused() -> None:
-    with pytest.raises(ValueError, match="eigenvalue -1: the programme is not concave"):
+    with pytest.raises(ValueError, match="eigenvalue -1: the problem is not concave"):
         one_name(exposures=np.zeros((1, 2)), factor_covariance=np.array([[0.0, 1.0], [1.0, 0.0]]))
 
 

@@ -1,4 +1,4 @@
-"""The account and its attribution over books that were walked through markets in which everything happens."""
+"""The account and its attribution over books that are simulated in markets in which every event happens."""
 
 import polars as pl
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from configs.settings import Market as Adjustment
 from feature_store.decision_time import DecisionClock
 from feature_store.schemas.market import BARS
+from feature_store.schemas.risk import MARKET
 from quant_assets.backtest.attribution import attribution
 from quant_assets.backtest.checks import account_closes, attribution_closes
 from quant_assets.backtest.pnl import pnl
@@ -25,14 +26,17 @@ def two(books: list[pl.DataFrame], t: int) -> pl.DataFrame:
     return pl.concat(books[max(t - 1, 0) : t + 1])
 
 
-def attributed(market: Market, book: pl.DataFrame, t: int) -> pl.DataFrame:
-    """By a risk model of what the market knew on the session."""
+def risk_model(market: Market, t: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Exposures, factor returns and specific returns, of what the market knew on the session."""
     bars = adjusted_bars(
         pl.concat(market.bars(s) for s in range(t + 1)), market.known_actions(t), DAYS[: t + 1], Adjustment()
     )
     exposures = pl.concat(market.exposures(s) for s in range(max(t - 1, 0), t + 1))
-    factors, specific = factor_and_specific_returns(bars, exposures, DAYS[t])
-    return attribution(book, exposures, factors, specific, DAYS[t])
+    return exposures, *factor_and_specific_returns(bars, exposures, DAYS[t])
+
+
+def attributed(market: Market, book: pl.DataFrame, t: int) -> pl.DataFrame:
+    return attribution(book, *risk_model(market, t), DAYS[t])
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
@@ -65,4 +69,5 @@ def test_where_nothing_ends_and_nothing_is_learned_late_nothing_is_unexplained(s
         rows = attributed(market, two(main, t), t)
         (unexplained,) = rows.filter(source="unexplained")["pnl_usd"]
         assert abs(unexplained) < 1e-9 * rows["nav_usd"][0]
-        assert rows.filter(source="market").height == 1
+        # where no exposed stock has a return the session has no factors, and nothing is modelled
+        assert rows.filter(source="market").height == risk_model(market, t)[1].filter(factor=MARKET).height
