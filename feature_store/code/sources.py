@@ -143,7 +143,7 @@ def parsed(module: str, text: bytes, path: str, is_package: bool) -> Source:
 
 
 def is_for_types_only(node: ast.AST) -> TypeGuard[ast.If]:
-    """`if TYPE_CHECKING:`"""
+    """Whether it is `if TYPE_CHECKING:`."""
     test = node.test if isinstance(node, ast.If) else None
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
         isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"

@@ -87,7 +87,8 @@ def suspected(chained: pl.DataFrame, settings: Market) -> pl.Series:
 
 def _seen() -> list[pl.Expr]:
     """Of a bar, of the one before (_1) and of the one before that (_2): rows stand by symbol and date, and those with a
-    `gap` follow one of their own symbol."""
+    `gap` follow one of their own symbol.
+    """
     back = [pl.col("high", "low").shift(n).name.suffix(f"_{n}") for n in (1, 2)]
     dollars = [_DOLLARS.shift(n).alias(f"dollars_{n}") for n in (1, 2)]
     gap = pl.col("gap").shift().alias("gap_1")

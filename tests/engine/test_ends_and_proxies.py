@@ -32,7 +32,8 @@ JUDGED = [dataset.name for dataset in (FORWARD_RETURNS, LABELS, INDUSTRY_RETURNS
 
 def drop(folder: Path) -> Path:
     """Six stocks: one bought for cash, one that failed, which is told four sessions late, one that stops without a
-    word, one that halts. The fund of their industry is listed on the way."""
+    word, one that halts. The fund of their industry is listed on the way.
+    """
     rng, rows = np.random.default_rng(5), []
     for symbol in (*STOCKS, "FUND", "SPY"):
         close = 50 * np.exp(np.cumsum(rng.normal(0, 0.02, len(SESSIONS))))

@@ -197,11 +197,10 @@ def random_traded(
         absent = rng.random(n_sessions) < holes
         for at in np.flatnonzero(rng.random(n_sessions) < breaks):
             absent[at : at + 4] = True
-        for t in np.flatnonzero(~absent):
-            rows.append((
+        rows.extend((
                 days[t], symbol, opens[t], high[t], low[t], close[t],
                 None if rng.random() < 0.02 else int(volume[t]), None if rng.random() < 0.2 else vwap[t], None,
-            ))  # fmt: skip
+            ) for t in np.flatnonzero(~absent))  # fmt: skip
         acts += [(days[t], symbol, "split", float(splits[t])) for t in np.flatnonzero(ex[0])]
         acts += [(days[t], symbol, "cash_dividend", float(close[t] * 0.01)) for t in np.flatnonzero(ex[1])]
     traded = pl.DataFrame(rows, schema=stored(BARS), orient="row").sort("symbol", "event_date")

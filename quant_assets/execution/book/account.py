@@ -195,7 +195,8 @@ def _endings(market: MarketSnapshot, shares: Array, without_bar: Array, executio
 
 def _note(status: Labels, decided: Array, orders: Array, fills: Array, could_fill: Mask, changed: Reorganized) -> None:
     """Add what events made of a position, then what became of orders that did not fill as decided, where no graver
-    label stands."""
+    label stands.
+    """
     labelled = np.array([label is not None for label in changed.status], dtype=bool) & _unlabelled(status)
     status[labelled] = changed.status[labelled]
     unlabelled = _unlabelled(status)

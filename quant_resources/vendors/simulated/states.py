@@ -138,21 +138,21 @@ def tickers(market: Market) -> pl.DataFrame:
     codes = (market.lifecycles.trait["sic"] * 3).astype(int)
     for i, own_names in enumerate(names(market)):
         symbol = market.symbols[i]
-        for name in own_names:
-            rows.append(
-                {
-                    "file": SOURCE,
-                    "symbol": symbol,
-                    "ticker": name.ticker,
-                    "from": days[name.first],
-                    "until": days[name.last] if name.last < T else None,
-                    "recorded": days[name.first],
-                    "known_at": end_of_day(days[name.first]),
-                    "linked": True,
-                    "grade": int(Grade.DATED),
-                    "company": f"C{symbol}",
-                    "name": f"Simulated {symbol} Inc",
-                    "sic": SIC[SECTORS[market.companies.sector[i]]][codes[i]],
-                }
-            )
+        rows.extend(
+            {
+                "file": SOURCE,
+                "symbol": symbol,
+                "ticker": name.ticker,
+                "from": days[name.first],
+                "until": days[name.last] if name.last < T else None,
+                "recorded": days[name.first],
+                "known_at": end_of_day(days[name.first]),
+                "linked": True,
+                "grade": int(Grade.DATED),
+                "company": f"C{symbol}",
+                "name": f"Simulated {symbol} Inc",
+                "sic": SIC[SECTORS[market.companies.sector[i]]][codes[i]],
+            }
+            for name in own_names
+        )
     return pl.DataFrame(rows, schema=TICKER_SCHEMA)

@@ -61,12 +61,12 @@ def traits(seed: int, places: Sequence[Place]) -> dict[str, Array]:
 
 
 def uniform(seed: int, places: Sequence[Place], quantity: str, length: int) -> Array:
-    """(length, M)"""
+    """(length, M) draws from [0, 1)."""
     return _stacked(seed, places, quantity, lambda rng: rng.random(length))
 
 
 def normal(seed: int, places: Sequence[Place], quantity: str, length: int, *part: int) -> Array:
-    """(length, M)"""
+    """(length, M) standard normal draws."""
     return _stacked(seed, places, quantity, lambda rng: rng.standard_normal(length), *part)
 
 

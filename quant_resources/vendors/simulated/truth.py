@@ -38,7 +38,8 @@ class Truth:
     @cached_property
     def regimes(self) -> pl.DataFrame:
         """session; turbulent, falling, coupled; market_volatility and market_drift (simple) planted for a session;
-        correlation planted between two stocks of beta one, of different sectors and without style exposures."""
+        correlation planted between two stocks of beta one, of different sectors and without style exposures.
+        """
         regimes, settings = self._market.regimes, self.settings
         other = (settings.idiosyncratic_volatility**2 + settings.sector_volatility**2) * regimes.other**2
         frame = pl.DataFrame(
@@ -77,7 +78,8 @@ class Truth:
     @cached_property
     def exposures(self) -> pl.DataFrame:
         """event_date, symbol, beta and load in force on the session, sector; size, value, momentum, volatility as
-        known at its close, in force on the next."""
+        known at its close, in force on the next.
+        """
         market, paths = self._market, self._market.paths
         wide = np.ones_like(paths.close)
         where = sectors(market)
@@ -97,7 +99,8 @@ class Truth:
     @cached_property
     def returns(self) -> pl.DataFrame:
         """event_date, symbol; total and idiosyncratic (alphas included, news not) return of the session, in_deal, and
-        bounce: log of the traded close over the efficient one, so that bars earn total plus its change."""
+        bounce: log of the traded close over the efficient one, so that bars earn total plus its change.
+        """
         paths = self._market.paths
         return self._rows(
             {
@@ -111,14 +114,16 @@ class Truth:
     @cached_property
     def alpha(self) -> pl.DataFrame:
         """event_date, symbol; momentum and each planted alpha in standard deviations; and alpha, the idiosyncratic
-        return that they promise for the next session; all known at event_date."""
+        return that they promise for the next session; all known at event_date.
+        """
         signals = {a.name: x for a, x in zip(self.settings.alphas, self._market.signals, strict=True)}
         return self._rows({"momentum": self._market.paths.signal, **signals, "alpha": self._market.paths.alpha})
 
     @cached_property
     def alphas(self) -> pl.DataFrame:
         """name, ic (correlation with the idiosyncratic return of the next 21 sessions, when calm), half_life
-        (null: it hardly fades), strength: expected next return per unit of the signal, both in standard deviations."""
+        (null: it hardly fades), strength: expected next return per unit of the signal, both in standard deviations.
+        """
         rows: list[tuple[str, float, float | None, float]]
         rows = [("momentum", self.settings.momentum_ic, None, self.settings.momentum_ic / np.sqrt(MONTH))]
         rows += [(a.name, a.ic, a.half_life, strength(a.ic, a.half_life)) for a in self.settings.alphas]
@@ -141,7 +146,8 @@ class Truth:
     @cached_property
     def events(self) -> pl.DataFrame:
         """session, symbol, event, value, published or not: listings, failures and when they begin, deals by their
-        announcement, mergers with the holder's simple return on the ex-date, actions, new tickers and sectors."""
+        announcement, mergers with the holder's simple return on the ex-date, actions, new tickers and sectors.
+        """
         market, lifecycles = self._market, self._market.lifecycles
         rows: list[tuple[int, int, str, float | None]]
         rows = [(a.ex, a.position, a.kind, a.value) for a in market.paths.actions]
@@ -166,7 +172,8 @@ class Truth:
     def fundamentals(self) -> pl.DataFrame:
         """event_date (end of the quarter), symbol, every item of the quarter or at its end, surprise (in standard
         deviations) and announced: the session of the announcement, null beyond the end. Quarters before the listing
-        are there too."""
+        are there too.
+        """
         market, quarters = self._market, self._market.quarters
         Q, M = quarters.announced.shape
         days = pl.Series(market.sessions, dtype=pl.Date)

@@ -34,7 +34,8 @@ PLANTED, NOISE, ABSENT, YOUNG, TOLD = "reversal_5", "reversal_21", "return_1", "
 
 def write_features(home: Home, seed: int = 1) -> None:
     """PLANTED is the label but for noise, until the hold-out, where it is its opposite; where ABSENT is null labels are
-    low; YOUNG begins after its lookback, and TOLD never has what it rests on."""
+    low; YOUNG begins after its lookback, and TOLD never has what it rests on.
+    """
     rng, store = np.random.default_rng(seed), home.open_store()
     days = pl.DataFrame({"event_date": DAYS})
     grid = days.join(pl.DataFrame({"symbol": NAMES}), how="cross")
