@@ -10,25 +10,13 @@ from configs.settings import Profile
 from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
-from feature_store.schemas.companies import BORROW, EARNINGS_DATES, ESTIMATES, FUNDAMENTALS, SHORT_INTEREST
-from feature_store.schemas.market import BARS, BENCHMARKS, CORPORATE_ACTIONS, INDUSTRIES, MACRO, MEMBERS, TICKERS
+from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.quality import COMPARED_BARS
 from quant_resources.vendors.simulated.market import Market, simulate
-from quant_resources.vendors.simulated.vendor import Feed, SimulatedMarket, feed_of
+from quant_resources.vendors.simulated.vendor import PAYLOADS, Feed, SimulatedMarket, feed_of
 
-SERVED = (
-    BARS,
-    CORPORATE_ACTIONS,
-    MEMBERS,
-    INDUSTRIES,
-    TICKERS,
-    BENCHMARKS,
-    MACRO,
-    FUNDAMENTALS,
-    ESTIMATES,
-    EARNINGS_DATES,
-    SHORT_INTEREST,
-    BORROW,
-)
+# The second vendor's bars are empty in a simulated market.
+SERVED = tuple(DATASETS[name] for name in PAYLOADS if name != COMPARED_BARS.name)
 CLOCK = DecisionClock()
 START, END = dt.date(2015, 1, 2), dt.date(2017, 3, 31)
 DAYS = calendar.between(START, END)

@@ -76,8 +76,11 @@ def contract_rules(dataset: Dataset) -> tuple[Rule, ...]:
 
 
 def rules_of(dataset: Dataset) -> tuple[Rule, ...]:
-    """Rules for parsed rows of a dataset of events, with the columns of `canonical.raw_schema` and `session`."""
-    return _RULES[dataset.name]
+    """Rules for parsed rows of a dataset of events, with the columns of `canonical.raw_schema` and `session`.
+
+    None for a source of which the bounds of its columns say all.
+    """
+    return _RULES.get(dataset.name, ())
 
 
 def on_calendar() -> pl.Expr:
