@@ -134,7 +134,8 @@ def industries(market: Market) -> pl.DataFrame:
 
 def tickers(market: Market) -> pl.DataFrame:
     """Facts of TICKER_SCHEMA; the company keeps its code when its sector changes."""
-    days, T, rows = market.sessions, len(market.sessions), []
+    days, T = market.sessions, len(market.sessions)
+    rows: list[dict[str, object]] = []
     codes = (market.lifecycles.trait["sic"] * 3).astype(int)
     for i, own_names in enumerate(names(market)):
         symbol = market.symbols[i]
