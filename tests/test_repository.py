@@ -186,6 +186,9 @@ def test_a_wheel_brings_every_file_of_its_packages() -> None:
     files = [path.relative_to(ROOT) for path in own_files() if path.suffix != ".py"]
     of_packages = [path for path in files if path.parts[0] in PACKAGES]
     assert Path("quant_resources/dagster/dagster.yaml") in of_packages
+    assert {f"quant_assets/reporting/{name}" for name in ("page.html.j2", "style.css", "page.js")} <= {
+        path.as_posix() for path in of_packages
+    }
     left_out = [path for path in of_packages if not any(map(Path(*path.parts[1:]).match, told.get(path.parts[0], [])))]
     assert left_out == []
 

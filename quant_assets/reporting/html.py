@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from quant_assets.numerics.arrays import Array
 from quant_assets.reporting.document import Document, Part, plots_of
+from quant_assets.reporting.plot_data import plot_data
 from quant_assets.reporting.plots import BLUE, DARK_INK, GREY, INK
 from quant_assets.reporting.tables import Column, Link, Sparkline, Table
 
@@ -47,7 +48,8 @@ class Surroundings:
 
 def render(document: Document, around: Surroundings) -> str:
     """The whole page as text; the same document and surroundings give the same text."""
-    has_plots = any(plots_of(document.sections))
+    plots = plot_data(plots_of(document.sections))
+    has_plots = bool(plots["plots"])
     return (
         _environment()
         .get_template("page.html.j2")
@@ -59,6 +61,7 @@ def render(document: Document, around: Surroundings) -> str:
             script=_script() if has_plots else "",
             library=Markup(get_plotlyjs()) if has_plots and around.library is None else "",
             has_plots=has_plots,
+            plots=plots,
         )
     )
 
@@ -68,8 +71,9 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"kind": kind, "plot": plot, "cell": cell}
+    environment.filters |= {"kind": kind, "cell": cell}
     environment.globals["table_of"] = Table.of
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment
 
 
@@ -107,19 +111,6 @@ def kind(part: Part) -> str:
         f"a page cannot show a {type(part).__name__}; use text, a mapping of text, a Table, a Polars frame or a Plotly "
         "figure"
     )
-
-
-def plot(figure: go.Figure, number: int) -> Markup:
-    """The plot without the library."""
-    text = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=f"plot-{number}",  # else a random one
-        default_height=f"{figure.layout.height or 450}px",
-        # the mode bar would lie over the lines; dragging zooms and a double click goes back without it
-        config={"displayModeBar": False, "responsive": True},
-    )
-    return Markup(text)
 
 
 def cell(value: object, column: Column) -> Markup | str:

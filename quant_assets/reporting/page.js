@@ -1,18 +1,33 @@
-// Plots have no ground of their own, so that what they draw in ink has to turn with the page, and to fit its paper.
+// Draws the plots of the page. They have no ground of their own, so that what is in ink turns with the page.
+const {arrays, plots} = JSON.parse(document.getElementById("plots").textContent);
+const figures = plots.map((_, i) => document.getElementById(`plot-${i}`));
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const plots = () => document.querySelectorAll(".plotly-graph-div");
-const paint = ink => plots().forEach(plot => {
-  const lines = plot.data.flatMap((trace, i) => trace.meta === "INK_IN_LIGHT" ? [i] : []);
-  Plotly.update(plot, lines.length ? {"line.color": ink} : {}, {"font.color": ink}, lines);
+const ink = () => dark.matches ? "INK_IN_DARK" : "INK_IN_LIGHT";
+
+// an array that several traces share stands once in the page
+const whole = trace => Object.fromEntries(
+  Object.entries(trace).map(([key, value]) => [key, value?.array === undefined ? value : arrays[value.array]]));
+
+const paint = colour => figures.forEach(figure => {
+  const lines = figure.data.flatMap((trace, i) => trace.meta === "INK_IN_LIGHT" ? [i] : []);
+  Plotly.update(figure, lines.length ? {"line.color": colour} : {}, {"font.color": colour}, lines);
 });
-const follow = () => paint(dark.matches ? "INK_IN_DARK" : "INK_IN_LIGHT");
-window.addEventListener("load", follow);
-dark.addEventListener("change", follow);
+
+plots.forEach(({data, layout}, i) => {
+  const narrow = figures[i].clientWidth < 600;
+  const fitting = narrow ? {margin: {l: 40, r: 8, t: 30, b: 40}, font: {size: 11}, legend: {...layout.legend, font: {size: 10}}} : {};
+  // the mode bar would lie over the lines; dragging zooms and a double click goes back without it
+  Plotly.newPlot(figures[i], data.map(whole), {...layout, ...fitting}, {displayModeBar: false, responsive: true});
+});
+paint(ink());
+dark.addEventListener("change", () => paint(ink()));
+
+// responsive plots follow the window, and paper is another one: A4 within its margins
 window.addEventListener("beforeprint", () => {
   paint("INK_IN_LIGHT");
-  plots().forEach(plot => Plotly.relayout(plot, {width: 680}));  // A4 within its margins
+  figures.forEach(figure => Plotly.relayout(figure, {width: 680}));
 });
 window.addEventListener("afterprint", () => {
-  plots().forEach(plot => Plotly.relayout(plot, {width: null, autosize: true}));
-  follow();
+  figures.forEach(figure => Plotly.relayout(figure, {width: null, autosize: true}));
+  paint(ink());
 });

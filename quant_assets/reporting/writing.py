@@ -9,6 +9,7 @@ from pathlib import Path
 import plotly
 from plotly.offline import get_plotlyjs
 
+from quant_assets.reporting.document import Document, plots_of
 from quant_assets.reporting.errors import ReportError
 from quant_assets.reporting.html import Surroundings, render
 from quant_assets.reporting.index.page import PAGE as INDEX_PAGE
@@ -44,7 +45,7 @@ def write_page(
     at_home = path.parent.resolve() == reports_folder(home).resolve()
     document = page.document(study)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not standalone:
+    if not standalone and _has_plots(document):
         _write_library(path.parent)
     around = _surroundings(page, at_home=at_home and not standalone, standalone=standalone)
     for stem, attached in document.attached.items():
@@ -100,6 +101,10 @@ def _navigation(pages: tuple[PageEntry, ...]) -> str:
   }}
 }})();
 """
+
+
+def _has_plots(document: Document) -> bool:
+    return any(any(plots_of(one.sections)) for one in (document, *document.attached.values()))
 
 
 def _write_library(folder: Path) -> None:

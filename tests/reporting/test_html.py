@@ -73,9 +73,7 @@ def test_facts_sections_and_plots_stand_in_their_order(parsed: Parsed) -> None:
     assert (parsed.texts["dt"], parsed.texts["dd"]) == (["Profile"], ["demo"])
     assert parsed.texts["p"] == ["Net of costs."]
     assert parsed.texts["h2"] == ["Performance", *all_plots(1, DAYS[:80])]
-    assert [a["id"] for tag, a in parsed.tags if a.get("class") == "plotly-graph-div"] == [
-        f"plot-{i}" for i in range(7)
-    ]
+    assert [a["id"] for tag, a in parsed.tags if tag == "figure"] == [f"plot-{i}" for i in range(7)]
 
 
 def test_numbers_are_aligned_right_and_text_left(parsed: Parsed) -> None:
