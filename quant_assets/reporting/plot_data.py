@@ -12,15 +12,15 @@ LARGEST = 1e30  # of a number that is written with seven digits: float32 ends at
 SHORT = 64  # characters of an array that is no longer than the reference to it is worth
 
 
-def plot_data(figures: Iterable[go.Figure]) -> dict[str, Any]:
+def plot_data(plots: Iterable[go.Figure]) -> dict[str, Any]:
     """What `page.js` draws.
 
     Returns:
-        arrays: each once; plots: traces and layout of each figure, in which `{"array": i}` stands for the i-th array.
+        arrays: each once; plots: traces and layout of each plot, in which `{"array": i}` stands for the i-th array.
     """
     arrays: dict[str, int] = {}  # place by JSON
-    plots = [_plot(json.loads(figure.to_json()), arrays) for figure in figures]
-    return {"arrays": [json.loads(text) for text in arrays], "plots": plots}
+    drawn = [_plot(json.loads(plot.to_json()), arrays) for plot in plots]
+    return {"arrays": [json.loads(text) for text in arrays], "plots": drawn}
 
 
 def _plot(spec: dict[str, Any], arrays: dict[str, int]) -> dict[str, Any]:
