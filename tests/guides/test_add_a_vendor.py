@@ -74,7 +74,7 @@ def apply_steps(tree: Path) -> None:
             continue
         before = path.read_text()
         if action == "at the end":
-            path.write_text(before + text)
+            path.write_text(f"{before}\n{text}")
             continue
         assert before.count(f"{line}\n") == 1, f"{name} does not have once the line {line!r}"
         path.write_text(before.replace(f"{line}\n", f"{line}\n{text}"))
