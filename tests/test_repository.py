@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,12 +16,18 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.core import TyperGroup
 from typer.main import get_command
 
-from configs.settings import History, Profile, SimulatedVendor
+from configs.settings import Features, History, Profile, SimulatedVendor
+from feature_store.schemas.aggregate_features import INDUSTRY, MARKET
 from feature_store.schemas.catalogue import DATASETS
+from feature_store.schemas.company_features import COMPANY
+from feature_store.schemas.stock_features import FEATURES
 from quant_assets.cli.app import app
+from quant_assets.features.scores import scored
 from quant_assets.graph import core_assets
+from tests.support.readme import GENERATED, part
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("configs", "feature_store", "quant_resources", "quant_assets", "asof")
@@ -114,9 +121,24 @@ def test_dagster_finds_the_definitions_where_they_are() -> None:
     assert (ROOT / (place["python_module"].replace(".", "/") + ".py")).exists()
 
 
-def test_the_readme_lists_every_command() -> None:
-    listed = re.findall(r"^\| `asof (\w+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-    assert sorted({*listed}) == sorted(get_command(app).commands)
+@pytest.mark.parametrize("name", GENERATED)
+def test_the_readme_says_what_the_code_has(name: str) -> None:
+    written = part((ROOT / "README.md").read_text(), name)
+    assert written == GENERATED[name](), "run `python -m tests.support.readme`, which writes it"
+
+
+def test_the_architecture_counts_what_there_is() -> None:
+    text = " ".join(architecture().split())
+    stock, company, scores = len(FEATURES), len(COMPANY), len(scored(Features()))
+    assert f"for all {len(core_assets())} assets" in text
+    assert f"{stock} of each stock from its own past and {company} of its company; by default {scores} of them" in text
+    assert f"{len(INDUSTRY)} of each industry, and {len(MARKET)} of the market" in text
+
+
+def test_the_architecture_lists_every_check_of_a_subject() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \| .+ \|$", architecture(), flags=re.MULTILINE)
+    checks = [(check, asset.dataset.name.split("/")[1]) for asset in core_assets() for check in asset.checks]
+    assert sorted((check, name) for check, names in rows for name in names.split(", ")) == sorted(checks)
 
 
 def test_the_changelog_of_this_version_has_a_heading_for_numbers() -> None:
@@ -216,6 +238,27 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
         if "://" not in target and not (document.parent / target).exists()
     ]
     assert broken == []
+
+
+def commands_in(document: Path) -> list[list[str]]:
+    """Words of each `asof` command in the blocks of a document."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in re.sub(r"\\\n", " ", block).splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("asof ")]
+
+
+def test_every_command_in_the_documents_is_one_with_its_options() -> None:
+    wrong, group = [], get_command(app)
+    for document in (path for path in own_files() if path.suffix == ".md" and path.name != "CHANGELOG.md"):
+        for words in commands_in(document):
+            command, rest = group, words
+            while isinstance(command, TyperGroup) and rest and rest[0] in command.commands:
+                command, rest = command.commands[rest[0]], rest[1:]
+            known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+            options = {word.partition("=")[0] for word in rest if word.startswith("--")}
+            if isinstance(command, TyperGroup) or options - known:
+                wrong.append(f"{document.relative_to(ROOT)}: asof {' '.join(words)}")
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", DATASETS)

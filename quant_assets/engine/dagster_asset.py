@@ -86,6 +86,7 @@ def _spec(asset: SessionAsset, profile: Profile) -> dg.AssetSpec:
         # session to session: a trailing mapping would make Dagster widen a selected range downstream (ADR 7)
         deps=[name.split("/") for name in windows],
         group_name=asset.dataset.slice,
+        tags={"slice": asset.dataset.slice},
         kinds={"parquet", "polars", asset.kind.replace(" ", "_")},
         owners=OWNERS,
         code_version=None if isinstance(asset, Source) else code_of(asset, profile, Runner).digest,

@@ -93,11 +93,30 @@ def test_every_dataset_is_an_asset_under_its_slice(loaded: dg.Definitions) -> No
     for asset in core_assets():
         spec = specs[asset.name]
         assert spec.group_name == asset.dataset.slice
+        assert spec.tags["slice"] == asset.dataset.slice
         assert spec.kinds == {"parquet", "polars", asset.kind.replace(" ", "_")}
         assert spec.owners == ["team:quant"]
         assert spec.partitions_def == session_partitions(FIRST, LAST)
         assert {dep.asset_key for dep in spec.deps} == {key_of(w.dataset.name) for w in asset.inputs.values()}
         assert spec.description.startswith(asset.dataset.description)
+
+
+@pytest.mark.parametrize("name", sorted({asset.dataset.slice for asset in core_assets()}))
+def test_a_slice_is_selected_by_its_group_and_by_its_tag(loaded: dg.Definitions, name: str) -> None:
+    graph = loaded.get_repository_def().asset_graph
+    expected = {key_of(asset.name) for asset in core_assets() if asset.dataset.slice == name}
+    for selection in (f"group:{name}", f'tag:"slice"="{name}"'):
+        assert dg.AssetSelection.from_string(selection).resolve(graph) == expected
+
+
+def test_importing_the_definitions_reads_no_home(tmp_path: Path) -> None:
+    (tmp_path / "asof.yaml").write_text("profile: [")
+    code = "from quant_assets.definitions import defs; print('imported'); defs()"
+    environment = os.environ | {"ASOF_HOME": str(tmp_path)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert result.stdout == "imported\n"
+    assert "ParserError" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["asof.yaml"]
 
 
 @pytest.mark.parametrize("asset", core_assets(), ids=lambda asset: asset.name)
