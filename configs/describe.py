@@ -17,6 +17,7 @@ from configs.settings.kinds import OneOf
 from configs.settings.units import Unit
 
 REQUIRED = "required"
+KIND = {"kind": "which kind of settings these are"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def describe(kind: type[Settings]) -> dict[str, Description]:
 def _described(name: str, field: FieldInfo) -> Description:
     default = REQUIRED if field.is_required() else plain(field.get_default(call_default_factory=True))
     annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-    return Description(name, default, _unit(annotation), _allowed(annotation), field.description or "", annotation)
+    return Description(
+        name, default, _unit(annotation), _allowed(annotation), field.description or KIND.get(name, ""), annotation
+    )
 
 
 def plain(value: object) -> object:

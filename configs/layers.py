@@ -96,12 +96,17 @@ def read_layer(path: Path) -> Layer:
 
 
 def merge(below: Tree, above: Tree) -> Tree:
-    """`above` laid over `below`: mappings are merged, everything else is replaced."""
+    """`above` laid over `below`: mappings are merged, but for those of another kind; everything else is replaced."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(below.get(key), dict)
-        merged[key] = merge(below[key], value) if both else value
+        merged[key] = merge(below[key], value) if both and not _of_another_kind(below[key], value) else value
     return merged
+
+
+def _of_another_kind(below: Tree, above: Tree) -> bool:
+    """Whether the settings of one mean nothing to the other, such as those of another detector."""
+    return "kind" in above and "kind" in below and above["kind"] != below["kind"]
 
 
 def put(tree: Tree, key: str, text: str) -> Layer:
@@ -115,6 +120,8 @@ def put(tree: Tree, key: str, text: str) -> Layer:
     if isinstance(node, list):
         node[_position(node, leaf, source)] = value
     elif isinstance(node, dict):
+        if _of_another_kind(node, {leaf: value}):
+            node.clear()
         node[leaf] = value
     else:
         raise ConfigError(f"{source}: `{'.'.join(parents)}` is the single value {node!r} and has no `{leaf}`")

@@ -14,7 +14,7 @@ from quant_assets.cli.inputs import UsageError, new_choice
 from quant_assets.cli.options import Data, Json, ProfileName, Settings
 from quant_assets.cli.output import cell, out, print_json, say
 from quant_resources.home import Choice, Home
-from quant_resources.plugins import with_plugin_settings
+from quant_resources.plugins import load_plugins, with_plugin_settings
 
 if TYPE_CHECKING:
     from quant_assets.operations.settings import Setting
@@ -38,10 +38,12 @@ def show(
 
     home = Home.of_environment()
     choice = new_choice(home, profile, data, set_)
-    loaded = load_layers(choice.profile, Path(choice.data) if choice.data else None, choice.overrides)
+    data_folder = Path(choice.data) if choice.data else None
+    loaded = load_layers(choice.profile, data_folder, choice.overrides, load_plugins)
+    in_force = with_plugin_settings(loaded.profile)
     # to look for readers takes seconds
-    assets = all_assets(loaded.profile) if key or as_json else []
-    rows = settings_below(loaded, with_plugin_settings(loaded.profile), assets, key or "")
+    assets = all_assets(in_force) if key or as_json else []
+    rows = settings_below(loaded, in_force, assets, key or "")
     remembered = _remembered(home, choice, set_)
     if as_json:
         print_json([row.as_json() | {"remembered": row.set_by in remembered} for row in rows])

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 from configs.describe import REQUIRED, Description, describe, plain
@@ -124,16 +125,21 @@ def _holds_settings(value: object) -> bool:
 def _inside(place: Place) -> Iterator[Place]:
     """What a value holds: fields of settings, entries of a mapping, positions of a list."""
     if isinstance(place.value, Settings):
+        inherited = _default_of_kind(place)
         for name, field in describe(type(place.value)).items():
-            yield Place(
-                (*place.where, name), getattr(place.value, name), field, _part(place.default, name, field.default)
-            )
+            yield Place((*place.where, name), getattr(place.value, name), field, _part(inherited, name, field.default))
     elif isinstance(place.value, Mapping):
         for name, value in place.value.items():
             yield Place((*place.where, name), value, place.field, _part(place.default, name, REQUIRED))
     elif isinstance(place.value, list | tuple):
         for i, value in enumerate(place.value):
             yield Place((*place.where, i), value, place.field)
+
+
+def _default_of_kind(place: Place) -> object:
+    """The default of settings; none where it is of another kind than the value."""
+    default, kind = place.default, getattr(place.value, "kind", None)
+    return default if isinstance(default, Mapping) and default.get("kind") == kind else REQUIRED
 
 
 def _part(default: object, name: str, otherwise: object) -> object:
@@ -219,9 +225,21 @@ class _Recording:
         self._settings, self._where, self._read = settings, where, read
 
     def __getattr__(self, name: str) -> object:
+        kind = type(self._settings)
+        if name not in kind.model_fields:  # computed from fields, which are read here too
+            made = getattr(kind, name)
+            if isinstance(made, property):
+                assert made.fget is not None  # all of them can be read
+                return made.fget(self)
+            return MethodType(made, self)
         value, where = getattr(self._settings, name), (*self._where, name)
         if isinstance(value, Settings):
             return _Recording(value, where, self._read)
-        # a property is computed from the settings that hold it
-        self._read.add(where if name in type(self._settings).model_fields else self._where)
+        self._read.add(where)
         return value
+
+    def part(self, kind: type[Settings]) -> "_Recording":
+        """Of a profile: its section of a type."""
+        assert isinstance(self._settings, Profile)
+        (where,) = [where for where, value in _sections(self._settings) if type(value) is kind]
+        return _Recording(self._settings.part(kind), where, self._read)

@@ -10,8 +10,6 @@ from configs.describe import REQUIRED, Description, describe
 from configs.settings import Alpha, EdgarSource, Features, Market, Portfolio, Profile, Settings, Table
 from configs.settings.units import Days, Unit
 
-PENDING = {"Regimes"}  # detectors become kinds with settings of their own
-
 
 def all_kinds() -> dict[str, type[Settings]]:
     """Every class of settings that a profile may hold, by name."""
@@ -26,11 +24,10 @@ def all_kinds() -> dict[str, type[Settings]]:
 
 
 def all_fields() -> Iterator[tuple[str, Description]]:
-    """Each described field; the name of a kind in a list says itself."""
+    """Each described field."""
     for name, kind in sorted(all_kinds().items()):
         for field in describe(kind).values():
-            if name not in PENDING and field.name != "kind":
-                yield f"{name}.{field.name}", field
+            yield f"{name}.{field.name}", field
 
 
 # --- known values ---------------------------------------------------------------------------------------------------
@@ -96,7 +93,7 @@ def test_every_number_has_a_unit() -> None:
 
 
 def test_every_class_of_settings_has_a_sentence() -> None:
-    without = [name for name, kind in all_kinds().items() if name not in PENDING and not (kind.__doc__ or "").strip()]
+    without = [name for name, kind in all_kinds().items() if not (kind.__doc__ or "").strip()]
     assert without == []
 
 

@@ -7,6 +7,7 @@ import pytest
 from configs.errors import ConfigError
 from configs.layers import CONFIGS
 from configs.load import config_hash, load, load_layers, profiles
+from configs.settings.detectors import HmmSettings, ThresholdsSettings
 
 # --- known values ---------------------------------------------------------------------------------------------------
 
@@ -47,6 +48,14 @@ def test_each_setting_says_which_layer_wrote_it(tmp_path: Path) -> None:
 def test_entries_of_a_mapping_are_laid_over_the_defaults() -> None:
     proxies = load("demo").features.industry_proxies
     assert (proxies["Energy"], proxies["Materials"]) == ("FUND_ENERGY", "XLB")
+
+
+def test_settings_of_another_kind_take_the_place_of_the_default_ones(tmp_path: Path) -> None:
+    own = tmp_path / "mine.yaml"
+    own.write_text("history: {start: 2015-01-02}\nvendor: {kind: simulated}\nregimes: {industry: {kind: thresholds}}\n")
+    assert load(str(own)).regimes.industry == ThresholdsSettings()
+    assert load("demo", overrides={"regimes.industry.kind": "thresholds"}).regimes.industry == ThresholdsSettings()
+    assert load("demo", overrides={"regimes.industry.n_states": "2"}).regimes.industry == HmmSettings(n_states=2)
 
 
 # --- properties -----------------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ import pytest
 
 from configs.errors import ConfigError
 from configs.load import Loaded, load_layers
-from configs.settings import Profile
-from quant_assets.engine.asset import SessionAsset
+from configs.settings import Profile, Risk
+from feature_store.schemas.market import ADJUSTED_BARS, BARS
+from quant_assets.engine.asset import SessionAsset, TimeSeries, trailing
 from quant_assets.engine.identity import settings_of
 from quant_assets.graph import all_assets
 from quant_assets.operations.settings import Setting, keys_read, options_read, place_of, settings_below
@@ -75,7 +76,13 @@ def test_what_lengths_and_choices_of_an_asset_are_computed_from_is_read() -> Non
         ("alpha", "lookback_sessions"),
         ("alpha", "models"),
     }
-    assert ("alpha", "earnings_blackout") in options_read(asset("alpha/combined"), DEMO.profile)
+    assert ("alpha", "earnings_blackout", "before") in options_read(asset("alpha/combined"), DEMO.profile)
+
+
+def test_a_section_that_is_taken_by_its_type_is_read_by_its_fields_alone() -> None:
+    window = trailing(BARS, lambda p: p.part(Risk).volatility_sessions)
+    made = TimeSeries(ADJUSTED_BARS, lambda bars: bars, {"bars": window})
+    assert options_read(made, DEMO.profile) == {("risk", "volatility_sessions")}
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
