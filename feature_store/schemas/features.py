@@ -7,14 +7,14 @@ from feature_store.schemas import alpha158
 from feature_store.schemas.aggregate_features import INDUSTRY, MARKET
 from feature_store.schemas.company_features import COMPANY
 from feature_store.schemas.market import SYMBOL
-from feature_store.schemas.stock_features import FEATURES
+from feature_store.schemas.stock_features import FEATURES, STOCK_FEATURES_VERSION
 
 HORIZON = key("horizon_sessions", "sessions from the fill on", pl.Int32())
 
 STOCK_FEATURES = Dataset(
     name="features/stock_features",
     key=("symbol",),
-    version=3,
+    version=STOCK_FEATURES_VERSION,
     description="Along time, per stock, from one-step total returns, prices and dollar volumes.",
     columns=(SYMBOL, *(feature.column for feature in FEATURES)),
 )

@@ -9,6 +9,8 @@ from feature_store.schemas.trend_features import MOMENTUM, REVERSAL, TREND
 from feature_store.schemas.volatility_features import MEAN_REVERSION, REGIME, SEASONALITY, VOLATILITY
 from feature_store.schemas.volume_features import AVWAP, LIQUIDITY, VOLUME
 
+STOCK_FEATURES_VERSION = 3  # of the dataset: raised with every change of the table
+
 FEATURES: tuple[Feature, ...] = (
     *MOMENTUM,
     *REVERSAL,
