@@ -251,7 +251,7 @@ HARMLESS = [
     Edit(
         "unrelated function",
         "a method of the mechanism",
-        replaced("quant_assets/engine/computation.py", "    def walk(", f"{METHOD}    def walk("),
+        replaced("quant_assets/engine/computation.py", "    def steps(", f"{METHOD}    def steps("),
     ),
     Edit(
         "unrelated function",
@@ -392,7 +392,7 @@ REAL = [
     Edit(
         "mechanism",
         "the stamp of a row",
-        replaced("quant_assets/engine/runner.py", STAMP, f"{STAMP} - 1_000_000"),
+        replaced("quant_assets/engine/stamps.py", STAMP, f"{STAMP} - 1_000_000"),
     ),
     Edit("setting", "a cap of the optimization", settings={"portfolio.weight_cap": "0.25"}),
     Edit("setting", "the shrinkage of specific risk", settings={"risk.specific_shrinkage": "0.9"}),

@@ -20,8 +20,8 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_assets.engine.asset import Recursive, Source
 from quant_assets.engine.computation import Calculation
+from quant_assets.engine.recursion import recomputed_steps
 from quant_assets.engine.runner import Runner, StoredVersions
-from quant_assets.engine.walking import walked
 from quant_assets.graph import core_assets
 from quant_resources.vendors.registry import make_vendor
 
@@ -60,7 +60,7 @@ def computed(runner, asset, days):
     frames = {}
     if isinstance(asset, Recursive):  # each step from the one before it, as it comes out now
         expected = {asset.name: runner.expected(asset, days)}
-        steps, now = walked(runner.calculation, [asset], days, expected, lambda *_: True, data)
+        steps, now = recomputed_steps(runner.calculation, [asset], days, expected, lambda *_: True, data)
         return steps[asset.name], now[asset.name]
     for _, year in itertools.groupby(days, key=lambda t: t.year):  # as runs do
         frames |= runner.calculation.compute(asset, list(year), data)

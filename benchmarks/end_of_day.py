@@ -86,7 +86,7 @@ def session_in_parts(day):
     clock.watch(Store, "write", "storing")
     clock.watch(Calculation, "compute_all", "computing")
     clock.watch(Calculation, "call", "computing")  # a recursive asset is walked step by step
-    clock.watch(group_run, "judge_run", "checks")
+    clock.watch(group_run, "check_run", "checks")
     sys.argv = ["asof", "backfill", "--from", day, "--to", day]
     code = 0
     try:

@@ -24,7 +24,7 @@ ASSETS: list[SessionAsset] = [
         },
         refit="monthly",
         choices=KINDS,
-        figures=lambda rows: {"worth_something": float((rows.filter(term="calibration")["coefficient"] > 0).sum())},
+        metadata=lambda rows: {"worth_something": float((rows.filter(term="calibration")["coefficient"] > 0).sum())},
     ),
     CrossSection(
         PREDICTIONS,
@@ -42,7 +42,7 @@ ASSETS: list[SessionAsset] = [
                 EARNINGS_DATES, lambda p: LOOKBACK_SESSIONS if p.alpha.earnings_blackout.sessions else 1
             ),
         },
-        figures=lambda rows: {
+        metadata=lambda rows: {
             "stocks": float(rows["alpha"].count()),
             "in_blackout": float((rows["in_blackout"] & rows["raw_alpha"].is_not_null()).sum()),
         },

@@ -46,7 +46,7 @@ ASSETS: list[SessionAsset] = [
             "equal_weight": trailing(EQUAL_WEIGHT_BOOK, 2, ACCOUNT),
             "shuffled": trailing(SHUFFLED_BOOK, 2, ACCOUNT),
         },
-        figures=_of_main,
+        metadata=_of_main,
         checks={"account_closes": account_closes},
     ),
     CrossSection(
@@ -58,7 +58,7 @@ ASSETS: list[SessionAsset] = [
             "factor_returns": same(FACTOR_RETURNS, columns=("simple_return",)),
             "specific_returns": same(SPECIFIC_RETURNS),
         },
-        figures=_left_over,
+        metadata=_left_over,
         checks={"attribution_closes": attribution_closes},
     ),
 ]

@@ -74,7 +74,7 @@ class _Asset:
 
     Attributes:
         choices: tables that its function looks into by what the settings say.
-        figures: one or two numbers per session that the UI plots.
+        metadata: one or two numbers per session that the UI plots.
         checks: what the subject demands of a session's rows, by name.
     """
 
@@ -83,7 +83,7 @@ class _Asset:
 
     dataset: Dataset
     choices: tuple[Choice, ...] = field(default=(), kw_only=True)
-    figures: Callable[[pl.DataFrame], Mapping[str, float]] | None = field(default=None, kw_only=True)
+    metadata: Callable[[pl.DataFrame], Mapping[str, float]] | None = field(default=None, kw_only=True)
     checks: Mapping[str, Callable[..., str | None]] = field(default_factory=dict, kw_only=True)
 
     @property
@@ -123,7 +123,7 @@ class _Asset:
 
 @dataclass(frozen=True)
 class Source(_Asset):
-    """Rows as the vendor tells them.
+    """Rows as the vendor serves them.
 
     Attributes:
         market_settings: settings of the market that its rows rest on, beside the vendor's own.

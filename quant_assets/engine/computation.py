@@ -1,4 +1,4 @@
-"""What an asset's sessions hold, computed from versions of its inputs: windows, anchors, epochs, bounded chunks.
+"""What an asset's sessions hold, computed from versions of its inputs: windows, anchors, segments, bounded chunks.
 
 Nothing here writes. `Versions` hands out stored rows with the session that learned them; everything that a target may
 not know is dropped here, once, for all assets.
@@ -21,7 +21,6 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import LookaheadError
 from feature_store.hashing import digest_of
-from feature_store.readers import last_of_each
 from quant_assets.engine.asset import (
     Computed,
     CrossSection,
@@ -32,16 +31,16 @@ from quant_assets.engine.asset import (
     TimeSeries,
     Window,
 )
+from quant_assets.engine.segments import own_rows, segments_of, stacked
 from quant_assets.engine.settings_seen import seen
-from quant_assets.engine.view import View
+from quant_assets.engine.views import View
 from quant_resources.vendors.protocol import Vendor
 
 Frames = dict[dt.date, pl.DataFrame]
 Rows = tuple[pl.DataFrame, ...]  # of one session, one frame a dataset
 OTHERS = Mapping[str, pl.DataFrame]  # type of a parameter that takes the inputs that no other one names
 
-PIECE = "\x1f"  # separates a symbol from the epoch of one of its versions
-PIECE_ROWS = 2_000_000  # rows handed to a time series' function at once: bounds memory, never values
+SEGMENT_ROWS = 2_000_000  # rows handed to a time series' function at once: bounds memory, never values
 
 
 class Versions(Protocol):
@@ -80,12 +79,12 @@ class Calculation:
                 case TimeSeries():
                     return {asset.name: self._time_series(asset, targets, data)}
                 case CrossSection():
-                    found = self._cross_sections(asset, targets, data)
+                    computed = self._cross_sections(asset, targets, data)
                 case ModelFit():
-                    found = self._fits(asset, targets, data)
+                    computed = self._fits(asset, targets, data)
                 case Recursive():
-                    found = dict(self.walk(asset, targets, data))
-        return by_dataset(asset, found)
+                    computed = dict(self.steps(asset, targets, data))
+        return by_dataset(asset, computed)
 
     # -- sources ---------------------------------------------------------------------------------------------------
 
@@ -147,7 +146,7 @@ class Calculation:
 
     # -- one step from the stored state --------------------------------------------------------------------------------
 
-    def walk(
+    def steps(
         self, asset: Recursive, targets: Sequence[dt.date], data: Versions, state: pl.DataFrame | None = None
     ) -> Iterator[tuple[dt.date, Rows]]:
         """The targets one after the other, for a caller who may stop on the way.
@@ -161,12 +160,12 @@ class Calculation:
             state = data.state(of_state, sessions.shift(targets[0], -1))
         for t in targets:
             frames = {name: view.at(t) for name, view in views.items()}
-            found = self.call(asset, frames, session=t, state=state)
+            rows = self.call(asset, frames, session=t, state=state)
             # Through the stored form, so that continuing equals restarting from disk.
-            state = found[0].select(list(of_state.computed_schema)).sort(
+            state = rows[0].select(list(of_state.computed_schema)).sort(
                 of_state.sort_key[:-1]
             )  # fmt: skip
-            yield t, (state, *found[1:])
+            yield t, (state, *rows[1:])
 
     # -- time series of each entity ----------------------------------------------------------------------------------
 
@@ -181,116 +180,31 @@ class Calculation:
             )
             for name, w in asset.inputs.items()
         }
-        pieces = self._pieces(asset, read, first, last)
+        segments = self._segments(asset, read, first, last)
         window = sessions.between(min(starts.values()), last)
-        given: dict[str, object] = {"sessions": window}
+        others: dict[str, object] = {"sessions": window}
         if not asset.dataset.restates:
-            given["first"] = first  # rows before it are dropped below: a function need not compute them
+            others["first"] = first  # rows before it are dropped below: a function need not compute them
         outputs = [
-            self.call(asset, self._stack(asset, read, chunk), **given)[0]
-            for chunk in pieces.iter_slices(max(1, PIECE_ROWS // len(window)))
+            self.call(asset, stacked(asset, read, chunk, self.profile), **others)[0]
+            for chunk in segments.iter_slices(max(1, SEGMENT_ROWS // len(window)))
         ]
         rows = pl.concat(outputs) if outputs else asset.dataset.empty().drop("known_at")
         if "session" not in rows.columns:
             rows = rows.with_columns(session=pl.col("event_date"))
-        return _by_session(self._select(asset, rows, pieces), targets)
+        return _by_session(own_rows(asset, rows, segments, self.profile), targets)
 
-    def _pieces(
+    def _segments(
         self, asset: TimeSeries, read: Mapping[str, pl.DataFrame], first: dt.date, last: dt.date
     ) -> pl.DataFrame:
-        """(entity, piece, start, as_of): epochs in which nothing late was learned about an entity.
-
-        A correction learned in session s starts a new piece at s; the piece before it knows nothing of it. A
-        restating asset also gets the piece that ends just before `first`, to see what changed on `first`.
-        """
-        entity = asset.entity
-        everyone = pl.concat([f.select(entity) for f in read.values() if entity in f.columns]).unique()
-        earliest = sessions.shift(first, -1) if asset.dataset.restates else first
-        late = []
-        for name, window in asset.inputs.items():
-            if window.dataset.restates:
-                rows = read[name].filter((pl.col("session") > pl.col("event_date")) & (pl.col("session") > earliest))
-                some = rows.select(entity, "session") if entity in rows.columns else everyone.join(
-                    rows.select("session"), how="cross")  # fmt: skip
-                late.append(some)
-        starts = pl.concat([
-            everyone.with_columns(start=pl.lit(first, pl.Date)),
-            *(frame.select(entity, start="session") for frame in late),
-        ]).unique()  # fmt: skip
-        if asset.dataset.restates:
-            changed = starts.join(pl.concat(late).filter(pl.col("session") == first).select(entity).unique(), on=entity)
-            starts = pl.concat([starts, changed.select(entity, start=pl.lit(earliest, pl.Date))]).unique()
-        starts = starts.sort(entity, "start").with_columns(following=pl.col("start").shift(-1).over(entity))
-        before = {s: sessions.shift(s, -1) for s in starts.get_column("following").drop_nulls().unique()}
-        ends = pl.DataFrame(
-            {"following": list(before), "as_of": list(before.values())},
-            schema={"following": pl.Date, "as_of": pl.Date},
-        )
-        return (
-            starts.join(ends, on="following", how="left", maintain_order="left")
-            .with_columns(pl.col("as_of").fill_null(pl.lit(last, pl.Date)))
-            .with_columns(piece=pl.concat_str(entity, pl.lit(PIECE), pl.col("start").cast(pl.String)))
-            .select(entity, "piece", "start", "as_of")
-        )
-
-    def _stack(
-        self, asset: TimeSeries, read: Mapping[str, pl.DataFrame], pieces: pl.DataFrame
-    ) -> dict[str, pl.DataFrame]:
-        """Each input once per piece, as known at the piece's end, under the piece's name."""
-        stacked = {}
-        for name, window in asset.inputs.items():
-            dataset, frame = window.dataset, read[name]
-            if asset.entity not in frame.columns:
-                raise ValueError(f"{asset.name}: input {name} has no column {asset.entity}; a time series needs it")
-            rows = (
-                frame.join(pieces, on=asset.entity, how="inner", maintain_order="left")
-                .filter(pl.col("session") <= pl.col("as_of"))
-                .with_columns(pl.col("piece").alias(asset.entity))
-            )
-            if dataset.restates:
-                rows = last_of_each(rows, dataset)
-            keys = [asset.entity, *(k for k in dataset.key if k != asset.entity), "event_date"]
-            stacked[name] = rows.select(["event_date", *dataset.key, *window.values(self.profile)]).sort(keys)
-        return stacked
-
-    def _select(self, asset: TimeSeries, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
-        """The rows that belong to each piece's own sessions, under the entity's real name."""
-        entity = asset.entity
-        named = rows.rename({entity: "piece"}).join(pieces, on="piece", how="inner", maintain_order="left")
-        own = named.filter(pl.col("session").is_between(pl.col("start"), pl.col("as_of")))
-        if not asset.dataset.restates or not asset.restate_sessions:
-            return own.drop("piece", "start", "as_of")
-        return pl.concat([own, self._restated(asset, named, pieces)], how="diagonal").drop("piece", "start", "as_of")
-
-    def _restated(self, asset: TimeSeries, named: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
-        """Rows of earlier dates that read differently from one piece to the next: learned where the next starts."""
-        reach = asset.restated(self.profile)
-        keys = ["event_date", *asset.dataset.key]
-        order = pieces.sort(asset.entity, "start").with_columns(before=pl.col("piece").shift(1).over(asset.entity))
-        later = order.filter(pl.col("before").is_not_null()).select("piece", "before")
-        floors = {s: sessions.shift(s, -reach) for s in pieces.get_column("start").unique()}
-        floor = pl.DataFrame(
-            {"start": list(floors), "floor": list(floors.values())}, schema={"start": pl.Date, "floor": pl.Date}
-        )
-        now = (
-            named.join(later, on="piece", how="inner", maintain_order="left")
-            .join(floor, on="start", how="left", maintain_order="left")
-            .filter((pl.col("event_date") < pl.col("start")) & (pl.col("event_date") >= pl.col("floor")))
-        )
-        then = named.select(pl.col("piece").alias("before"), *keys, *asset.dataset.values)
-        both = now.join(then, on=["before", *keys], how="left", suffix="_then", maintain_order="left")
-        known = named.select(pl.col("piece").alias("before"), *keys).with_columns(was_known=pl.lit(True))
-        both = both.join(known, on=["before", *keys], how="left", maintain_order="left")
-        differs = pl.any_horizontal(*(pl.col(v).ne_missing(pl.col(f"{v}_then")) for v in asset.dataset.values))
-        changed = both.filter(differs | pl.col("was_known").is_null())
-        return changed.with_columns(session=pl.col("start")).select(named.columns)
+        return segments_of(asset, read, first, last)
 
     # -- calling the pure function -----------------------------------------------------------------------------------
 
-    def call(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **given: object) -> Rows:
-        return _rows(asset, asset.function(**self._arguments(asset, frames, **given)))
+    def call(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **others: object) -> Rows:
+        return _rows(asset, asset.function(**self._arguments(asset, frames, **others)))
 
-    def _arguments(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **given: object) -> dict[str, Any]:
+    def _arguments(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **others: object) -> dict[str, Any]:
         """By name (inputs, session, sessions, first, state, previous, seed, decided_at) and by type.
 
         A type is one of settings, a dataclass whose fields are inputs, or OTHERS for all inputs that nothing names.
@@ -305,20 +219,20 @@ class Calculation:
                 arguments[name] = seen(asset, annotation, self.profile)
             elif isinstance(annotation, type) and is_dataclass(annotation):
                 arguments[name] = _record(asset, annotation, frames)
-            elif name in given:
-                arguments[name] = given[name]
+            elif name in others:
+                arguments[name] = others[name]
             elif name == "seed":
-                arguments[name] = session_seed(self.profile.seed, asset.datasets[0].name, given["session"])
+                arguments[name] = session_seed(self.profile.seed, asset.datasets[0].name, others["session"])
             elif name == "decided_at":
-                arguments[name] = self.clock.decision_time(cast(dt.date, given["session"]))
+                arguments[name] = self.clock.decision_time(cast(dt.date, others["session"]))
             else:
-                raise TypeError(f"{asset.name}: its function wants {name!r}, which is no input, setting or session")
+                raise TypeError(f"{asset.name}: its function takes {name!r}, which is not an input, setting or session")
         return arguments
 
 
-def by_dataset(asset: SessionAsset, found: Mapping[dt.date, Rows]) -> dict[str, Frames]:
+def by_dataset(asset: SessionAsset, rows_by_session: Mapping[dt.date, Rows]) -> dict[str, Frames]:
     """Frames of each of the asset's datasets."""
-    return {d.name: {t: rows[i] for t, rows in found.items()} for i, d in enumerate(asset.datasets)}
+    return {d.name: {t: rows[i] for t, rows in rows_by_session.items()} for i, d in enumerate(asset.datasets)}
 
 
 def _rows(asset: Computed, result: pl.DataFrame | Rows) -> Rows:
@@ -332,7 +246,7 @@ def _record(asset: Computed, record: type, frames: Mapping[str, pl.DataFrame]) -
     """Inputs by the names of the record's fields."""
     names = [field.name for field in fields(record)]
     if missing := [name for name in names if name not in frames]:
-        raise TypeError(f"{asset.name}: its function wants {record.__name__}, whose {missing} are no inputs")
+        raise TypeError(f"{asset.name}: its function takes {record.__name__}, whose {missing} are not inputs")
     return record(**{name: frames[name] for name in names})
 
 

@@ -21,7 +21,7 @@ from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import Recursive, SessionAsset, Source, run_together
 from quant_assets.engine.group_run import Fault, GroupRun
 from quant_assets.engine.identity import code_of
-from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, judge_run
+from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, check_run
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.partitions import session_partitions
 from quant_assets.engine.runner import Outcome, Runner
@@ -172,7 +172,7 @@ def _run(
         raise
     for asset in assets:
         if asset not in selected and (names := _selected_checks(context, asset)):
-            yield from _judge_stored(context, runner, asset, names)
+            yield from _check_stored(context, runner, asset, names)
     for name, blocked in schedule.stopped.items():
         context.log.warning(f"{name}: not run, since it reads {', '.join(blocked)}")
     if faults:
@@ -199,7 +199,7 @@ def _materialized(
     report_partitions(context, asset, {o.session.isoformat(): _metadata(o) for o in run.outcomes[asset.name]})
     return dg.MaterializeResult(
         asset_key=_key(asset),
-        check_results=_check_results(runner, asset, run.judged[asset.name], _selected_checks(context, asset)),
+        check_results=_check_results(runner, asset, run.checked[asset.name], _selected_checks(context, asset)),
     )
 
 
@@ -217,20 +217,20 @@ def _selected_checks(context: dg.AssetExecutionContext, asset: SessionAsset) -> 
     return [name for name in _checks(asset) if name in selected]
 
 
-def _judge_stored(
+def _check_stored(
     context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, names: Sequence[str]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Checks that are asked for without their asset: over the sessions as they are stored."""
+    """Checks that are requested without their asset: over the sessions as they are stored."""
     targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
     runner.store.require(asset.dataset, targets)
-    verdicts = judge_run(runner, asset, runner.store.partitions(asset.dataset, targets[0], targets[-1]), targets)
-    yield from _check_results(runner, asset, Counter(verdict.check for verdict in verdicts), names)
+    results = check_run(runner, asset, runner.store.partitions(asset.dataset, targets[0], targets[-1]), targets)
+    yield from _check_results(runner, asset, Counter(result.check for result in results), names)
 
 
 def _check_results(
-    runner: Runner, asset: SessionAsset, judged: Mapping[str, int], names: Sequence[str]
+    runner: Runner, asset: SessionAsset, checked: Mapping[str, int], names: Sequence[str]
 ) -> list[dg.AssetCheckResult]:
-    return [check_result(runner, asset, name, judged[name]) for name in names]
+    return [check_result(runner, asset, name, checked[name]) for name in names]
 
 
 def report_partitions(
@@ -263,25 +263,25 @@ def log_stored(
         dg.DagsterEvent.asset_materialization(step, stored, DagsterEventBatchMetadata(batch, i == last))
 
 
-def check_result(runner: Runner, asset: SessionAsset, name: str, judged: int) -> dg.AssetCheckResult:
-    """One verdict over all stored sessions, so that Friday's green cannot hide Wednesday's red."""
+def check_result(runner: Runner, asset: SessionAsset, name: str, checked: int) -> dg.AssetCheckResult:
+    """One result over all stored sessions, so that Friday's green cannot hide Wednesday's red."""
     stored = set(runner.store.sessions(asset.dataset))
-    verdicts = [v for v in runner.store.index.check_results(asset.name, name) if v[0] in stored]
-    failed = [(session, detail) for session, passed, detail in verdicts if not passed]
+    results = [v for v in runner.store.index.check_results(asset.name, name) if v[0] in stored]
+    failed = [(session, detail) for session, passed, detail in results if not passed]
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=_key(asset),
         passed=not failed,
         metadata={
-            "sessions judged in this run": judged,
-            "sessions with a verdict": len(verdicts),
+            "sessions checked in this run": checked,
+            "sessions with a result": len(results),
             "failed": json.dumps([f"{session}: {detail}" for session, detail in failed[:20]]),
         },
     )
 
 
 def _metadata(outcome: Outcome) -> dict[str, float | str]:
-    return {**_of_partition(outcome.partition), "seconds": round(outcome.seconds, 4), **outcome.figures}
+    return {**_of_partition(outcome.partition), "seconds": round(outcome.seconds, 4), **outcome.metadata}
 
 
 def _of_partition(partition: StoredPartition) -> dict[str, float | str]:

@@ -1,4 +1,4 @@
-"""What a run makes of the assets of one function: their sessions are stored, judged, and packed month by month.
+"""What a run makes of the assets of one function: their sessions are stored, checked, and packed month by month.
 
 It goes the same way in the run's own process and in a worker: what became of it can be sent from one to the other.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from feature_store.errors import StoreError
 from quant_assets.engine.asset import SessionAsset, Source
-from quant_assets.engine.lookahead_checks import judge_run
+from quant_assets.engine.lookahead_checks import check_run
 from quant_assets.engine.runner import Outcome, Runner
 
 Say = Callable[[str, str], None]  # a level, "info" or "warning", and a text
@@ -19,7 +19,7 @@ Say = Callable[[str, str], None]  # a level, "info" or "warning", and a text
 
 @dataclass(frozen=True)
 class Fault:
-    """An error as it is told: the error itself need not survive the way from another process."""
+    """An error as it is reported: the error itself need not survive the way from another process."""
 
     kind: str
     text: str
@@ -38,13 +38,13 @@ class GroupRun:
 
     Attributes:
         outcomes: of the sessions of each asset; where it failed, of those that were stored before.
-        judged: how many sessions each check has judged, by asset.
+        checked: how many sessions each check has covered, by asset.
         faults: of the assets that failed.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.outcomes: dict[str, list[Outcome]] = {name: [] for name in names}
-        self.judged: dict[str, Counter[str]] = {name: Counter() for name in names}
+        self.checked: dict[str, Counter[str]] = {name: Counter() for name in names}
         self.faults: dict[str, Fault] = {}
 
     @classmethod
@@ -55,7 +55,7 @@ class GroupRun:
         return run
 
     def carry_out(self, runner: Runner, assets: Sequence[SessionAsset], targets: Sequence[dt.date], say: Say) -> None:
-        """Store the target sessions of the assets, and judge them; an asset that fails leaves the others alone."""
+        """Store the target sessions of the assets, and check them; an asset that fails leaves the others alone."""
         try:
             self._store(runner, assets, targets, say)
         except Exception as error:
@@ -63,7 +63,7 @@ class GroupRun:
             return
         for asset in assets:
             try:
-                self._judge(runner, asset, targets, say)
+                self._check(runner, asset, targets, say)
             except Exception as error:
                 self.faults[asset.name] = Fault.of(error)
 
@@ -74,10 +74,10 @@ class GroupRun:
                 done = len(self.outcomes[asset.name])
                 say("info", f"{asset.name}: {done} of {len(targets)} sessions, up to {group[-1].session}")
 
-    def _judge(self, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date], say: Say) -> None:
+    def _check(self, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date], say: Say) -> None:
         _warn_of_left_out(runner, asset, targets, say)
         written = [o.partition for o in self.outcomes[asset.name] if not o.skipped]
-        self.judged[asset.name] = Counter(verdict.check for verdict in judge_run(runner, asset, written, targets))
+        self.checked[asset.name] = Counter(result.check for result in check_run(runner, asset, written, targets))
         _compact(runner, asset, targets[0], say)
 
 

@@ -18,7 +18,7 @@ from feature_store.versioning import schema_text, schema_version
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
 from quant_assets.engine.computation import Calculation, parameters
 from quant_assets.engine.settings_seen import fields_seen, functions_of, selected_entries
-from quant_assets.engine.view import View
+from quant_assets.engine.views import View
 from quant_resources.plugins import Plugin, feeding, plugins_of
 from quant_resources.vendors.ingest.feeds import vendor_of
 
@@ -46,7 +46,7 @@ CALCULATION: dict[type[SessionAsset], str] = {
     TimeSeries: "_time_series",
     CrossSection: "_cross_sections",
     ModelFit: "_fits",
-    Recursive: "walk",
+    Recursive: "steps",
 }
 
 

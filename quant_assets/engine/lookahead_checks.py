@@ -39,7 +39,7 @@ SPAN = 10  # sessions on either side of the scrambled pass's cut
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     session: dt.date
     check: str
     passed: bool
@@ -62,7 +62,7 @@ class Scrambled:
         later = rows.filter(pl.col("session") > self._cut)
         rng = np.random.default_rng(self._seed)
         order = rng.permutation(later.height)
-        moved = [_spoilt(later.get_column(name).gather(order)) for name in dataset.values if name in rows.columns]
+        moved = [_perturbed(later.get_column(name).gather(order)) for name in dataset.values if name in rows.columns]
         kept = later.with_columns(moved).filter(pl.Series(rng.random(later.height) > 1 / 3))
         return pl.concat([rows.filter(pl.col("session") <= self._cut), kept])
 
@@ -70,36 +70,36 @@ class Scrambled:
         return self._data.state(dataset, session)
 
 
-def _spoilt(values: pl.Series) -> pl.Series:
+def _perturbed(values: pl.Series) -> pl.Series:
     if values.dtype.is_numeric():
         return (values * 1.5).cast(values.dtype)
     return ~values if values.dtype == pl.Boolean else values
 
 
-class Judge:
-    """Judges stored sessions of assets."""
+class Checker:
+    """Checks stored sessions of assets."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._data = StoredVersions(runner.store)
 
-    def contract(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
+    def contract(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[CheckResult]:
         """Read back from disk: the content is what was announced, and what the subject demands holds."""
         faults = self._runner.store.faults(partitions)
         named = [(p.session, faults.get((p.session, p.generation))) for p in partitions]
-        return [Verdict(session, CONTRACT, fault is None, fault or "") for session, fault in named]
+        return [CheckResult(session, CONTRACT, fault is None, fault or "") for session, fault in named]
 
-    def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[Verdict]:
+    def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[CheckResult]:
         """The asset's own checks of each session: over its rows and what else each asks for by name."""
         own = RowsOfSessions(self._runner.store, asset.dataset)
         bars = RowsOfSessions(self._runner.store, BARS, ahead=False)
         return [
-            Verdict(partition.session, name, wrong is None, wrong or "")
+            CheckResult(partition.session, name, wrong is None, wrong or "")
             for partition in (partitions if asset.checks else [])
-            for name, wrong in self._judged(asset, own, bars, partition.session).items()
+            for name, wrong in self._broken(asset, own, bars, partition.session).items()
         ]
 
-    def _judged(
+    def _broken(
         self, asset: SessionAsset, own_rows: "RowsOfSessions", bars: "RowsOfSessions", session: dt.date
     ) -> dict[str, str | None]:
         """What is wrong with the session by check, called with `bars`, `clock`, `before` and settings as it asks."""
@@ -112,24 +112,24 @@ class Judge:
         profile = self._runner.profile
         wrong = {}
         for name, check in asset.checks.items():
-            given = {n: offered[n]() for n, _ in parameters(check) if n in offered}
+            others = {n: offered[n]() for n, _ in parameters(check) if n in offered}
             kinds = [(n, a) for n, a in parameters(check) if isinstance(a, type) and issubclass(a, Settings)]
             own = {n: seen(asset, kind, profile) for n, kind in kinds}
-            wrong[name] = check(rows, **given, **own)
+            wrong[name] = check(rows, **others, **own)
         return wrong
 
-    def recompute(self, asset: SessionAsset, session: dt.date) -> Verdict | None:
-        """Compute one stored session alone, from what was known at it; None where it is stale and cannot be judged."""
+    def recompute(self, asset: SessionAsset, session: dt.date) -> CheckResult | None:
+        """Compute one stored session alone, from what was known at it; None where it is stale and cannot be checked."""
         stored = self._stored(asset, session)
         if stored is None:
             return None
         try:
             frame = self._runner.calculation.compute(asset, [session], self._data)[session]
         except Exception as error:  # what cannot be computed alone was computed from something else
-            return Verdict(session, NO_LOOKAHEAD, False, f"cannot be computed alone: {error}")
+            return CheckResult(session, NO_LOOKAHEAD, False, f"cannot be computed alone: {error}")
         return self._compare(asset, stored, frame, "computed alone")
 
-    def scrambled(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[Verdict]:
+    def scrambled(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[CheckResult]:
         """Compute a short range over `cut` with everything learned after it scrambled; what lies before must agree.
 
         A source's payload is cut instead.
@@ -143,7 +143,9 @@ class Judge:
         try:
             how, frames = self._without_future(asset, cut, targets, known)
         except Exception as error:
-            return [Verdict(cut, NO_LOOKAHEAD, False, f"cannot be computed without what was learned after: {error}")]
+            return [
+                CheckResult(cut, NO_LOOKAHEAD, False, f"cannot be computed without what was learned after: {error}")
+            ]
         stored = {t: self._stored(asset, t) for t in known}
         return [self._compare(asset, found, frames[t], how) for t, found in stored.items() if found]
 
@@ -160,7 +162,7 @@ class Judge:
         compute = self._runner.calculation.compute
         if not isinstance(asset, Source):
             seed = int(digest_of([asset.name, str(cut)])[:8], 16)
-            # A function may refuse what no market can hold; that its inputs end at the cut it must bear.
+            # A function may reject what no market can hold; that its inputs end at the cut it must bear.
             with contextlib.suppress(Exception):
                 return f"everything after {cut} scrambled", compute(asset, targets, Scrambled(self._data, cut, seed))
         return f"everything after {cut} cut off", compute(asset, known, self._data)
@@ -177,22 +179,22 @@ class Judge:
         expected = self._runner.expected(asset, [session])[session]
         return found[0] if found[0].fingerprint == fingerprint(expected.parts | there) else None
 
-    def _compare(self, asset: SessionAsset, stored: StoredPartition, frame: pl.DataFrame, how: str) -> Verdict:
+    def _compare(self, asset: SessionAsset, stored: StoredPartition, frame: pl.DataFrame, how: str) -> CheckResult:
         session = stored.session
         expected = self._runner.expected(asset, [session])[session]
         rows = self._runner.stamped(asset, session, frame, expected)
         try:
             (rows,) = validated(asset.dataset, [(session, rows)])
         except StoreError as error:
-            return Verdict(session, NO_LOOKAHEAD, False, f"{how}: {error}")
+            return CheckResult(session, NO_LOOKAHEAD, False, f"{how}: {error}")
         found, platform = content_hash(rows, []), stored.parts[PART]
         if found == stored.content_hash:
-            return Verdict(session, NO_LOOKAHEAD, True)
+            return CheckResult(session, NO_LOOKAHEAD, True)
         if platform == in_force().identity and is_pinned(platform):
-            return Verdict(session, NO_LOOKAHEAD, False, f"{how}: {found}, stored {stored.content_hash}")
+            return CheckResult(session, NO_LOOKAHEAD, False, f"{how}: {found}, stored {stored.content_hash}")
         kept = self._runner.store.rows_of(stored)
         passed, detail = equal_within_rounding(kept, rows, asset.dataset.sort_key, platform)
-        return Verdict(session, NO_LOOKAHEAD, passed, f"{how}: {detail}")
+        return CheckResult(session, NO_LOOKAHEAD, passed, f"{how}: {detail}")
 
 
 class RowsOfSessions:
@@ -221,13 +223,13 @@ class RowsOfSessions:
                     rows.filter(pl.col("event_date") == pl.col("session")), self._dataset, repeated=True
                 )
             parts = rows.partition_by("session", as_dict=True, include_key=False, maintain_order=True)
-            # the session before a month's first is asked for too
+            # the session before a month's first is requested too
             last = dict(list(self._rows.items())[-1:])
             self._rows = last | {day: part.rechunk() for (day,), part in parts.items()}
         return self._rows.get(session, self._none)
 
 
-def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: dt.date, count: int) -> list[dt.date]:
+def sampled_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: dt.date, count: int) -> list[dt.date]:
     """Stored sessions worth recomputing after a run over [first, last].
 
     One inside the run; a year's edge, a refit, one around a correction and any other, in random order; and more from
@@ -239,9 +241,9 @@ def chosen_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: d
     refits = [s for s in stored if isinstance(asset, ModelFit) and asset.refit_session(s, runner.profile) == s]
     groups = [g for g in (edges, refits, around_corrections(asset, runner, first, stored), stored) if g]
     rng = np.random.default_rng(int(digest_of([asset.name, str(first), str(last)])[:8], 16))
-    chosen = [inside] * bool(inside) + [groups[int(i)] for i in rng.permutation(len(groups))]
-    chosen += [inside or stored] * count if stored else []
-    picks = [group[int(rng.integers(len(group)))] for group in chosen]
+    groups_drawn = [inside] * bool(inside) + [groups[int(i)] for i in rng.permutation(len(groups))]
+    groups_drawn += [inside or stored] * count if stored else []
+    picks = [group[int(rng.integers(len(group)))] for group in groups_drawn]
     return sorted(list(dict.fromkeys(picks))[:count])
 
 
@@ -256,29 +258,29 @@ def around_corrections(asset: SessionAsset, runner: Runner, first: dt.date, stor
     return [s for s in stored if s in around]
 
 
-def judge_run(
+def check_run(
     runner: Runner, asset: SessionAsset, written: Sequence[StoredPartition], targets: Sequence[dt.date]
-) -> list[Verdict]:
-    """Both checks after a run of the asset over `targets`; the verdicts are recorded in the store's index."""
-    judge, started = Judge(runner), time.perf_counter()
+) -> list[CheckResult]:
+    """Both checks after a run of the asset over `targets`; the results are recorded in the store's index."""
+    checker, started = Checker(runner), time.perf_counter()
     count = 1 if len(targets) == 1 else 4
-    verdicts = judge.contract(asset, written) + judge.subject(asset, written)
-    sessions_judged = chosen_sessions(asset, runner, targets[0], targets[-1], count)
-    verdicts += [v for s in sessions_judged if (v := judge.recompute(asset, s))]
+    results = checker.contract(asset, written) + checker.subject(asset, written)
+    sampled = sampled_sessions(asset, runner, targets[0], targets[-1], count)
+    results += [v for s in sampled if (v := checker.recompute(asset, s))]
     if len(targets) > 2:
         rng = np.random.default_rng(int(digest_of([asset.name, "cut", str(targets[0]), str(targets[-1])])[:8], 16))
-        verdicts += judge.scrambled(asset, targets[int(rng.integers(len(targets) - 1))], targets[-1])
-    record(runner, asset, verdicts)
+        results += checker.scrambled(asset, targets[int(rng.integers(len(targets) - 1))], targets[-1])
+    record(runner, asset, results)
     if written:
         runner.record_seconds(asset, [p.session for p in written], {CHECKS: time.perf_counter() - started})
-    return verdicts
+    return results
 
 
-def record(runner: Runner, asset: SessionAsset, verdicts: Sequence[Verdict]) -> None:
+def record(runner: Runner, asset: SessionAsset, results: Sequence[CheckResult]) -> None:
     # A pass never hides a failure of the same run and session.
-    worst: dict[tuple[dt.date, str], Verdict] = {}
-    for verdict in verdicts:
-        slot = (verdict.session, verdict.check)
-        if slot not in worst or not verdict.passed:
-            worst[slot] = verdict
+    worst: dict[tuple[dt.date, str], CheckResult] = {}
+    for result in results:
+        slot = (result.session, result.check)
+        if slot not in worst or not result.passed:
+            worst[slot] = result
     runner.store.record_check_results([(asset.name, v.session, v.check, v.passed, v.detail) for v in worst.values()])

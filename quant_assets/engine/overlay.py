@@ -27,7 +27,7 @@ class NewContent:
 
 
 class StoredPartitions:
-    """The store's index, each dataset asked for once."""
+    """The store's index, each dataset request for once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -137,27 +137,27 @@ class Overlay:
 
     def differing(self, dataset: Dataset, columns: Sequence[str]) -> pl.DataFrame:
         """Rows on these columns, with `session`, that only one of the two holds."""
-        asked = (dataset.name, *columns)
-        if asked not in self._differing:
+        request = (dataset.name, *columns)
+        if request not in self._differing:
             on = list(dict.fromkeys(["session", *columns]))
             then, now = self.then(dataset).select(on), self.now(dataset).select(on)
-            self._differing[asked] = pl.concat([
+            self._differing[request] = pl.concat([
                 then.join(now, on=on, how="anti", nulls_equal=True), now.join(then, on=on, how="anti", nulls_equal=True)
             ])  # fmt: skip
-        return self._differing[asked]
+        return self._differing[request]
 
 
 class OfEntities:
     """Versions of some entities only."""
 
-    def __init__(self, data: Overlay, entity: str, chosen: Collection[str]) -> None:
+    def __init__(self, data: Overlay, entity: str, entities: Collection[str]) -> None:
         self._data = data
         self._entity = entity
-        self._chosen = list(chosen)
+        self._entities = list(entities)
 
     def versions(self, dataset: Dataset, first: dt.date, last: dt.date, columns: Sequence[str]) -> pl.DataFrame:
         rows = self._data.versions(dataset, first, last, columns)
-        return rows.filter(pl.col(self._entity).is_in(self._chosen)) if self._entity in rows.columns else rows
+        return rows.filter(pl.col(self._entity).is_in(self._entities)) if self._entity in rows.columns else rows
 
     def state(self, dataset: Dataset, session: dt.date) -> pl.DataFrame | None:
         return self._data.state(dataset, session)

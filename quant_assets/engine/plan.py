@@ -204,21 +204,21 @@ def _own(
 ) -> dict[dt.date, tuple[Reason, ...]]:
     """Sessions that are due by themselves."""
     why: dict[dt.date, tuple[Reason, ...]] = {t: (Reason(MISSING),) for t in days if t not in held}
-    judged = followed(asset, days, set(held), runner.profile)
-    why |= {t: (Reason("state", "the session before is not stored"),) for t in set(days) & set(held) - set(judged)}
+    checkable = followed(asset, days, set(held), runner.profile)
+    why |= {t: (Reason("state", "the session before is not stored"),) for t in set(days) & set(held) - set(checkable)}
     if isinstance(asset, Source) and ask_vendor:
-        current = _from_vendor(runner, asset, judged)
+        current = _from_vendor(runner, asset, checkable)
     else:
-        current = expected(runner, asset, judged, held, seen)
+        current = expected(runner, asset, checkable, held, seen)
     reasons = Reasons(runner, asset, histories) if histories else None
-    for t in due(judged, current, held):
+    for t in due(checkable, current, held):
         parts = held[t].parts, current[t].parts
         why[t] = reasons.of(t, held[t].written_at, *parts) if reasons else tuple(map(_kind, differing(*parts)))
     return why
 
 
 def _from_vendor(runner: Runner, asset: Source, days: Sequence[dt.date]) -> Mapping[dt.date, Fingerprinted]:
-    """As the vendor tells stored sessions now."""
+    """As the vendor serves stored sessions now."""
     found: dict[dt.date, Fingerprinted] = {}
     for chunk in itertools.chain.from_iterable(runner.chunks(asset, run) for run in spans(days)):
         found |= runner.of_source(asset, runner.calculation.compute(asset, chunk, StoredVersions(runner.store)))[1]
@@ -236,11 +236,11 @@ def _upstream(
     runner: Runner,
     asset: SessionAsset,
     days: Sequence[dt.date],
-    found: Mapping[str, Due],
+    due_before: Mapping[str, Due],
     own: Mapping[dt.date, tuple[Reason, ...]],
 ) -> dict[dt.date, tuple[Reason, ...]]:
     """Sessions with a due session of another asset in their windows; of a recursive asset, and what follows."""
-    changing = {name: list(due.sessions) for name, due in found.items()}
+    changing = {name: list(due.sessions) for name, due in due_before.items()}
     read = reaching(runner, asset, [t for t in days if t not in own], changing)
     why = {t: tuple(Reason(UPSTREAM, name) for name in names) for t, names in read.items()}
     if isinstance(asset, Recursive) and (begin := min([*why, *own], default=None)):

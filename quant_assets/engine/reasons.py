@@ -82,17 +82,17 @@ class Reasons:
         if name == "state":
             yield Reason("state", "the session before is another")
         elif name == "input:payload":
-            yield Reason("payload", "the vendor says something else")
+            yield Reason("payload", "the vendor's data has changed")
         elif name == "schema":
-            yield from (Reason("schema", text) for text in self._told(was, now, schema_differences))
+            yield from (Reason("schema", text) for text in self._changes(was, now, schema_differences))
         elif name == "code":
-            yield from map(_of_code, self._told(was, now, code_differences))
+            yield from map(_of_code, self._changes(was, now, code_differences))
         elif name.startswith("config:"):
             yield from (Reason("setting", text) for text in self._of_settings(name.removeprefix("config:"), was, now))
         else:
             yield Reason(name, f"{was or 'none'} -> {now or 'none'}")
 
-    def _told(self, was: str | None, now: str | None, explain: Explain) -> list[str]:
+    def _changes(self, was: str | None, now: str | None, explain: Explain) -> list[str]:
         before, after = self._text(was), self._text(now)
         return explain(before, after) if before and after else [UNKNOWN]
 
@@ -101,8 +101,8 @@ class Reasons:
         if was is None or now is None:
             return [f"{key} is read {'now' if was is None else 'no more'}"]
         if name == "windows":
-            return self._told(was, now, window_differences)
-        return [text if text == UNKNOWN else f"{key}{text}" for text in self._told(was, now, setting_differences)]
+            return self._changes(was, now, window_differences)
+        return [text if text == UNKNOWN else f"{key}{text}" for text in self._changes(was, now, setting_differences)]
 
     def _text(self, digest: str | None) -> str | None:
         return None if digest is None else self._now.get(digest) or self._kept.get(digest)
@@ -211,7 +211,7 @@ def schema_differences(was: str, now: str) -> list[str]:
 
 def setting_differences(was: str, now: str) -> list[str]:
     """Of one slice: ".weight_cap 0.05 -> 0.03" for each key; " 7 -> 8" where the slice is a plain value."""
-    before, after = dict(_leaves("", json.loads(was))), dict(_leaves("", json.loads(now)))
+    before, after = dict(_nested_values("", json.loads(was))), dict(_nested_values("", json.loads(now)))
     keys = sorted(before.keys() | after.keys())
     return [
         f"{key} {_shown(before, key)} -> {_shown(after, key)}"
@@ -236,14 +236,14 @@ def window_differences(was: str, now: str) -> list[str]:
     return lines or ["are read in another order"]
 
 
-def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:
+def _nested_values(prefix: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict) and value:
         for key, part in value.items():
-            yield from _leaves(f"{prefix}.{key}", part)
+            yield from _nested_values(f"{prefix}.{key}", part)
     else:
         yield prefix, value
 
 
-def _shown(leaves: Mapping[str, object], key: str, whole: bool = False) -> str:
-    text = json.dumps(leaves[key]) if key in leaves else "none"
+def _shown(values: Mapping[str, object], key: str, whole: bool = False) -> str:
+    text = json.dumps(values[key]) if key in values else "none"
     return text if whole or len(text) <= SHOWN else f"{text[:SHOWN]}…"

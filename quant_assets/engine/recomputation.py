@@ -24,9 +24,9 @@ from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import Computed, Recursive, SessionAsset, Source, Window, Windowed
 from quant_assets.engine.expected import STATE, Expected
 from quant_assets.engine.overlay import NewContent, OfEntities, Overlay
+from quant_assets.engine.recursion import recomputed_steps
 from quant_assets.engine.runner import Runner
 from quant_assets.engine.staleness import due, supported
-from quant_assets.engine.walking import walked
 
 Frames = dict[dt.date, pl.DataFrame]
 
@@ -39,8 +39,9 @@ class Recomputation:
     """Recomputes the stored sessions of [first, last] that differ.
 
     Args:
-        given: rows of one source by session, in the place of those stored. Other sources are then as they are stored,
-            and a touched session that is stale without `given` is refused. Without it, the vendor is asked again.
+        replacement: rows of one source by session, in the place of those stored. Other sources are then as they are
+            stored, and a touched session that is stale without `replacement` is rejected. Without it, the vendor is
+            fetched from again.
     """
 
     def __init__(
@@ -48,18 +49,18 @@ class Recomputation:
         runner: Runner,
         first: dt.date | None = None,
         last: dt.date | None = None,
-        given: tuple[Dataset, Mapping[dt.date, pl.DataFrame]] | None = None,
+        replacement: tuple[Dataset, Mapping[dt.date, pl.DataFrame]] | None = None,
     ) -> None:
         self.overlay = Overlay(runner.store)
         self._runner = runner
         self._first, self._last = first, last
-        self._given = given
+        self._replacement = replacement
 
     def add(self, asset: SessionAsset) -> None:
         """Recompute one asset; what it reads has been added before.
 
         Raises:
-            StaleStoreError: with `given`, a touched session is stale already.
+            StaleStoreError: with `replacement`, a touched session is stale already.
             MissingSessionsError: a touched session's input is not stored.
         """
         stored = {p.session: p for p in self.overlay.stored.partitions(asset.dataset, self._first, self._last)}
@@ -77,8 +78,8 @@ class Recomputation:
     # -- kinds of assets ---------------------------------------------------------------------------------------------
 
     def _source(self, asset: Source, stored: Mapping[dt.date, StoredPartition]) -> Iterator[NewContent]:
-        if self._given:
-            dataset, rows = self._given
+        if self._replacement:
+            dataset, rows = self._replacement
             if dataset.name == asset.name:
                 frames = {t: frame for t, frame in rows.items() if t in stored}
                 yield from self._contents(asset, frames, self._runner.of_source(asset, frames)[1], stored)
@@ -135,7 +136,9 @@ class Recomputation:
             todo = stale | {t for t in touched if moved.reaches(t)}
             frames = self._stored(asset, touched - todo)
             needs = partial(_needs, todo, settled)
-            steps, now = walked(calculation, [asset], chunk, {asset.name: expected}, needs, self.overlay, state)
+            steps, now = recomputed_steps(
+                calculation, [asset], chunk, {asset.name: expected}, needs, self.overlay, state
+            )
             state = steps[asset.datasets[0].name].get(chunk[-1])
             yield from self._contents(asset, frames | steps[asset.name], now[asset.name], stored)
 
@@ -188,7 +191,7 @@ class Recomputation:
             yield from self._runner.chunks(asset, span, self.overlay)
 
     def _reject_stale(self, asset: SessionAsset, stale: Set[dt.date]) -> None:
-        if stale and self._given:
+        if stale and self._replacement:
             raise StaleStoreError(
                 f"{asset.name}: {len(stale)} stored sessions from {min(stale)} on are stale: their code, config or "
                 "inputs have changed since, and the answer would mix that with the overlay; run `asof refresh` first"

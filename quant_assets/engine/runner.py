@@ -11,17 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 import polars as pl
 
 from configs.settings import Profile
 from feature_store import sessions
-from feature_store.contract import NUMBER
-from feature_store.dataset import KNOWN_AT, Column, Dataset, Grade
-from feature_store.decision_time import end_of_day
-from feature_store.describing import EPOCH, NewPartition, Provenance
+from feature_store.dataset import Column, Dataset, Grade
+from feature_store.describing import NewPartition, Provenance
 from feature_store.errors import HindsightError
-from feature_store.hashing import content_hashes
 from feature_store.partition import StoredPartition
 from feature_store.store import Store
 from feature_store.texts import Texts
@@ -30,8 +26,9 @@ from quant_assets.engine.computation import Calculation, Frames, session_seed
 from quant_assets.engine.expected import Expected, InputTable, Partitions, columns_read, expected_of
 from quant_assets.engine.identity import identity
 from quant_assets.engine.lineage import ActionsKnown, as_written, lineage_of
+from quant_assets.engine.recursion import recomputed_steps
 from quant_assets.engine.staleness import due
-from quant_assets.engine.walking import walked
+from quant_assets.engine.stamps import payload_digests, stamped
 
 GROUP = 60  # sessions, at least, that share one sync and one transaction; whole months
 READING, COMPUTING, STORING, CHECKS = "reading", "computing", "storing", "checks"  # parts of the work
@@ -46,7 +43,7 @@ class Outcome:
     partition: StoredPartition
     skipped: bool
     seconds: float
-    figures: Mapping[str, float] = field(default_factory=dict)
+    metadata: Mapping[str, float] = field(default_factory=dict)
 
 
 class StoredVersions:
@@ -124,26 +121,28 @@ class Runner:
             self.require_inputs(asset, chunk)
             expected = {a.name: self.expected(a, chunk) for a in assets}
         stored = {a.name: {p.session: p for p in self.store.partitions(a.dataset, chunk[0], chunk[-1])} for a in assets}
-        judged = time.perf_counter()
+        compared = time.perf_counter()
         if isinstance(asset, Recursive):
             steps = [a for a in assets if isinstance(a, Recursive)]
-            frames, expected = walked(self.calculation, steps, chunk, expected, partial(_differs, stored), data)
+            frames, expected = recomputed_steps(
+                self.calculation, steps, chunk, expected, partial(_differs, stored), data
+            )
         todo = {a.name: due(chunk, expected[a.name], stored[a.name]) for a in assets}
         for a in assets:
             current = [stored[a.name][t] for t in chunk if t not in set(todo[a.name])]
             if current:
                 yield a, [Outcome(p.session, p, skipped=True, seconds=0.0) for p in current]
-        wanted = sorted(set().union(*todo.values()))
-        if not wanted:
+        computed_sessions = sorted(set().union(*todo.values()))
+        if not computed_sessions:
             return
         if isinstance(asset, ModelFit):
             fits = [a for a in assets if isinstance(a, ModelFit)]
             frames = self._fits(fits, todo, expected, data)
         elif isinstance(asset, TimeSeries | CrossSection):
-            frames = self.calculation.compute_all(asset, wanted, data)
+            frames = self.calculation.compute_all(asset, computed_sessions, data)
         computed = time.perf_counter()
         # of a source, asking the vendor is the computing
-        computing = computed - started if isinstance(asset, Source) else computed - judged - data.seconds
+        computing = computed - started if isinstance(asset, Source) else computed - compared - data.seconds
         took = {READING: computed - started - computing, COMPUTING: computing}
         some = [a for a in assets if todo[a.name]]
         for a in some:
@@ -182,12 +181,12 @@ class Runner:
     ) -> list[Outcome]:
         started = time.perf_counter()
         self.texts.keep(identity(asset, self.calculation, type(self)).texts)
-        rows = self._stamped(asset, frames, expected)
+        rows = stamped(asset, frames, expected)
         new = [NewPartition(t, rows[t], self._provenance(asset, t, expected[t], actions)) for t in frames]
         written = self.store.write(asset.dataset, new)
         seconds += (time.perf_counter() - started) / len(new)
         return [
-            Outcome(p.session, p, False, seconds, asset.figures(frames[p.session]) if asset.figures else {})
+            Outcome(p.session, p, False, seconds, asset.metadata(frames[p.session]) if asset.metadata else {})
             for p in written
         ]
 
@@ -222,23 +221,7 @@ class Runner:
 
     def stamped(self, asset: SessionAsset, session: dt.date, frame: pl.DataFrame, expected: Expected) -> pl.DataFrame:
         """One session as it is stored."""
-        return self._stamped(asset, {session: frame}, {session: expected})[session]
-
-    def _stamped(
-        self, asset: SessionAsset, frames: Mapping[dt.date, pl.DataFrame], expected: Mapping[dt.date, Expected]
-    ) -> dict[dt.date, pl.DataFrame]:
-        """An output is stamped with the latest `known_at` of its inputs (law 3)."""
-        if isinstance(asset, Source):
-            return {t: frame.drop("grade", strict=False) for t, frame in frames.items()}
-        heights = [frame.height for frame in frames.values()]
-        known = np.array([_microseconds(expected[t].latest_known_at or end_of_day(t)) for t in frames], np.int64)
-        # all at once, and no query for each: on small frames these cost more than storing them
-        moments = pl.Series("known_at", np.repeat(known, heights)).cast(KNOWN_AT)
-        offsets = itertools.accumulate(heights, initial=0)
-        return {
-            t: _only_values(frame).hstack([moments.slice(offset, frame.height)])
-            for (t, frame), offset in zip(frames.items(), offsets, strict=False)
-        }
+        return stamped(asset, {session: frame}, {session: expected})[session]
 
     def _provenance(
         self, asset: SessionAsset, session: dt.date, expected: Expected, actions: ActionsKnown
@@ -279,14 +262,14 @@ class Runner:
         days = list(frames)
         rows = {t: frame.drop("grade", strict=False) for t, frame in frames.items()}
         found = {}
-        for t, digest in zip(days, _payload_digests(list(rows.values()), asset.dataset.sort_key), strict=True):
+        for t, digest in zip(days, payload_digests(list(rows.values()), asset.dataset.sort_key), strict=True):
             worst = max(frames[t].get_column("grade").to_list(), default=0) if "grade" in frames[t].columns else 0
             lineage = lineage_of(asset, t, [], self.profile)
             found[t] = Expected({**base, "input:payload": digest}, Grade(worst), None, lineage)
         return rows, found
 
     def require_inputs(self, asset: SessionAsset, chunk: Sequence[dt.date]) -> None:
-        """Refuse, naming them, when declared input sessions are not stored (law 2)."""
+        """Reject, naming them, when declared input sessions are not stored (law 2)."""
         for window in asset.inputs.values():
             first = asset.first_needed(chunk[0], window, self.profile)
             self.store.require(window.dataset, sessions.between(first, asset.last_needed(chunk[-1], self.profile)))
@@ -328,15 +311,6 @@ class Runner:
         return sum(table.rows(slice(None)) for table in tables)
 
 
-def _only_values(frame: pl.DataFrame) -> pl.DataFrame:
-    stamps = [name for name in ("session", "known_at") if name in frame.columns]
-    return frame.drop(stamps) if stamps else frame
-
-
-def _microseconds(moment: dt.datetime) -> int:
-    return (moment - EPOCH) // dt.timedelta(microseconds=1)
-
-
 def _differs(
     stored: Mapping[str, Mapping[dt.date, StoredPartition]], name: str, session: dt.date, expected: Expected
 ) -> bool:
@@ -345,7 +319,7 @@ def _differs(
 
 def _reject_gaps(asset: Recursive, targets: Sequence[dt.date]) -> None:
     if targets and (gaps := sorted({*sessions.between(targets[0], targets[-1])} - {*targets})):
-        raise ValueError(f"{asset.name} walks from session to session; add {gaps[0]}, or run the parts on their own")
+        raise ValueError(f"{asset.name} goes from session to session; add {gaps[0]}, or run the parts on their own")
 
 
 def _hindsight_columns(window: Window, profile: Profile) -> list[Column]:
@@ -362,14 +336,3 @@ def _batched(items: Sequence[dt.date], size: int) -> Iterator[list[dt.date]]:
             group = []
     if group:
         yield group
-
-
-def _payload_digests(frames: Sequence[pl.DataFrame], sort_key: Sequence[str]) -> list[str]:
-    """Content hash of each payload, in the order of the key; all hashed at once."""
-    if not frames:
-        return []
-    columns = sorted(frames[0].columns)
-    bounds = list(itertools.accumulate((frame.height for frame in frames), initial=0))
-    number = pl.Series(NUMBER, np.repeat(np.arange(len(frames)), np.diff(bounds)))
-    whole = pl.concat([frame.select(columns) for frame in frames]).with_columns(number).sort(NUMBER, *sort_key)
-    return [found.content for found in content_hashes(whole.drop(NUMBER), bounds)]

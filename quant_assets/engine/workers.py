@@ -60,17 +60,17 @@ class Workers(ProcessPoolExecutor):
     def __init__(self, count: int) -> None:
         context = get_context("spawn")  # Polars' threads do not survive a fork
         self.count = count
-        self._said: SimpleQueue[tuple[str, str]] = context.SimpleQueue()
-        super().__init__(count, context, _begin, (self._said,))
+        self._messages: SimpleQueue[tuple[str, str]] = context.SimpleQueue()
+        super().__init__(count, context, _begin, (self._messages,))
 
     def say(self, level: str, text: str) -> None:
         """As a worker does."""
-        self._said.put((level, text))
+        self._messages.put((level, text))
 
-    def said(self) -> Iterator[tuple[str, str]]:
-        """Level and text of what was said since."""
-        while not self._said.empty():
-            yield self._said.get()
+    def messages(self) -> Iterator[tuple[str, str]]:
+        """Level and text of what was reported since."""
+        while not self._messages.empty():
+            yield self._messages.get()
 
     def stop(self) -> None:
         """End them at once: the store bears it, and nobody waits for a year of sessions."""
@@ -128,7 +128,7 @@ class Spread:
                 ended = flight.ended.get(timeout=1)
             except queue.Empty:
                 ended = None
-            for level, text in self._pool.said():
+            for level, text in self._pool.messages():
                 say(level, text)
             if ended:
                 yield ended

@@ -65,7 +65,7 @@ ASSETS: list[SessionAsset] = [
         OF_ACCOUNT | OF_DECISION,
         outputs=DECIDED,
         choices=(COSTS, LIMITS),
-        figures=lambda rows: {"orders": float(rows["order_shares"].count())},
+        metadata=lambda rows: {"orders": float(rows["order_shares"].count())},
         checks=CHECKS,
     ),
     Recursive(
@@ -74,7 +74,7 @@ ASSETS: list[SessionAsset] = [
         OF_ACCOUNT | OF_DECISION,
         outputs=DECIDED,
         choices=(COSTS, LIMITS),
-        figures=_relaxed,
+        metadata=_relaxed,
         checks={"limits_hold": limits_hold},
     ),
     Recursive(OPTIMIZATION, step, OF_ACCOUNT | OF_DECISION, outputs=DECIDED, choices=(COSTS, LIMITS)),

@@ -112,7 +112,7 @@ ASSETS: list[SessionAsset] = [
             ),
             "borrow": trailing(BORROW, lambda p: p.features.quote_max_age_sessions),
         },
-        figures=lambda rows: {"companies": float(rows.height), "with_estimates": float(rows["quarter_end"].count())},
+        metadata=lambda rows: {"companies": float(rows.height), "with_estimates": float(rows["quarter_end"].count())},
     ),
     TimeSeries(
         COMPANY_FEATURES,
@@ -128,7 +128,7 @@ ASSETS: list[SessionAsset] = [
         SCORE_DISTRIBUTIONS,
         score_distributions,
         COMPARED,
-        figures=lambda rows: {
+        metadata=lambda rows: {
             "features": float(rows.height),
             "nulls": rows.select("null_fraction").mean().item() or 0.0,
         },

@@ -50,7 +50,7 @@ ASSETS: list[SessionAsset] = [
     Source(
         QUARANTINE,
         checks={"within_tolerance": within_tolerance},
-        figures=lambda rows: {"kept_out": float(rows.select("source", "row").n_unique())},
+        metadata=lambda rows: {"kept_out": float(rows.select("source", "row").n_unique())},
     ),
     TimeSeries(
         DATA_QUALITY,
@@ -62,7 +62,7 @@ ASSETS: list[SessionAsset] = [
             "compared": same(COMPARED_BARS, columns=("close", "volume")),
         },
         checks={"bars_arrived": bars_arrived},
-        figures=lambda rows: {
+        metadata=lambda rows: {
             "findings": float(rows.height),
             **{name: float((rows["rule"] == name).sum()) for name in FINDINGS},
         },
@@ -75,7 +75,7 @@ ASSETS: list[SessionAsset] = [
             "bars": same(BARS, columns=("close",)),
             "actions": trailing(CORPORATE_ACTIONS, lambda p: action_sessions(p.market), columns=("value",)),
         },
-        figures=lambda rows: {
+        metadata=lambda rows: {
             "companies": float(rows.height),
             "with_net_income": float(rows["net_income_ttm_usd"].count()),
             "with_market_cap": float(rows["market_cap_usd"].count()),
@@ -91,7 +91,7 @@ ASSETS: list[SessionAsset] = [
             "bars": trailing(BARS, lambda p: p.market.adv_sessions, columns=("close", "volume")),
             "financials": same(COMPANY_FINANCIALS, columns=("market_cap_usd",)),
         },
-        figures=lambda rows: {
+        metadata=lambda rows: {
             "tradable": float(rows["tradable"].sum()),
             "below_floors": float((rows["has_bar"] & ~rows["tradable"]).sum()),
         },

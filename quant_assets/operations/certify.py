@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from quant_assets.engine.lookahead_checks import Judge, chosen_sessions, record
+from quant_assets.engine.lookahead_checks import Checker, record, sampled_sessions
 from quant_assets.engine.opening import open_runner
 from quant_assets.graph import all_assets
 from quant_assets.operations.backfill import selected_names
@@ -20,14 +20,14 @@ def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[d
     names = selected_names(assets, select)
     runner = open_runner(home)
     store = runner.store
-    judge = Judge(runner)
+    checker = Checker(runner)
     rows = []
     for asset in (a for a in assets if a.name in names):
         stored = store.sessions(asset.dataset)
         chosen = stored if count is None else (
-            chosen_sessions(asset, runner, stored[0], stored[-1], count) if stored else [])  # fmt: skip
-        on_disk = judge.contract(asset, [p for p in store.partitions(asset.dataset) if p.session in set(chosen)])
-        judged = [v for s in chosen if (v := judge.recompute(asset, s))]
+            sampled_sessions(asset, runner, stored[0], stored[-1], count) if stored else [])  # fmt: skip
+        on_disk = checker.contract(asset, [p for p in store.partitions(asset.dataset) if p.session in set(chosen)])
+        judged = [v for s in chosen if (v := checker.recompute(asset, s))]
         record(runner, asset, [*on_disk, *judged])
         differ = sorted((v for v in [*on_disk, *judged] if not v.passed), key=lambda v: v.session)
         rows.append({

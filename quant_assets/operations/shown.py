@@ -23,7 +23,7 @@ def sessions_shown(instance: "DagsterInstance", names: Sequence[str]) -> dict[st
 
 
 def checks_shown(instance: "DagsterInstance", assets: Sequence[SessionAsset]) -> dict[tuple[str, str], bool]:
-    """Whether the check passes, as Dagster shows it, by dataset and check; without those that it has no verdict of."""
+    """Whether the check passes, as Dagster shows it, by dataset and check; without those that it has no result of."""
     import dagster as dg  # noqa: PLC0415 -- as in `run_range`
     from dagster._core.storage.asset_check_execution_record import (  # noqa: PLC0415
         AssetCheckExecutionRecordStatus as Status,
@@ -36,7 +36,7 @@ def checks_shown(instance: "DagsterInstance", assets: Sequence[SessionAsset]) ->
 
 
 def shown_otherwise(instance: "DagsterInstance", runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
-    """Datasets one of whose checks Dagster shows otherwise than the stored verdicts say, or not at all."""
+    """Datasets one of whose checks Dagster shows otherwise than the stored results say, or not at all."""
     shown = checks_shown(instance, assets)
     return [a.name for a in assets if any(shown.get((a.name, c)) != (not _failures(runner, a, c)) for c in _checks(a))]
 
@@ -49,8 +49,8 @@ def failed_checks(runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
 
 def _failures(runner: Runner, asset: SessionAsset, check: str) -> list[str]:
     stored = set(runner.store.sessions(asset.dataset))
-    verdicts = runner.store.index.check_results(asset.name, check)
-    return [f"{session}: {detail}" for session, passed, detail in verdicts if not passed and session in stored]
+    results = runner.store.index.check_results(asset.name, check)
+    return [f"{session}: {detail}" for session, passed, detail in results if not passed and session in stored]
 
 
 def _checks(asset: SessionAsset) -> list[str]:

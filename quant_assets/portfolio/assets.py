@@ -12,7 +12,7 @@ ASSETS: list[SessionAsset] = [
         VIEWS,
         views,
         {"states": same(STATES, columns=("p_bear", "p_bull", "p_crisis"))},
-        figures=lambda rows: {"volatility_target_annual": rows["volatility_target_annual"].drop_nulls()[0]},
+        metadata=lambda rows: {"volatility_target_annual": rows["volatility_target_annual"].drop_nulls()[0]},
     ),
     CrossSection(
         TARGET_WEIGHTS, target_weights, {"book": same(BOOK, columns=("shares", "value_usd", "target_weight"))}

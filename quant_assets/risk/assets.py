@@ -36,7 +36,7 @@ ASSETS: list[SessionAsset] = [
     ),
     CrossSection(FACTOR_RETURNS, factor_and_specific_returns, REGRESSION, outputs=REGRESSED),
     CrossSection(
-        SPECIFIC_RETURNS, factor_and_specific_returns, REGRESSION, outputs=REGRESSED, figures=explained_variance
+        SPECIFIC_RETURNS, factor_and_specific_returns, REGRESSION, outputs=REGRESSED, metadata=explained_variance
     ),
     CrossSection(
         FACTOR_COVARIANCE,

@@ -18,7 +18,7 @@ from quant_assets.engine.plan import Plan, plan
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from tests.engine.assets import mean_close
-from tests.engine.market import SESSIONS, dense, make_runner, profile, run_and_judge, valued
+from tests.engine.market import SESSIONS, dense, make_runner, profile, run_and_check, valued
 
 DAYS = SESSIONS[36:50]  # 2015-12-23 to 2016-01-13: a year's edge and a split
 CHANGED = DAYS[6]
@@ -143,7 +143,7 @@ def run_chain(runner: Runner, chain: Sequence[SessionAsset] = CHAIN) -> set[tupl
     """Store all sessions, judged; returns those that were stored anew."""
     before = _generations(runner, chain)
     for asset in chain:
-        assert all(v.passed for v in run_and_judge(runner, asset, DAYS))
+        assert all(v.passed for v in run_and_check(runner, asset, DAYS))
     return {key for key, generation in _generations(runner, chain).items() if before.get(key) != generation}
 
 

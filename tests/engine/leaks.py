@@ -14,7 +14,8 @@ from feature_store.schemas.execution import BOOK, CASH
 from feature_store.schemas.features import INDUSTRY_RETURNS
 from feature_store.schemas.market import ADJUSTED_BARS, BARS
 from quant_assets.engine.asset import ModelFit, SessionAsset, TimeSeries, trailing
-from quant_assets.engine.computation import PIECE, Calculation
+from quant_assets.engine.computation import Calculation
+from quant_assets.engine.segments import SEPARATOR
 from quant_assets.execution.book.inputs import MarketInputs, ProgramInputs
 from quant_assets.execution.book.replay import step
 from quant_assets.regimes.detectors.hmm import filter_states
@@ -252,14 +253,14 @@ class KnewNothingThen(Wrapped):
 # -- faults of the mechanism itself ------------------------------------------------------------------------------------
 
 
-class WithoutEpochs(Calculation):
+class WithoutSegments(Calculation):
     """Hands out the latest version of every row, whoever asks."""
 
-    def _pieces(self, asset, read, first, last):
+    def _segments(self, asset, read, first, last):
         everyone = pl.concat([f.select(asset.entity) for f in read.values()]).unique().sort(asset.entity)
-        piece = pl.concat_str(asset.entity, pl.lit(PIECE))
+        segment = pl.concat_str(asset.entity, pl.lit(SEPARATOR))
         return everyone.with_columns(
-            piece=piece, start=pl.lit(first, pl.Date), as_of=pl.lit(last, pl.Date)
+            segment=segment, start=pl.lit(first, pl.Date), as_of=pl.lit(last, pl.Date)
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.store import Store
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.computation import Calculation
-from quant_assets.engine.lookahead_checks import Verdict, judge_run
+from quant_assets.engine.lookahead_checks import CheckResult, check_run
 from quant_assets.engine.runner import Outcome, Runner
 from quant_assets.graph import core_assets
 from quant_resources.vendors.protocol import Vendor
@@ -114,14 +114,14 @@ def run(runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> list
     return sorted((o for group in runner.run(asset, targets) for o in group), key=lambda o: o.session)
 
 
-def run_and_judge(runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> list[Verdict]:
+def run_and_check(runner: Runner, asset: SessionAsset, targets: Sequence[dt.date]) -> list[CheckResult]:
     """As Dagster's step does."""
     outcomes = run(runner, asset, targets)
-    return judge_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
+    return check_run(runner, asset, [o.partition for o in outcomes if not o.skipped], targets)
 
 
-def failures(verdicts: Iterable[Verdict | None]) -> list[Verdict]:
-    return [v for v in verdicts if v and not v.passed]
+def failures(results: Iterable[CheckResult | None]) -> list[CheckResult]:
+    return [v for v in results if v and not v.passed]
 
 
 def contents(store: Store, assets: Iterable[SessionAsset]) -> Contents:

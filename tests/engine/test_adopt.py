@@ -10,7 +10,7 @@ import pytest
 
 from quant_assets.engine.asset import ModelFit, SessionAsset
 from quant_assets.engine.comparison import compared
-from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.lookahead_checks import Checker
 from quant_assets.engine.runner import Runner
 from quant_assets.engine.sampling import sample
 from quant_assets.operations.adopt import Adopted, adopt
@@ -191,11 +191,11 @@ def test_what_is_adopted_passes_every_check_and_outlives_the_index(runner: Runne
     runner.store.rebuild_index()
     assert planned(runner, REFACTORED).due == []
     assert runner.store.verify() == []
-    judge = Judge(runner)
+    checker = Checker(runner)
     for asset in REFACTORED:
         partitions = runner.store.partitions(asset.dataset)
-        assert all(v.passed for v in judge.contract(asset, partitions))
-        assert judge.recompute(asset, DAYS[-1]).passed
+        assert all(v.passed for v in checker.contract(asset, partitions))
+        assert checker.recompute(asset, DAYS[-1]).passed
 
 
 def test_a_walk_goes_on_from_an_adopted_state(runner: Runner) -> None:

@@ -14,7 +14,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.schemas.companies import COMPANY_FINANCIALS, EARNINGS_DATES, FUNDAMENTALS
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
 from feature_store.store import Store
-from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.lookahead_checks import Checker
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from quant_assets.market.company_financials import company_financials
@@ -121,13 +121,13 @@ def test_daily_runs_and_chunks_in_any_order_store_what_one_range_stores(again: R
 
 
 def test_no_session_is_accused_of_knowing_the_future(again: Runner) -> None:
-    judge = Judge(again)
+    checker = Checker(again)
     for asset in (*SOURCES, FIGURES):
-        verdicts = [judge.recompute(asset, t) for t in LATER[::9]]
-        verdicts += [v for cut in (LATER[3], LATER[20]) for v in judge.scrambled(asset, cut, LATER[-1])]
-        assert len(verdicts) > 15
-        assert failures(verdicts) == []
-        assert all(verdicts)
+        results = [checker.recompute(asset, t) for t in LATER[::9]]
+        results += [v for cut in (LATER[3], LATER[20]) for v in checker.scrambled(asset, cut, LATER[-1])]
+        assert len(results) > 15
+        assert failures(results) == []
+        assert all(results)
 
 
 # --- the bundle of real data ----------------------------------------------------------------------------------------

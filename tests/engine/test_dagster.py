@@ -301,9 +301,9 @@ def test_all_assets_are_one_step_of_which_a_selection_runs_alone(unfinished: Pat
         ACTIONS: LAST,
         ADJUSTED: LAST,
     }
-    judged = {(e.asset_key.to_user_string(), e.check_name) for e in result.get_asset_check_evaluations()}
+    checked = {(e.asset_key.to_user_string(), e.check_name) for e in result.get_asset_check_evaluations()}
     checks = {asset.name: ["contract", "no_lookahead", *asset.checks] for asset in core_assets()}
-    assert judged == {(name, check) for name in (MACRO, BARS) for check in checks[name]}
+    assert checked == {(name, check) for name in (MACRO, BARS) for check in checks[name]}
 
 
 def test_an_asset_that_fails_stops_what_reads_it_and_nothing_else(
@@ -358,7 +358,7 @@ def failing_for(*names: str) -> Callable[..., Iterator[tuple[SessionAsset, list[
     return failing
 
 
-def test_a_check_that_is_asked_for_alone_judges_what_is_stored(home: Path) -> None:
+def test_a_check_that_is_requested_alone_covers_what_is_stored(home: Path) -> None:
     (name, check), session = ("market/members", "contract"), LAST
     Store(home / "store").record_check_results([(name, session, check, False, "made up")])
     job = definitions.build(Home(home)).resolve_job_def(definitions.ALL_ASSETS)
@@ -487,12 +487,12 @@ def test_fridays_green_does_not_hide_wednesdays_red(home: Path) -> None:
         (summary,) = instance.event_log_storage.get_asset_check_summary_records(
             [dg.AssetCheckKey(key_of("market/members"), "no_lookahead")]
         ).values()
-        verdict = summary.last_check_execution_record.event.asset_check_evaluation
-    assert not verdict.passed
-    assert verdict.metadata["sessions with a verdict"].value > verdict.metadata["sessions judged in this run"].value
+        result = summary.last_check_execution_record.event.asset_check_evaluation
+    assert not result.passed
+    assert result.metadata["sessions with a result"].value > result.metadata["sessions checked in this run"].value
 
     certified = asof(home, "certify", "--all", "--select", "market/members")
-    assert certified.code == 0  # Wednesday judged again
+    assert certified.code == 0  # Wednesday checked again
     assert asof(home, *words).code == 0
     with instance_of(home) as instance:
         key = dg.AssetCheckKey(key_of("market/members"), "no_lookahead")

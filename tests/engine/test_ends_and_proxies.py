@@ -17,7 +17,7 @@ from feature_store.schemas.features import (
     LABELS,
     MARKET_FEATURES,
 )
-from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.lookahead_checks import Checker
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from tests.engine.market import assert_any_order_stores_the_same, copy_store, failures, make_runner, needed_for, run
@@ -137,10 +137,10 @@ def test_daily_runs_and_chunks_in_any_order_store_what_one_range_stores(again: R
 
 
 def test_no_session_is_accused_of_knowing_the_future(again: Runner) -> None:
-    judge = Judge(again)
+    checker = Checker(again)
     for asset in (BY_NAME[name] for name in JUDGED):
-        verdicts = [judge.recompute(asset, t) for t in LATER[::4]]
-        verdicts += [v for cut in (LATER[8], LATER[14]) for v in judge.scrambled(asset, cut, LATER[-1])]
-        assert len(verdicts) > 8
-        assert failures(verdicts) == []
-        assert all(verdicts)
+        results = [checker.recompute(asset, t) for t in LATER[::4]]
+        results += [v for cut in (LATER[8], LATER[14]) for v in checker.scrambled(asset, cut, LATER[-1])]
+        assert len(results) > 8
+        assert failures(results) == []
+        assert all(results)

@@ -152,13 +152,16 @@ def test_the_mechanism_counts_by_the_methods_that_a_kind_of_asset_uses(calculati
         kind: {name.rpartition(".")[2] for name in names if ".Calculation." in name} for kind, names in found.items()
     }
     assert {"_source"} <= told[Source]
-    assert {"_time_series", "_pieces", "_stack", "_select", "_restated", "call"} <= told[TimeSeries]
+    assert {"_time_series", "_segments", "call"} <= told[TimeSeries]
     assert {"_cross_sections", "_views", "call"} <= told[CrossSection]
     assert {"_fits", "_chain", "_independent"} <= told[ModelFit]
-    assert {"walk", "_views"} <= told[Recursive]
-    assert not told[CrossSection] & {"_source", "_time_series", "_pieces", "_fits", "_chain", "walk", "compute"}
+    assert {"steps", "_views"} <= told[Recursive]
+    assert not told[CrossSection] & {"_source", "_time_series", "_segments", "_fits", "_chain", "steps", "compute"}
     for kind in (CrossSection, ModelFit, Recursive):
         assert "feature_store.readers.latest_versions" in found[kind]
+    segments = {f"quant_assets.engine.segments.{name}" for name in ("segments_of", "stacked", "own_rows", "_restated")}
+    assert segments <= {*found[TimeSeries]}
+    assert not segments & {*found[CrossSection]}
     assert "quant_assets.engine.asset.ModelFit.previous_refit" in found[ModelFit]
     assert not any("feature_store.store" in name or "feature_store.writers" in name for name in found[ModelFit])
 

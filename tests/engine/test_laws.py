@@ -24,7 +24,7 @@ from feature_store.writers import STEPS
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.identity import settings_of
-from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.lookahead_checks import Checker
 from quant_assets.engine.runner import Runner
 from quant_assets.engine.workers import workers
 from quant_assets.graph import core_assets
@@ -40,7 +40,7 @@ from tests.engine.market import (
     make_runner,
     profile,
     run,
-    run_and_judge,
+    run_and_check,
 )
 from tests.oracles.market import holder
 
@@ -224,7 +224,7 @@ def test_a_killed_run_repeated_stores_what_one_range_stores(
     assert runner.store.verify() == []
 
 
-# -- law 5: epochs and restatements ------------------------------------------------------------------------------------
+# -- law 5: segments and restatements ----------------------------------------------------------------------------------
 
 
 def test_along_time_values_are_those_of_the_bars_as_known_at_each_session(range_store: Path, chosen: Profile) -> None:
@@ -288,7 +288,7 @@ def test_a_chain_of_fits_restarts_cold_at_the_years_first_refit(range_store: Pat
     runner = make_runner(range_store, chosen)
     cold = replace(WARM, chained=False, function=without_previous)
     calculation = Calculation(chosen, runner.store.clock, runner.calculation.vendor)
-    data = Judge(runner)._data
+    data = Checker(runner)._data
     first_of_year = dt.date(2016, 1, 4)
     value = {}
     for asset in (WARM, cold):
@@ -303,14 +303,14 @@ def without_previous(bars: pl.DataFrame, session: dt.date, seed: int) -> pl.Data
 
 
 @pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset.name)
-def test_anchored_chained_and_epoch_assets_are_not_accused(again: Runner, asset: SessionAsset) -> None:
+def test_anchored_chained_and_segmented_assets_pass(again: Runner, asset: SessionAsset) -> None:
     forget(again.store, asset.dataset, SESSIONS)
-    assert failures(run_and_judge(again, asset, SESSIONS)) == []
-    judge = Judge(again)
-    verdicts = [judge.recompute(asset, s) for s in (*TAIL[::3], SESSIONS[-1])]
-    verdicts += judge.scrambled(asset, TAIL[2], SESSIONS[-1])
-    assert all(verdicts)
-    assert failures(verdicts) == []
+    assert failures(run_and_check(again, asset, SESSIONS)) == []
+    checker = Checker(again)
+    results = [checker.recompute(asset, s) for s in (*TAIL[::3], SESSIONS[-1])]
+    results += checker.scrambled(asset, TAIL[2], SESSIONS[-1])
+    assert all(results)
+    assert failures(results) == []
 
 
 # -- law 4: generations and fingerprints -------------------------------------------------------------------------------

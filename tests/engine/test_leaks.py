@@ -14,7 +14,7 @@ from feature_store.dataset import Column, Dataset, Grade
 from feature_store.errors import HindsightError, LookaheadError
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, MEMBERS, UNIVERSE
 from quant_assets.engine.asset import CrossSection, SessionAsset, Source, TimeSeries, same, trailing
-from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Judge, chosen_sessions, judge_run
+from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Checker, check_run, sampled_sessions
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from quant_resources.vendors.registry import make_vendor
@@ -29,7 +29,7 @@ from tests.engine.leaks import (
     KnewNothingThen,
     Leak,
     LiesInItsPayload,
-    WithoutEpochs,
+    WithoutSegments,
     Wrapped,
     book_alone,
     book_named,
@@ -47,7 +47,7 @@ from tests.engine.market import (
     make_runner,
     profile,
     run,
-    run_and_judge,
+    run_and_check,
     valued,
 )
 
@@ -67,20 +67,20 @@ def planted(whole: Path, chosen: Profile, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.parametrize("leak", LEAKS, ids=[leak.name for leak in LEAKS])
 def test_a_leak_is_caught_by_the_run_that_stores_it(planted: Runner, leak: Leak) -> None:
-    verdicts = run_and_judge(planted, leak.leaky, RANGE)
-    assert {v.check for v in failures(verdicts)} == {NO_LOOKAHEAD}
+    results = run_and_check(planted, leak.leaky, RANGE)
+    assert {v.check for v in failures(results)} == {NO_LOOKAHEAD}
     recorded = planted.store.index.check_results(leak.leaky.name, NO_LOOKAHEAD)
     assert any(not passed for _, passed, _ in recorded)
 
 
 @pytest.mark.parametrize("leak", LEAKS, ids=[leak.name for leak in LEAKS])
 def test_its_clean_twin_passes(planted: Runner, leak: Leak) -> None:
-    verdicts = run_and_judge(planted, leak.clean, RANGE)
-    judge = Judge(planted)
-    verdicts += [v for s in RANGE[::6] if (v := judge.recompute(leak.clean, s))]
-    verdicts += [v for cut in RANGE[9:45:18] for v in judge.scrambled(leak.clean, cut, RANGE[-1])]
-    assert failures(verdicts) == []
-    assert sum(v.check == NO_LOOKAHEAD for v in verdicts) >= 12
+    results = run_and_check(planted, leak.clean, RANGE)
+    checker = Checker(planted)
+    results += [v for s in RANGE[::6] if (v := checker.recompute(leak.clean, s))]
+    results += [v for cut in RANGE[9:45:18] for v in checker.scrambled(leak.clean, cut, RANGE[-1])]
+    assert failures(results) == []
+    assert sum(v.check == NO_LOOKAHEAD for v in results) >= 12
     assert sum(p.rows for p in planted.store.partitions(leak.clean.dataset)) > 100
 
 
@@ -91,10 +91,10 @@ def test_a_leak_that_ran_day_by_day_is_caught_where_a_range_would_store_another_
     days = RANGE[:12]
     for asset in (leaky, clean):
         for day in days:  # the window ends on the day, so that nothing was seen that was not known
-            assert failures(run_and_judge(planted, asset, [day])) == []
-    judge = Judge(planted)
-    assert failures(judge.scrambled(leaky, days[6], days[-1])) != []
-    assert failures(judge.scrambled(clean, days[6], days[-1])) == []
+            assert failures(run_and_check(planted, asset, [day])) == []
+    checker = Checker(planted)
+    assert failures(checker.scrambled(leaky, days[6], days[-1])) != []
+    assert failures(checker.scrambled(clean, days[6], days[-1])) == []
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_a_vendor_that_parses_the_future_into_the_past_is_caught_when_the_payloa
 ) -> None:
     spoilt = make_runner(tmp_path / "leaky", chosen, leaky(make_vendor(chosen)))
     honest = make_runner(tmp_path / "honest", chosen, Wrapped(make_vendor(chosen)))
-    verdicts = run_and_judge(spoilt, Source(dataset), SESSIONS[:20])
-    assert {v.check for v in failures(verdicts)} == {NO_LOOKAHEAD}
-    assert failures(run_and_judge(honest, Source(dataset), SESSIONS[:20])) == []
+    results = run_and_check(spoilt, Source(dataset), SESSIONS[:20])
+    assert {v.check for v in failures(results)} == {NO_LOOKAHEAD}
+    assert failures(run_and_check(honest, Source(dataset), SESSIONS[:20])) == []
 
 
 def test_corrections_applied_before_they_were_known_are_caught(
@@ -119,9 +119,9 @@ def test_corrections_applied_before_they_were_known_are_caught(
     window = {"bars": trailing(BARS, 3)}
     leaky = TimeSeries(valued("leaks/latest_versions"), value_of(mean_close), window)
     clean = TimeSeries(valued("leaks/versions_as_known"), value_of(mean_close), window)
-    spoilt = make_runner(folder, chosen, calculation=WithoutEpochs)
-    assert {v.check for v in failures(run_and_judge(spoilt, leaky, RANGE))} == {NO_LOOKAHEAD}
-    assert failures(run_and_judge(make_runner(folder, chosen), clean, RANGE)) == []
+    spoilt = make_runner(folder, chosen, calculation=WithoutSegments)
+    assert {v.check for v in failures(run_and_check(spoilt, leaky, RANGE))} == {NO_LOOKAHEAD}
+    assert failures(run_and_check(make_runner(folder, chosen), clean, RANGE)) == []
 
 
 def test_a_fit_that_is_called_with_its_own_test_period_is_caught(
@@ -132,7 +132,7 @@ def test_a_fit_that_is_called_with_its_own_test_period_is_caught(
         copy_store(planted.store.layout.root, tmp_path / "store"), chosen, calculation=FitsAtThePeriodsEnd
     )
     leaky = replace(MONTHLY_MEAN, dataset=valued("leaks/period_end"))
-    assert {v.check for v in failures(run_and_judge(spoilt, leaky, RANGE))} == {NO_LOOKAHEAD}
+    assert {v.check for v in failures(run_and_check(spoilt, leaky, RANGE))} == {NO_LOOKAHEAD}
 
 
 BOOKS = {
@@ -153,15 +153,15 @@ BOOKS = {
 def test_a_fill_at_the_price_the_signal_saw_is_caught(planted: Runner, name: str) -> None:
     book = BY_NAME["execution/book"]
     leaky = book_named(book, f"leaks/book_{list(BOOKS).index(name)}", BOOKS[name])
-    wrong = failures(run_and_judge(planted, leaky, SESSIONS[:50]))
+    wrong = failures(run_and_check(planted, leaky, SESSIONS[:50]))
     assert {v.check for v in wrong} == {FILLS}
 
 
 def test_the_book_itself_fills_after_it_decided(planted: Runner) -> None:
     clean = book_named(BY_NAME["execution/book"], "leaks/book_clean", book_alone)
-    verdicts = run_and_judge(planted, clean, SESSIONS[:50])
-    assert failures(verdicts) == []
-    assert sum(v.check == FILLS for v in verdicts) == 50
+    results = run_and_check(planted, clean, SESSIONS[:50])
+    assert failures(results) == []
+    assert sum(v.check == FILLS for v in results) == 50
     filled = planted.store.read(clean.dataset, SESSIONS[49]).filter(pl.col("fill_shares").fill_null(0) != 0)
     assert filled.height > 5
 
@@ -171,15 +171,15 @@ def test_the_book_itself_fills_after_it_decided(planted: Runner) -> None:
 
 @pytest.mark.parametrize("asset", core_assets(), ids=lambda asset: asset.name)
 def test_no_true_asset_is_accused(planted: Runner, asset: SessionAsset) -> None:
-    judge = Judge(planted)
+    checker = Checker(planted)
     partitions = planted.store.partitions(asset.dataset)
-    verdicts = judge_run(planted, asset, partitions, SESSIONS)
-    recomputed = [judge.recompute(asset, s) for s in chosen_sessions(asset, planted, SESSIONS[0], SESSIONS[-1], 6)]
+    results = check_run(planted, asset, partitions, SESSIONS)
+    recomputed = [checker.recompute(asset, s) for s in sampled_sessions(asset, planted, SESSIONS[0], SESSIONS[-1], 6)]
     assert all(recomputed), "nothing is stale"
-    verdicts += [v for v in recomputed if v]
-    verdicts += judge.scrambled(asset, SESSIONS[45], SESSIONS[-1])
-    assert failures(verdicts) == []
-    assert sum(v.check == CONTRACT for v in verdicts) == len(SESSIONS)
+    results += [v for v in recomputed if v]
+    results += checker.scrambled(asset, SESSIONS[45], SESSIONS[-1])
+    assert failures(results) == []
+    assert sum(v.check == CONTRACT for v in results) == len(SESSIONS)
 
 
 def test_corrections_do_matter_in_this_market(planted: Runner) -> None:
@@ -191,8 +191,8 @@ def test_corrections_do_matter_in_this_market(planted: Runner) -> None:
 
 def test_the_choice_of_sessions_repeats_and_holds_one_inside_the_run(planted: Runner) -> None:
     for asset in core_assets():
-        picks = chosen_sessions(asset, planted, RANGE[-10], RANGE[-1], 4)
-        assert picks == chosen_sessions(asset, planted, RANGE[-10], RANGE[-1], 4)
+        picks = sampled_sessions(asset, planted, RANGE[-10], RANGE[-1], 4)
+        assert picks == sampled_sessions(asset, planted, RANGE[-10], RANGE[-1], 4)
         assert len(picks) >= 3
         assert any(RANGE[-10] <= s < RANGE[-1] for s in picks)
 
@@ -204,7 +204,7 @@ def test_what_cannot_be_computed_alone_fails_instead_of_ending_the_judgement(pla
         return value_of(centred)(bars, sessions)
 
     leaky = TimeSeries(valued("leaks/needs_tomorrow"), needs_tomorrow, {"bars": trailing(ADJUSTED_BARS, 5)})
-    wrong = failures(run_and_judge(planted, leaky, RANGE))
+    wrong = failures(run_and_check(planted, leaky, RANGE))
     assert any("there is no tomorrow" in v.detail for v in wrong)
 
 
@@ -220,13 +220,13 @@ def test_a_function_that_refuses_scrambled_values_is_judged_on_a_cut_instead(pla
         name = f"leaks/choosy_{'leaky' if expression is centred else 'clean'}"
         return TimeSeries(valued(name), function, {"bars": trailing(ADJUSTED_BARS, 21)})
 
-    judge = Judge(planted)
+    checker = Checker(planted)
     for expression, accused in ((centred, True), (mean_5, False)):
         asset = choosy(expression)
         run(planted, asset, RANGE[:20])
-        verdicts = judge.scrambled(asset, RANGE[12], RANGE[19])
-        assert len(verdicts) > 5
-        assert bool(failures(verdicts)) == accused
+        results = checker.scrambled(asset, RANGE[12], RANGE[19])
+        assert len(results) > 5
+        assert bool(failures(results)) == accused
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_the_limit_a_payload_that_lies_of_itself_and_a_door_beside_the_inputs_ar
 ) -> None:
     """Law 11 stands where recomputing cannot: such a vendor is graded hindsight; import-linter closes the doors."""
     liar = make_runner(tmp_path / "liar", chosen, LiesInItsPayload(make_vendor(chosen), SESSIONS[:30]))
-    assert failures(run_and_judge(liar, Source(BARS), SESSIONS[:20])) == []
+    assert failures(run_and_check(liar, Source(BARS), SESSIONS[:20])) == []
     tape = truth_of(chosen).returns
 
     def oracle(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
@@ -320,7 +320,7 @@ def test_the_limit_a_payload_that_lies_of_itself_and_a_door_beside_the_inputs_ar
         return seen.filter(pl.col("event_date").is_in(sessions)) if bars.height else seen.clear()
 
     through_a_door = TimeSeries(valued("leaks/door"), through(oracle), {"bars": trailing(ADJUSTED_BARS, 2)})
-    assert failures(run_and_judge(planted, through_a_door, RANGE)) == []
+    assert failures(run_and_check(planted, through_a_door, RANGE)) == []
 
 
 def through(oracle):
@@ -344,5 +344,5 @@ def sessions_after(known: list[dt.date]) -> list[dt.date]:
 def test_a_stored_session_of_another_vendor_setting_is_stale_and_not_accused(tmp_path: Path, chosen: Profile) -> None:
     run(make_runner(tmp_path, chosen), Source(BARS), SESSIONS[:3])
     other = make_runner(tmp_path, profile(vendor__correction_rate="0.0", vendor__late_rate="0.0"))
-    assert Judge(other).recompute(Source(BARS), SESSIONS[1]) is None
+    assert Checker(other).recompute(Source(BARS), SESSIONS[1]) is None
     shutil.rmtree(tmp_path)

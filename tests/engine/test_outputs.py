@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, rests_on, run_together, same
-from quant_assets.engine.lookahead_checks import judge_run
+from quant_assets.engine.lookahead_checks import check_run
 from quant_assets.engine.recomputation import Recomputation
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
@@ -145,7 +145,7 @@ def test_checks_and_recomputations_take_each_by_itself(runner: Runner, kind: str
     assets, _ = KINDS[kind]
     together(runner, assets)
     for asset in assets:
-        assert failures(judge_run(runner, asset, runner.store.partitions(asset.dataset), DAYS)) == []
+        assert failures(check_run(runner, asset, runner.store.partitions(asset.dataset), DAYS)) == []
     foreseen = Recomputation(runner)
     for asset in assets:
         foreseen.add(asset)

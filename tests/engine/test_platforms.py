@@ -16,7 +16,7 @@ from feature_store.schemas.market import BARS
 from quant_assets.engine import identity, lookahead_checks
 from quant_assets.engine.asset import CrossSection, same
 from quant_assets.engine.lineage import ActionsKnown
-from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.lookahead_checks import Checker
 from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner, StoredVersions
 from quant_assets.graph import core_assets
@@ -71,29 +71,29 @@ def test_every_footer_says_on_what_platform_its_values_were_computed(stored: Run
 
 def test_on_the_platform_that_stored_a_session_its_bits_must_come_again(stored: Runner) -> None:
     with computing_on(in_force(), ROUNDING):
-        verdict = Judge(stored).recompute(ASSET, DAY)
-    assert verdict
-    assert not verdict.passed
-    assert "stored" in verdict.detail
+        result = Checker(stored).recompute(ASSET, DAY)
+    assert result
+    assert not result.passed
+    assert "stored" in result.detail
 
 
 def test_on_another_platform_a_session_is_judged_within_rounding_and_says_so(stored: Runner) -> None:
     with computing_on(other_machine(), ROUNDING):
-        verdict = Judge(stored).recompute(ASSET, DAY)
-    assert verdict
-    assert verdict.passed
-    assert verdict.detail.startswith(
+        result = Checker(stored).recompute(ASSET, DAY)
+    assert result
+    assert result.passed
+    assert result.detail.startswith(
         f"computed alone: stored on {in_force().identity}; compared within rounding: the largest"
     )
 
 
 def test_on_another_platform_an_error_is_no_rounding(stored: Runner) -> None:
     with computing_on(other_machine(), ERROR):
-        verdict = Judge(stored).recompute(ASSET, DAY)
-    assert verdict
-    assert not verdict.passed
-    assert "values of value differ, the first" in verdict.detail
-    assert "deterministic" not in verdict.detail
+        result = Checker(stored).recompute(ASSET, DAY)
+    assert result
+    assert not result.passed
+    assert "values of value differ, the first" in result.detail
+    assert "deterministic" not in result.detail
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
@@ -110,20 +110,20 @@ def test_sessions_of_another_platform_are_stale_and_refresh_as_new_generations(s
 
 def test_a_store_of_another_platform_is_certified_whole_where_the_bits_agree(stored: Runner) -> None:
     with computing_on(other_machine(), 1.0):
-        verdicts = [Judge(stored).recompute(BY_NAME[name], NEXT) for name in ("market/bars", "market/members")]
-    assert [(v.passed, v.detail) for v in verdicts if v] == [(True, "")] * 2
+        results = [Checker(stored).recompute(BY_NAME[name], NEXT) for name in ("market/bars", "market/members")]
+    assert [(v.passed, v.detail) for v in results if v] == [(True, "")] * 2
 
 
 def test_where_kernels_cannot_be_pinned_the_same_session_again_is_the_stored_one(stored: Runner) -> None:
     with computing_on(other_machine(), 1.0):
         (first,) = run(stored, ASSET, [DAY])
     with computing_on(other_machine(), ROUNDING):  # another chip of the same name
-        verdict = Judge(stored).recompute(ASSET, DAY)
+        result = Checker(stored).recompute(ASSET, DAY)
         frame = stored.calculation.compute(ASSET, [DAY], StoredVersions(stored.store))[DAY]
         expected = stored.expected(ASSET, [DAY])
         (again,) = stored._store(ASSET, {DAY: frame}, expected, ActionsKnown(stored.store, DAY), 0.0)
-    assert verdict
-    assert verdict.passed
+    assert result
+    assert result.passed
     assert again.partition == first.partition
 
 
@@ -149,4 +149,4 @@ def test_a_session_that_names_no_platform_is_stale_rather_than_judged(stored: Ru
     old = replace(partition, parts=unnamed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stored.store, "partitions", lambda *_: [old])
-        assert Judge(stored).recompute(ASSET, DAY) is None
+        assert Checker(stored).recompute(ASSET, DAY) is None

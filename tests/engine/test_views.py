@@ -12,7 +12,7 @@ from feature_store.dataset import Dataset, key, number
 from feature_store.decision_time import end_of_day
 from feature_store.readers import last_of_each
 from quant_assets.engine.asset import trailing
-from quant_assets.engine.view import View, succession
+from quant_assets.engine.views import View, succession
 
 FACTS = Dataset("market/facts", ("symbol",), (key("symbol", ""), number("value", "", "")), "", restates=True)
 DAYS = sessions.between(dt.date(2015, 1, 2), dt.date(2015, 1, 15))

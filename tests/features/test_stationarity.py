@@ -23,7 +23,7 @@ from tests.engine.market import (
     needed_for,
     profile,
     run,
-    run_and_judge,
+    run_and_check,
 )
 from tests.oracles.panels import assert_stored_as, sessions, stored
 from tests.support.lookahead import assert_causal
@@ -159,7 +159,7 @@ def test_days_store_what_a_range_stores_where_the_settings_name_forms(tmp_path: 
     days = SESSIONS[-8:-3]
     forget(runner.store, STATIONARY_FEATURES, days)
     for day in days:
-        assert failures(run_and_judge(runner, asset, [day])) == []
+        assert failures(run_and_check(runner, asset, [day])) == []
     assert contents(runner.store, [asset]) == ranged
 
 

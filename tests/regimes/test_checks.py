@@ -9,7 +9,7 @@ from feature_store.dataset import Dataset
 from feature_store.schemas.market import BARS
 from feature_store.schemas.regimes import TREND_STATES
 from quant_assets.engine.asset import CrossSection
-from quant_assets.engine.lookahead_checks import Judge, Verdict
+from quant_assets.engine.lookahead_checks import Checker, CheckResult
 from quant_assets.regimes.checks import probabilities_sum_to_one
 
 DAY = dt.date(2015, 8, 25)
@@ -47,12 +47,12 @@ def test_a_check_is_given_the_rows_and_what_it_names_and_nothing_else_is_read():
     runner: Any = SimpleNamespace(store=store, calculation=calculation, profile=None)
     partition: Any = SimpleNamespace(session=DAY)
     sums = CrossSection(TREND_STATES, rows, {}, checks={"sums": probabilities_sum_to_one})
-    (verdict,) = Judge(runner).subject(sums, [partition])
-    assert (verdict.session, verdict.check, verdict.passed) == (DAY, "sums", False)
-    assert "Energy" in verdict.detail
+    (result,) = Checker(runner).subject(sums, [partition])
+    assert (result.session, result.check, result.passed) == (DAY, "sums", False)
+    assert "Energy" in result.detail
     assert read == [TREND_STATES]
     bars = CrossSection(TREND_STATES, rows, {}, checks={"bars": with_bars})
-    assert Judge(runner).subject(bars, [partition]) == [Verdict(DAY, "bars", True)]
+    assert Checker(runner).subject(bars, [partition]) == [CheckResult(DAY, "bars", True)]
     assert read[1:] == [TREND_STATES, BARS]
 
 

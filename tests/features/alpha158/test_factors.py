@@ -29,7 +29,7 @@ from tests.engine.market import (
     needed_for,
     profile,
     run,
-    run_and_judge,
+    run_and_check,
 )
 from tests.oracles import alpha158 as twin
 from tests.oracles.bundle import bundle_actions, bundle_bars, needs
@@ -216,7 +216,7 @@ def test_days_store_what_a_range_stores_where_the_settings_ask_for_it(tmp_path: 
     days = SESSIONS[30:34]
     forget(runner.store, ALPHA158, days)
     for day in days:
-        assert failures(run_and_judge(runner, asset, [day])) == []
+        assert failures(run_and_check(runner, asset, [day])) == []
     assert contents(runner.store, [asset]) == ranged
 
 

@@ -26,7 +26,7 @@ from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.http.vendor import RemoteMarket
 from quant_resources.vendors.ingest.raw_payloads import RawStore
 from quant_resources.vendors.registry import make_vendor
-from tests.engine.market import contents, failures, make_runner, run, run_and_judge
+from tests.engine.market import contents, failures, make_runner, run, run_and_check
 from tests.quant_resources.vendors import local_vendor as faulty
 from tests.quant_resources.vendors.local_vendor import BadRequestError, LocalVendor
 from tests.quant_resources.vendors.vendor_formats import (
@@ -130,7 +130,7 @@ def test_a_run_fetches_what_is_missing_and_comes_to_adjusted_bars(server: LocalV
     runner = make_runner(tmp_path / "store", chosen, make_vendor(chosen, tmp_path))
     assets = [asset for asset in core_assets() if asset.name in STORED]
     for asset in assets:
-        assert failures(run_and_judge(runner, asset, DAYS)) == []
+        assert failures(run_and_check(runner, asset, DAYS)) == []
     assert len(server.asked) == len(set(server.lines()))  # nothing was asked for twice
     bars = runner.store.read("market/adjusted_bars", DAYS[-1], DAYS[8], DAYS[8])
     row = bars.filter(symbol="FIGIT01").row(0, named=True)

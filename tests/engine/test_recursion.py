@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quant_assets.engine.asset import Recursive, same
-from quant_assets.engine.lookahead_checks import Judge
+from quant_assets.engine.lookahead_checks import Checker
 from quant_assets.engine.recomputation import Recomputation
 from quant_assets.engine.runner import Runner
 from tests.engine.changes import BARS_ASSET, DAYS, MEAN, RANKS, run_chain, runner_on
@@ -110,7 +110,7 @@ def test_what_rests_on_another_state_is_not_current(runner: Runner) -> None:
     expected = runner.expected(FORGETS, DAYS)
     stored = {p.session: p.fingerprint for p in runner.store.partitions(FORGETS.dataset)}
     assert [t for t in DAYS if stored[t] != expected[t].fingerprint] == [DAYS[5]]
-    assert Judge(runner).recompute(FORGETS, DAYS[5]) is None
+    assert Checker(runner).recompute(FORGETS, DAYS[5]) is None
 
 
 # -- properties --------------------------------------------------------------------------------------------------------

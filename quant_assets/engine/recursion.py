@@ -14,7 +14,7 @@ from quant_assets.engine.computation import Calculation, Frames, Rows, Versions,
 from quant_assets.engine.expected import Expected, handed_on
 
 
-def walked(
+def recomputed_steps(
     calculation: Calculation,
     assets: Sequence[Recursive],
     days: Sequence[dt.date],
@@ -55,7 +55,7 @@ def walked(
             i += 1
             continue
         with threadpool_limits(1):
-            for t, rows in calculation.walk(asset, days[i:], data, state if i == 0 else None):
+            for t, rows in calculation.steps(asset, days[i:], data, state if i == 0 else None):
                 found[t] = rows
                 i += 1
                 if i < len(days):
