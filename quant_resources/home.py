@@ -37,7 +37,7 @@ def absolute_profile(profile: str) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a user told `asof`: profile, data folder, overrides."""
+    """What a user chose: profile, data folder, overrides."""
 
     profile: str = "demo"
     data: str | None = None

@@ -134,11 +134,11 @@ def close_to(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
-def _section(name: str, kind: type[Settings], given: object) -> Settings:
-    if isinstance(given, kind):
-        return given
+def _section(name: str, kind: type[Settings], raw: object) -> Settings:
+    if isinstance(raw, kind):
+        return raw
     try:
-        return kind.model_validate(given)
+        return kind.model_validate(raw)
     except ValidationError as error:
         lines = [_complaint(name, kind, dict(one)) for one in error.errors()]
         raise PluginError("\n".join(lines)) from None
@@ -290,11 +290,11 @@ def _places(plugin: Plugin) -> Iterator[tuple[str, Declared]]:
             yield f"{attribute}[{i}]", asset
 
 
-def _require_apart(found: Mapping[str, Plugin]) -> None:
+def _require_apart(plugins: Mapping[str, Plugin]) -> None:
     """Nothing is there twice."""
     for what in ("plugin", "dataset", "vendor", "page"):
         owners: dict[str, str] = {}
-        for written, plugin in found.items():
+        for written, plugin in plugins.items():
             for name in _brought(plugin)[what]:
                 if name in owners:
                     raise PluginError(f"{owners[name]} and {written} both bring a {what} {name}; rename one of them")

@@ -58,7 +58,6 @@ ALLOWED = {
 
 # Directories, without those within, whose names are not the field's yet: delete the line of what is clean.
 PENDING = {
-    "quant_assets/operations": "the mechanism",
 }
 
 

@@ -27,7 +27,7 @@ def drop_sensor(job: UnresolvedAssetJobDefinition, home: Home) -> dg.SensorDefin
     """Looks at the drop every minute and requests the run of the first session that is not stored; off by default.
 
     Two looks must see the same files, so that none is still being written. A run is requested once for the files as
-    they are: mended files are another drop.
+    they are: repaired files are another drop.
     """
 
     @dg.sensor(
@@ -79,16 +79,16 @@ def still_growing(before: Sizes, seen: Sizes) -> str | None:
 def incomplete(home: Home, session: dt.date, seen: Sizes) -> str | None:
     """What the drop lacks for the session, or None: unreadable files, absent ones, unmarked ones, too few names."""
     vendor = _vendor(home)
-    folder, asked = _folder(vendor), vendor.drop
+    folder, drop = _folder(vendor), vendor.drop
     try:
-        for field in asked.tables:
+        for field in drop.tables:
             for table in tables_of(vendor, field):
                 path = tables.locate(folder, table)
                 if path is None:
                     return f"{folder} has no {table.file} yet"
-                if asked.marker and not _marked(path, session):
+                if drop.marker and not _marked(path, session):
                     return f"{path.name}{DONE} is not there yet, or older than {path.name} or the close of {session}"
-        return None if asked.marker else _too_few(home, session)
+        return None if drop.marker else _too_few(home, session)
     except (VendorError, StoreError) as error:
         return f"not readable, or not yet: {error}"
 

@@ -44,7 +44,7 @@ class Difference:
     """A session that does not come out as it is stored.
 
     Attributes:
-        what: in words.
+        what: what differs, for people.
         comparison: None where it could not be computed.
     """
 
@@ -55,7 +55,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Assessment:
     """What became of the stale sessions of one dataset.
 
     Attributes:
@@ -86,35 +86,35 @@ class Judged:
 class Adopted:
     """
     Attributes:
-        judged: datasets with stale sessions, each after what it reads.
+        assessments: of the datasets with stale sessions, each after what it reads.
         number: of the record; None where nothing was taken over.
     """
 
-    judged: tuple[Judged, ...]
+    assessments: tuple[Assessment, ...]
     number: int | None
 
     @property
     def complete(self) -> bool:
-        return all(len(one.adopted) == one.stale for one in self.judged)
+        return all(len(one.adopted) == one.stale for one in self.assessments)
 
     def rows(self) -> list[dict[str, Any]]:
-        return [one.as_row() for one in self.judged]
+        return [one.as_row() for one in self.assessments]
 
     def differences(self) -> list[str]:
-        return [f"{d.dataset} {d.session}: {d.what}" for one in self.judged for d in one.differences]
+        return [f"{d.dataset} {d.session}: {d.what}" for one in self.assessments for d in one.differences]
 
     def summary(self) -> str:
-        if not self.judged:
+        if not self.assessments:
             return "nothing is stale"
         if self.number is None:
             return "nothing was adopted"
-        count = sum(len(one.adopted) for one in self.judged)
-        shown = sum(len(one.recomputed) for one in self.judged if one.adopted)
-        datasets = sum(bool(one.adopted) for one in self.judged)
+        count = sum(len(one.adopted) for one in self.assessments)
+        shown = sum(len(one.recomputed) for one in self.assessments if one.adopted)
+        datasets = sum(bool(one.adopted) for one in self.assessments)
         return f"adoption {self.number}: {count} sessions of {datasets} datasets, {shown} computed again and equal"
 
     def as_json(self) -> dict[str, Any]:
-        datasets = [one.as_row() | {"differences": [_as_json(d) for d in one.differences]} for one in self.judged]
+        datasets = [one.as_row() | {"differences": [_as_json(d) for d in one.differences]} for one in self.assessments]
         return {"adoption": self.number, "datasets": datasets}
 
 
@@ -136,21 +136,21 @@ def adopt(
     graph = all_assets(runner.profile) if assets is None else assets
     work = _Adopting(runner, set(selected_names(graph, select)), count)
     for asset in graph:
-        work.judge(asset)
+        work.assess(asset)
     number = None
     if work.adoptions:
         runner.texts.keep(work.texts)
         about = {"at": f"{dt.datetime.now(dt.UTC):%FT%TZ}", "who": _user(), "why": why, "git_commit": git_commit()}
         number = runner.store.adopt(about, work.adoptions)
-    return Adopted(tuple(work.judged), number)
+    return Adopted(tuple(work.assessments), number)
 
 
 class _Adopting:
-    """Judges assets one after the other; nothing is written."""
+    """Assesses assets one after the other; nothing is written."""
 
     def __init__(self, runner: Runner, selected: Set[str], count: int | None) -> None:
         self.adoptions: list[Adoption] = []
-        self.judged: list[Judged] = []
+        self.assessments: list[Assessment] = []
         self.texts: dict[str, str] = {}
         self._runner = runner
         self._selected = selected
@@ -160,32 +160,32 @@ class _Adopting:
         self._left: dict[str, list[dt.date]] = {}  # sessions that are still not what they would be, by dataset
         self._differ: set[str] = set()  # datasets that do not come out as stored, and what reads them
 
-    def judge(self, asset: SessionAsset) -> None:
+    def assess(self, asset: SessionAsset) -> None:
         held = self._seen.held(asset.dataset)
         if not held:
             return
         days = sorted(held)
-        judged = supported(asset, days, self._runner.profile)
-        current = expected(self._runner, asset, judged, held, self._seen)
-        stale = due(judged, current, held)
-        upstream = reaching(self._runner, asset, judged, self._left)
+        checkable = supported(asset, days, self._runner.profile)
+        current = expected(self._runner, asset, checkable, held, self._seen)
+        stale = due(checkable, current, held)
+        upstream = reaching(self._runner, asset, checkable, self._left)
         against = self._against(asset, stale, held, current, upstream)
         candidates = [t for t in stale if t not in against]
-        found: _Found = _Found({}, ())
+        evidence: _Evidence = _Evidence({}, ())
         if candidates:
-            found = self._compared(asset, candidates, current)
-            if found.differences:
+            evidence = self._compared(asset, candidates, current)
+            if evidence.differences:
                 self._differ.add(asset.name)
                 against |= dict.fromkeys(candidates, "does not come out as it is stored")
                 candidates = []
         if candidates:
-            self._take_over(asset, candidates, held, current, found.hashes)
+            self._take_over(asset, candidates, held, current, evidence.hashes)
         if stale and asset.name in self._selected:
             why_not = {why: list(against.values()).count(why) for why in dict.fromkeys(against.values())}
-            self.judged.append(
-                Judged(asset.name, len(stale), found.hashes, tuple(candidates), why_not, found.differences)
+            self.assessments.append(
+                Assessment(asset.name, len(stale), evidence.hashes, tuple(candidates), why_not, evidence.differences)
             )
-        self._keep_left(asset, days, {*stale, *upstream, *(set(days) - set(judged))} - set(candidates))
+        self._keep_left(asset, days, {*stale, *upstream, *(set(days) - set(checkable))} - set(candidates))
 
     def _keep_left(self, asset: SessionAsset, days: Sequence[dt.date], left: Set[dt.date]) -> None:
         """And what is not stored since the history's start; of a recursive asset, all that follows."""
@@ -214,8 +214,8 @@ class _Adopting:
         for t in stale:
             stored, would = held[t].parts, current[t].parts
             if set(differing(stored, would)) - ADOPTABLE:
-                found = reasons.of(t, held[t].written_at, stored, would)
-                against[t] = "; ".join(f"{reason}" for reason in found if reason.kind not in ADOPTABLE | {"library"})
+                why = reasons.of(t, held[t].written_at, stored, would)
+                against[t] = "; ".join(f"{reason}" for reason in why if reason.kind not in ADOPTABLE | {"library"})
             elif t in upstream:
                 against[t] = f"reads {', '.join(upstream[t])}, which is stale or not stored"
             elif isinstance(asset, Recursive) and (against or t > broken):
@@ -226,7 +226,7 @@ class _Adopting:
 
     def _compared(
         self, asset: SessionAsset, candidates: Sequence[dt.date], current: Mapping[dt.date, Fingerprinted]
-    ) -> "_Found":
+    ) -> "_Evidence":
         stored = {p.session: p for p in self._runner.store.partitions(asset.dataset, candidates[0], candidates[-1])}
         hashes: dict[dt.date, str] = {}
         differences = []
@@ -237,7 +237,7 @@ class _Adopting:
                     differences.append(answer)
                 else:
                     hashes[t] = answer
-        return _Found(hashes, tuple(differences))
+        return _Evidence(hashes, tuple(differences))
 
     def _groups(self, asset: SessionAsset, candidates: Sequence[dt.date]) -> Iterator[Sequence[dt.date]]:
         """Sessions that are computed together: all or the sample; a recursive asset's each from the stored state."""
@@ -273,9 +273,9 @@ class _Adopting:
             (rows,) = validated(asset.dataset, [(session, computed.rows)])
         except StoreError as error:
             return Difference(name, session, f"cannot be stored: {error}", None)
-        found = content_hash(rows)
-        if found == stored.content_hash and computed.grade == stored.grade and computed.same_payload:
-            return found
+        content = content_hash(rows)
+        if content == stored.content_hash and computed.grade == stored.grade and computed.same_payload:
+            return content
         before = self._runner.store.rows_of(stored)
         comparison = compared(before, rows, asset.dataset)
         lines = [f"{comparison.fraction:.3%} of the cells differ", *map(str, comparison.columns)]
@@ -313,7 +313,7 @@ class _Adopting:
                 tuple(current[t].fingerprint for t in days),
                 {
                     "reasons": {f"{reason}": count for reason, count in counts.items()},
-                    "recomputed": {f"{t}": found for t, found in hashes.items()},
+                    "recomputed": {f"{t}": content for t, content in hashes.items()},
                 },
             )
         )
@@ -321,7 +321,7 @@ class _Adopting:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Evidence:
     hashes: Mapping[dt.date, str]
     differences: tuple[Difference, ...]
 
@@ -337,12 +337,12 @@ class _Computed:
 
 
 def _as_json(difference: Difference) -> dict[str, Any]:
-    found = difference.comparison
+    comparison = difference.comparison
     return {
         "session": difference.session,
         "what": difference.what,
-        "fraction": found.fraction if found else None,
-        "columns": [vars(column) for column in found.columns] if found else [],
+        "fraction": comparison.fraction if comparison else None,
+        "columns": [vars(column) for column in comparison.columns] if comparison else [],
     }
 
 

@@ -17,7 +17,7 @@ from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
-from quant_assets.operations.asked import drop_state, remember_asked, was_asked
+from quant_assets.operations.requests import drop_state, remember_request, was_requested
 from quant_assets.operations.shown import failed_checks, sessions_shown, shown_otherwise
 from quant_resources.home import Home
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 def selected_names(assets: Sequence[SessionAsset], select: Sequence[str]) -> list[str]:
-    """Datasets by name, by slice, or all; an unknown word is refused."""
+    """Datasets by name, by slice, or all; an unknown name is rejected."""
     if not select or "*" in select:
         return [asset.name for asset in assets]
     known = {asset.name for asset in assets} | {asset.dataset.slice for asset in assets}
-    if unknown := [word for word in select if word not in known]:
+    if unknown := [name for name in select if name not in known]:
         raise ConfigError(
             f"--select {' '.join(unknown)}: no such dataset or slice; there are {', '.join(sorted(known))}"
         )
@@ -52,8 +52,8 @@ def run_backfill(
     names = selected_names(assets, select)
     needed = first_sessions(assets, names, first, home.profile)
     runner = open_runner(home)
-    wanted = [asset for asset in assets if asset.name in needed]
-    for begin, group in itertools.groupby(wanted, key=lambda asset: needed[asset.name]):
+    planned = [asset for asset in assets if asset.name in needed]
+    for begin, group in itertools.groupby(planned, key=lambda asset: needed[asset.name]):
         before, end = list(group), sessions.shift(first, -1)
         # a range must not go on from sessions that another config or code has stored
         earlier = sessions.between(begin, end)
@@ -61,21 +61,23 @@ def run_backfill(
             say(f"{len(before)} assets, {span_text(begin, end)} (needed by the range)")
             if not run_range(home, [asset.name for asset in before], begin, end, say):
                 return False
-    # judged again, since the drop may have been mended
-    asked = {*names, *([QUARANTINE.name] if set(names) & set(SOURCES) else [])}
+    # ingested again, since the drop may have been repaired
+    requested = {*names, *([QUARANTINE.name] if set(names) & set(SOURCES) else [])}
     there = drop_state(home)
-    begins = _due(home, runner, wanted, asked, sessions.between(first, last))
+    begins = _due(home, runner, planned, requested, sessions.between(first, last))
     if begins:
         more = f" ({len(set(begins) - set(names))} of them read by those selected)" if set(begins) - set(names) else ""
         begin = min(begins.values())
         say(f"{len(begins)} assets, {span_text(begin, last)}{more}")
         if not run_range(home, list(begins), begin, last, say):
             return False
-        remember_asked(home, there, [a.name for a in wanted if a.name in begins and isinstance(a, Source)], begin, last)
+        remember_request(
+            home, there, [a.name for a in planned if a.name in begins and isinstance(a, Source)], begin, last
+        )
     else:
-        say(f"nothing to do: {len(wanted)} assets, {span_text(first, last)}, are stored and up to date")
-    # of what was asked for; the run has told of its own
-    red = failed_checks(runner, [asset for asset in wanted if asset.name in asked and asset.name not in begins])
+        say(f"nothing to do: {len(planned)} assets, {span_text(first, last)}, are stored and up to date")
+    # of what was requested; the run has reported its own
+    red = failed_checks(runner, [asset for asset in planned if asset.name in requested and asset.name not in begins])
     for line in red:
         say(line)
     return not red
@@ -93,7 +95,7 @@ def first_sessions(
 ) -> dict[str, dt.date]:
     """First session of all that a range from `first` on of these assets needs.
 
-    Where a source of the vendor is stored, so is what the door keeps out of it: nothing is dropped in silence.
+    Where a source of the vendor is stored, so is what fails validation at ingest: nothing is dropped in silence.
     """
     needed = sessions_needed(assets, names, first, profile)
     begins = [first for name, first in needed.items() if name in SOURCES]
@@ -105,27 +107,27 @@ def span_text(first: dt.date, last: dt.date) -> str:
 
 
 def _due(
-    home: Home, runner: Runner, wanted: Sequence[SessionAsset], asked: set[str], targets: list[dt.date]
+    home: Home, runner: Runner, assets: Sequence[SessionAsset], requested: set[str], targets: list[dt.date]
 ) -> dict[str, dt.date]:
     """First target to be stored, by asset: as planned, about to change by what it reads, or not as Dagster shows it.
 
-    Of sources that are asked for, what the vendor says counts too: all of their sessions are due, unless the vendor was
-    asked for them before and has nothing else since.
+    Of sources that are requested, what the vendor serves counts too: all of their sessions are due, unless they were
+    requested before and the vendor's files are the same since.
     """
     import dagster as dg  # noqa: PLC0415 -- as in `run_range`
 
     with dg.DagsterInstance.get() as instance:
-        known = sessions_shown(instance, [asset.name for asset in wanted])
-        otherwise = shown_otherwise(instance, runner, wanted)
-    planned = plan(runner, [(asset, targets) for asset in wanted])
+        known = sessions_shown(instance, [asset.name for asset in assets])
+        otherwise = shown_otherwise(instance, runner, assets)
+    planned = plan(runner, [(asset, targets) for asset in assets])
     begins: dict[str, dt.date] = {}
-    for asset in wanted:
+    for asset in assets:
         changing = [begins[w.dataset.name] for w in asset.inputs.values() if w.dataset.name in begins]
         unknown = [t for t in targets if t.isoformat() not in known[asset.name]]
-        again = asset.name in asked and isinstance(asset, Source) and not was_asked(home, asset.name, targets)
+        again = asset.name in requested and isinstance(asset, Source) and not was_requested(home, asset.name, targets)
         own = targets[0] if again else planned.of(asset.name).first
-        if found := [*changing, *unknown[:1], *([own] if own else [])]:
-            begins[asset.name] = min(found)
+        if firsts := [*changing, *unknown[:1], *([own] if own else [])]:
+            begins[asset.name] = min(firsts)
     return begins | {name: targets[-1] for name in otherwise if name not in begins}
 
 
@@ -165,17 +167,17 @@ def run_range(home: Home, names: Sequence[str], first: dt.date, last: dt.date, s
 
 
 def _wrong(event: "dg.DagsterEvent") -> list[str]:
-    """What the event says that people should know."""
+    """What the event reports that people should know."""
     if event.is_step_failure:
         user, cause = event.step_failure_data.user_failure_data, event.step_failure_data.error
         if user is not None:
-            return [f"failed: {name}: {said.value}" for name, said in user.metadata.items()]
+            return [f"failed: {name}: {text.value}" for name, text in user.metadata.items()]
         return [f"failed: {event.step_key}: {_own(cause).message.strip() if cause else ''}"]
     if event.event_type_value == "ASSET_CHECK_EVALUATION":
-        found = event.asset_check_evaluation_data
-        if not found.passed:
-            told = found.metadata["failed"].value
-            return [f"check {found.check_name} of {found.asset_key.to_user_string()} fails: {told}"]
+        evaluation = event.asset_check_evaluation_data
+        if not evaluation.passed:
+            detail = evaluation.metadata["failed"].value
+            return [f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} fails: {detail}"]
     return []
 
 

@@ -11,7 +11,7 @@ from quant_resources.home import Home
 
 
 def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[dict[str, Any]]:
-    """Per asset: sessions recomputed, those that could not be judged because they are stale, those that differ.
+    """Per asset: sessions recomputed, those that could not be checked because they are stale, those that differ.
 
     `within_rounding` counts those that passed so, since they were stored on another platform than that in force.
     The file is read back too: a value is proved only if it is what a reader gets.
@@ -24,18 +24,18 @@ def certify_rows(home: Home, select: Sequence[str], count: int | None) -> list[d
     rows = []
     for asset in (a for a in assets if a.name in names):
         stored = store.sessions(asset.dataset)
-        chosen = stored if count is None else (
+        sampled = stored if count is None else (
             sampled_sessions(asset, runner, stored[0], stored[-1], count) if stored else [])  # fmt: skip
-        on_disk = checker.contract(asset, [p for p in store.partitions(asset.dataset) if p.session in set(chosen)])
-        judged = [v for s in chosen if (v := checker.recompute(asset, s))]
-        record(runner, asset, [*on_disk, *judged])
-        differ = sorted((v for v in [*on_disk, *judged] if not v.passed), key=lambda v: v.session)
+        on_disk = checker.contract(asset, [p for p in store.partitions(asset.dataset) if p.session in set(sampled)])
+        results = [v for s in sampled if (v := checker.recompute(asset, s))]
+        record(runner, asset, [*on_disk, *results])
+        differ = sorted((v for v in [*on_disk, *results] if not v.passed), key=lambda v: v.session)
         rows.append({
             "dataset": asset.name,
-            "checked": len(judged),
-            "stale": len(chosen) - len(judged),
+            "checked": len(results),
+            "stale": len(sampled) - len(results),
             "differ": len({v.session for v in differ}),
-            "within_rounding": sum(v.passed and bool(v.detail) for v in judged),
+            "within_rounding": sum(v.passed and bool(v.detail) for v in results),
             "first_difference": f"{differ[0].session}: {differ[0].detail}" if differ else None,
         })  # fmt: skip
     return rows

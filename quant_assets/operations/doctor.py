@@ -38,7 +38,7 @@ class Finding:
     """
 
     what: str
-    found: str
+    value: str
     wrong: bool = False
     advice: str = ""
 

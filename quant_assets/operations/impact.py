@@ -67,15 +67,15 @@ class Impact:
         return [(d.dataset, d.session) for d in self.differences]
 
     def frame(self, dataset: str) -> pl.DataFrame:
-        """Rows of a dataset that differ: `told` is "stored" or "instead", then session and the stored columns."""
-        found = self._overlay.store.dataset(dataset)
-        then, now = self._overlay.then(found), self._overlay.now(found)
-        on = ["session", *found.schema]
+        """Rows of a dataset that differ: `version` is "stored" or "recomputed", then session and the stored columns."""
+        of = self._overlay.store.dataset(dataset)
+        then, now = self._overlay.then(of), self._overlay.now(of)
+        on = ["session", *of.schema]
         only = [
-            a.join(b, on=on, how="anti", nulls_equal=True).select(pl.lit(told).alias("told"), *on)
-            for told, a, b in (("stored", then, now), ("instead", now, then))
+            a.join(b, on=on, how="anti", nulls_equal=True).select(pl.lit(version).alias("version"), *on)
+            for version, a, b in (("stored", then, now), ("recomputed", now, then))
         ]
-        return pl.concat(only).sort("session", *found.sort_key, "told")
+        return pl.concat(only).sort("session", *of.sort_key, "version")
 
     def as_rows(self) -> list[dict[str, Any]]:
         """One row a dataset."""
@@ -105,13 +105,13 @@ def impact(
 ) -> Impact:
     """What stored sessions would hold if they were computed today; nothing is written.
 
-    Without `overlay` the vendor is asked again: what it says of stored sessions now, and did not when they were
-    stored, is what makes them differ.
+    Without `overlay` the sources are fetched again: what the vendor serves of stored sessions now, and did not when
+    they were stored, is what makes them differ.
 
     Args:
         home: or a runner on its store.
         overlay: rows of the source `dataset`, as a frame or a file, that are taken as known at their `known_at`; see
-            `what_if.read_rows`. The vendor is not asked.
+            `what_if.read_rows`. Nothing is fetched.
         first, last: sessions looked at; all that are stored by default.
         assets: all by default, in an order in which each comes after what it reads.
         profile: in the place of the home's, to ask another vendor or folder.
@@ -123,18 +123,18 @@ def impact(
         VendorError: the vendor does not serve a stored session any more.
     """
     runner = home if isinstance(home, Runner) else open_runner(home, profile=profile)
-    given = None
+    replacement = None
     if overlay is not None:
         source = source_named(dataset)
-        given = source, in_sessions(read_rows(overlay, source), source, runner.store)
-    work = Recomputation(runner, first, last, given)
+        replacement = source, in_sessions(read_rows(overlay, source), source, runner.store)
+    work = Recomputation(runner, first, last, replacement)
     graph = all_assets(runner.profile) if assets is None else assets
     with threadpool_limits(1):  # as a calculation does
         for asset in graph:
             work.add(asset)
-    found = work.overlay
-    each = [d for asset in graph for d in _differences(asset.dataset, found)]
-    return Impact(tuple(each), _orders(found), found)
+    recomputed = work.overlay
+    each = [d for asset in graph for d in _differences(asset.dataset, recomputed)]
+    return Impact(tuple(each), _orders(recomputed), recomputed)
 
 
 def _differences(dataset: Dataset, overlay: Overlay) -> list[Difference]:

@@ -17,7 +17,7 @@ from quant_resources.home import Home
 
 @dataclass(frozen=True)
 class Explained:
-    """A plan in words and numbers."""
+    """A plan as text and numbers."""
 
     plan: Plan
 
@@ -112,7 +112,7 @@ def _as_json(reason: Reason, days: Sequence[dt.date]) -> dict[str, Any]:
 
 
 def duration(seconds: float) -> str:
-    """In words, to two figures."""
+    """As text, to two significant digits."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)

@@ -31,7 +31,7 @@ def run_refresh(
     """True when every stale session of the range is stored anew and every check passes.
 
     What the selected datasets read is brought up to date first. An interrupted run is taken up where it was: what is
-    stale is asked of the store and the vendor again.
+    stale is looked up in the store, and fetched from the vendor, again.
     """
     prepare(home, workers)
     assets = _with_inputs(all_assets(home.profile), select)
@@ -41,7 +41,7 @@ def run_refresh(
         say("nothing is stale")
         return True
     # assets of one span are one run; an asset comes after all that it reads, so neighbours of one span go together
-    for (begin, end), group in itertools.groupby(due, key=lambda found: found[1]):
+    for (begin, end), group in itertools.groupby(due, key=lambda each: each[1]):
         names = [name for name, _ in group]
         say(f"{len(names)} assets, {span_text(begin, end)}")
         if not run_range(home, names, begin, end, say):
@@ -58,11 +58,11 @@ def stale_spans(
     first such session to the end of its stored run, and the runner skips what is current by then.
     """
     stored = [(asset, _stored(runner, asset, first, last)) for asset in assets]
-    found = plan(runner, stored, ask_vendor=True)
+    planned = plan(runner, stored, ask_vendor=True)
     return _together([
         _Due(asset.name, run[0], begins[0], begins[-1])
         for asset, days in stored
-        if (begin := found.of(asset.name).first)
+        if (begin := planned.of(asset.name).first)
         for run in spans(days)
         if (begins := [t for t in run if t >= begin])
     ])  # fmt: skip
@@ -78,13 +78,13 @@ class _Due:
     end: dt.date
 
 
-def _together(found: Sequence[_Due]) -> list[tuple[str, Span]]:
+def _together(spans_due: Sequence[_Due]) -> list[tuple[str, Span]]:
     """Where all that is due is stored over one span, it is one run of Dagster; else each asset has its own."""
-    begin = min((due.begin for due in found), default=dt.date.max)
-    one = len({due.name for due in found}) == len(found) and len({due.end for due in found}) == 1
-    if one and all(due.stored_from <= begin for due in found):
-        return [(due.name, (begin, due.end)) for due in found]
-    return [(due.name, (due.begin, due.end)) for due in found]
+    begin = min((due.begin for due in spans_due), default=dt.date.max)
+    one = len({due.name for due in spans_due}) == len(spans_due) and len({due.end for due in spans_due}) == 1
+    if one and all(due.stored_from <= begin for due in spans_due):
+        return [(due.name, (begin, due.end)) for due in spans_due]
+    return [(due.name, (due.begin, due.end)) for due in spans_due]
 
 
 def _stored(runner: Runner, asset: SessionAsset, first: dt.date | None, last: dt.date | None) -> list[dt.date]:
@@ -94,10 +94,10 @@ def _stored(runner: Runner, asset: SessionAsset, first: dt.date | None, last: dt
 
 def _with_inputs(assets: Sequence[SessionAsset], select: Sequence[str]) -> list[SessionAsset]:
     """The selected assets and all that they rest on, in the order of the graph."""
-    wanted = set(selected_names(assets, select))
+    names = set(selected_names(assets, select))
     for asset in reversed(assets):
-        if asset.name in wanted:
-            wanted |= {window.dataset.name for window in asset.inputs.values()}
-    if wanted & set(SOURCES):  # judged again, since the drop may have been mended
-        wanted.add(QUARANTINE.name)
-    return [asset for asset in assets if asset.name in wanted]
+        if asset.name in names:
+            names |= {window.dataset.name for window in asset.inputs.values()}
+    if names & set(SOURCES):  # ingested again, since the drop may have been repaired
+        names.add(QUARANTINE.name)
+    return [asset for asset in assets if asset.name in names]

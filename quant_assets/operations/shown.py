@@ -1,6 +1,6 @@
 """What Dagster shows of what is stored.
 
-A run that was killed has stored more than it has said, and `asof certify` judges without a run.
+A run that was killed has stored more than it has reported, and `asof certify` checks without a run.
 """
 
 import json
@@ -31,7 +31,7 @@ def checks_shown(instance: "DagsterInstance", assets: Sequence[SessionAsset]) ->
 
     keys = [dg.AssetCheckKey(dg.AssetKey(a.name.split("/")), check) for a in assets for check in _checks(a)]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    ended = {key: found.status for key, found in latest.items() if found.status in (Status.SUCCEEDED, Status.FAILED)}
+    ended = {key: record.status for key, record in latest.items() if record.status in (Status.SUCCEEDED, Status.FAILED)}
     return {(key.asset_key.to_user_string(), key.name): status is Status.SUCCEEDED for key, status in ended.items()}
 
 
@@ -42,9 +42,11 @@ def shown_otherwise(instance: "DagsterInstance", runner: Runner, assets: Sequenc
 
 
 def failed_checks(runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
-    """A line for each check with a failed stored session, as the run that stored it told."""
-    found = {(a.name, check): _failures(runner, a, check) for a in assets for check in _checks(a)}
-    return [f"check {check} of {name} fails: {json.dumps(told[:20])}" for (name, check), told in found.items() if told]
+    """A line for each check with a failed stored session, as the run that stored it reported."""
+    failed = {(a.name, check): _failures(runner, a, check) for a in assets for check in _checks(a)}
+    return [
+        f"check {check} of {name} fails: {json.dumps(lines[:20])}" for (name, check), lines in failed.items() if lines
+    ]
 
 
 def _failures(runner: Runner, asset: SessionAsset, check: str) -> list[str]:

@@ -139,11 +139,11 @@ def _one_line(connection: duckdb.DuckDBPyConnection, text: str, error: duckdb.Er
     if not isinstance(error, duckdb.CatalogException):
         return message
     stored = tables(connection)
-    words = set(re.findall(r"[\w.]+", text.lower()))
-    absent = [d.name for d in DATASETS.values() if view_name(d) not in stored and words & _spellings(d)]
+    names = set(re.findall(r"[\w.]+", text.lower()))
+    absent = [d.name for d in DATASETS.values() if view_name(d) not in stored and names & _spellings(d)]
     if absent:
         message = f"{', '.join(absent)}: not stored yet; run `asof backfill`"
-    slices = {word.split(".")[0] for word in words}
+    slices = {name.split(".")[0] for name in names}
     near = [name for name in stored if name.split(".")[0] in slices]
     return f"{message}; stored: {', '.join(near or stored) or 'nothing'}"
 

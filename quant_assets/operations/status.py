@@ -24,7 +24,7 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
     for asset in assets:
         partitions = store.partitions(asset.dataset)
         stored = {p.session: p for p in partitions}
-        wanted = sessions.between(profile.history.start, last) if last else []
+        expected = sessions.between(profile.history.start, last) if last else []
         failed = {
             (session, check)
             for check in ("contract", "no_lookahead", *asset.checks)
@@ -34,7 +34,7 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
         rows.append({
             "dataset": asset.name,
             "stored": len(stored),
-            "missing": sum(s not in stored for s in wanted),
+            "missing": sum(s not in stored for s in expected),
             "stale": len(stale.of(asset.name).stale),
             "adopted": sum(p.adopted is not None for p in partitions),
             "failed": len(failed),

@@ -20,7 +20,9 @@ class WhatIfError(ValueError):
 
 def source_named(name: str) -> Dataset:
     if name not in SOURCES:
-        raise WhatIfError(f"--dataset {name} is no source, and the rest is computed; there are {', '.join(SOURCES)}")
+        raise WhatIfError(
+            f"--dataset {name} is not a source (all else is computed); the sources are {', '.join(SOURCES)}"
+        )
     return DATASETS[name]
 
 
@@ -33,7 +35,7 @@ def read_rows(overlay: Path | pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
             keeps versions).
 
     Raises:
-        WhatIfError: names the file, the column or the row, and the mend.
+        WhatIfError: names the file, the column or the row, and the fix.
     """
     rows, name = (overlay, "the overlay") if isinstance(overlay, pl.DataFrame) else (_opened(overlay), str(overlay))
     schema = {**dataset.schema, REMOVED: pl.Boolean()}
@@ -67,22 +69,22 @@ def in_sessions(rows: pl.DataFrame, dataset: Dataset, store: Store) -> dict[dt.d
     key = dataset.sort_key if dataset.restates else dataset.sort_key[:-1]
     if dated.select(key).is_duplicated().any():
         twice = dated.filter(pl.struct(key).is_duplicated())
-        raise WhatIfError(f"{_shown(twice, dataset)} stands {twice.height} times; keep one")
-    found = {}
-    for (session,), told in dated.partition_by("session", as_dict=True, include_key=False).items():
+        raise WhatIfError(f"{_shown(twice, dataset)} occurs {twice.height} times; keep one")
+    by_session = {}
+    for (session,), replacing in dated.partition_by("session", as_dict=True, include_key=False).items():
         assert isinstance(session, dt.date)
         stored = store.versions(dataset, session, session, list(dataset.schema)).drop("session")
-        gone = told.filter(REMOVED).join(stored, on=key, how="anti")
+        gone = replacing.filter(REMOVED).join(stored, on=key, how="anti")
         if gone.height:
             raise WhatIfError(f"{_shown(gone, dataset)} is to be removed, but session {session} does not hold it")
-        kept = stored.join(told, on=key, how="anti")
-        found[session] = pl.concat([kept, told.filter(~pl.col(REMOVED)).drop(REMOVED)])
-    return found
+        kept = stored.join(replacing, on=key, how="anti")
+        by_session[session] = pl.concat([kept, replacing.filter(~pl.col(REMOVED)).drop(REMOVED)])
+    return by_session
 
 
 def _opened(path: Path) -> pl.DataFrame:
     if not path.exists():
-        raise WhatIfError(f"{path} is not there")
+        raise WhatIfError(f"{path} does not exist")
     readers = {".parquet": pl.read_parquet, ".csv": lambda p: pl.read_csv(p, infer_schema=False)}
     if path.suffix not in readers:
         raise WhatIfError(f"{path} is neither .parquet nor .csv")
@@ -141,7 +143,7 @@ def _reject_not_stored(dated: pl.DataFrame, dataset: Dataset, store: Store) -> N
 
 
 def _reject_bad(rows: pl.DataFrame, dataset: Dataset) -> None:
-    """By the rules of the files door."""
+    """By the rules of ingestion."""
     if dataset.name not in EVENTS:
         return
     lacking = {name: dtype for name, dtype in raw_schema(dataset).items() if name not in rows.columns}

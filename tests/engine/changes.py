@@ -140,7 +140,7 @@ def runner_on(folder: Path, chain: Sequence[SessionAsset] = CHAIN, **overrides: 
 
 
 def run_chain(runner: Runner, chain: Sequence[SessionAsset] = CHAIN) -> set[tuple[str, dt.date]]:
-    """Store all sessions, judged; returns those that were stored anew."""
+    """Store all sessions, checked; returns those that were stored anew."""
     before = _generations(runner, chain)
     for asset in chain:
         assert all(v.passed for v in run_and_check(runner, asset, DAYS))

@@ -38,7 +38,7 @@ from tests.support.tiny import asof
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chain, stored and judged; never written to."""
+    """The chain, stored and checked; never written to."""
     folder = tmp_path_factory.mktemp("adopt") / "whole"
     run_chain(runner_on(folder))
     return folder
@@ -50,11 +50,11 @@ def runner(whole: Path, tmp_path: Path) -> Runner:
 
 
 def taken(found: Adopted) -> dict[str, int]:
-    return {one.dataset: len(one.adopted) for one in found.judged}
+    return {one.dataset: len(one.adopted) for one in found.assessments}
 
 
 def why_not(found: Adopted) -> dict[str, dict[str, int]]:
-    return {one.dataset: dict(one.why_not) for one in found.judged if one.why_not}
+    return {one.dataset: dict(one.why_not) for one in found.assessments if one.why_not}
 
 
 def adopted(runner: Runner, chain: Sequence[SessionAsset], **options: object) -> Adopted:
@@ -76,7 +76,7 @@ def test_a_refactoring_is_taken_over_and_nothing_is_due_or_computed_any_more(run
     assert contents(runner.store, CHAIN) == before
     assert found.summary() == (
         f"adoption 1: {4 * len(DAYS)} sessions of 4 datasets, "
-        f"{sum(len(one.recomputed) for one in found.judged)} computed again and equal"
+        f"{sum(len(one.recomputed) for one in found.assessments)} computed again and equal"
     )
 
 
@@ -94,7 +94,7 @@ def test_the_record_holds_the_definitions_that_changed_and_the_hashes_that_agree
 
 
 def test_of_a_fit_every_refit_is_computed_and_of_the_others_a_sample(runner: Runner) -> None:
-    found = {one.dataset: sorted(one.recomputed) for one in adopted(runner, REFACTORED, count=4).judged}
+    found = {one.dataset: sorted(one.recomputed) for one in adopted(runner, REFACTORED, count=4).assessments}
     refits = sorted({LEVEL.refit_session(t, runner.profile) for t in DAYS})
     assert found[LEVEL.name] == refits
     assert len(found[RANKS.name]) == len(found[MEAN.name]) == len(found[WALK.name]) == 4
@@ -103,7 +103,7 @@ def test_of_a_fit_every_refit_is_computed_and_of_the_others_a_sample(runner: Run
 
 def test_with_all_every_session_is_computed_again(runner: Runner) -> None:
     found = adopted(runner, REFACTORED, count=None)
-    assert {one.dataset: sorted(one.recomputed) for one in found.judged} == {
+    assert {one.dataset: sorted(one.recomputed) for one in found.assessments} == {
         asset.name: DAYS for asset in CHAIN if asset.name != "market/bars"
     }
 
@@ -126,7 +126,7 @@ def test_another_value_is_named_with_its_share_and_its_size_and_nothing_downstre
     assert taken(found) == dict.fromkeys(NAMES[1:], 0)
     assert found.number is None
     assert not found.complete
-    mean = found.judged[0]
+    mean = found.assessments[0]
     assert len(mean.differences) == 3
     (value,) = mean.differences[0].comparison.columns
     assert (value.column, value.cells, value.relative) == ("value", 8, 1.0)
@@ -143,7 +143,7 @@ def test_another_value_is_named_with_its_share_and_its_size_and_nothing_downstre
 
 def test_one_value_of_one_session_is_found_where_all_are_computed(runner: Runner) -> None:
     found = adopted(runner, with_mean(OTHER), count=None)
-    (mean,) = found.judged
+    (mean,) = found.assessments
     (difference,) = mean.differences
     assert difference.session == CHANGED
     assert [(c.column, c.cells) for c in difference.comparison.columns] == [("value", 1)]
@@ -222,7 +222,7 @@ def test_a_session_that_reads_what_is_not_stored_is_not_taken_over(runner: Runne
     forget(runner.store, MEAN.dataset, [DAYS[4]])
     found = adopted(runner, REFACTORED)
     assert taken(found)[MEAN.name] == len(DAYS) - 1
-    (said,) = (one for one in found.judged if one.dataset == RANKS.name)
+    (said,) = (one for one in found.assessments if one.dataset == RANKS.name)
     assert set(DAYS) - set(said.adopted) == {DAYS[4]}
     assert taken(found)[WALK.name] == 4
 
@@ -230,7 +230,7 @@ def test_a_session_that_reads_what_is_not_stored_is_not_taken_over(runner: Runne
 def test_a_repeated_adoption_finds_nothing_and_records_nothing(runner: Runner) -> None:
     adopted(runner, REFACTORED)
     again = adopted(runner, REFACTORED)
-    assert again.judged == ()
+    assert again.assessments == ()
     assert again.summary() == "nothing is stale"
     assert len(runner.store.adoptions()) == 1
 
@@ -240,7 +240,9 @@ def test_a_function_that_fails_is_a_difference(runner: Runner) -> None:
         raise ZeroDivisionError("by nothing")
 
     found = adopted(runner, with_mean(replace(MEAN, function=broken)), count=2)
-    assert [d.what for d in found.judged[0].differences] == ["cannot be computed: ZeroDivisionError: by nothing"] * 2
+    assert [d.what for d in found.assessments[0].differences] == [
+        "cannot be computed: ZeroDivisionError: by nothing"
+    ] * 2
 
 
 def test_a_sample_is_the_same_each_time_and_holds_the_edges(runner: Runner) -> None:

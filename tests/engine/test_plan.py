@@ -52,7 +52,7 @@ TEST = "definition tests.engine.changes."
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chain, stored and judged; never written to."""
+    """The chain, stored and checked; never written to."""
     folder = tmp_path_factory.mktemp("plan") / "whole"
     run_chain(runner_on(folder))
     return folder
@@ -273,7 +273,7 @@ class Parts:
         self.fingerprint = str(sorted(parts.items()))
 
 
-def test_of_a_recursive_asset_only_what_follows_without_a_gap_can_be_judged() -> None:
+def test_of_a_recursive_asset_only_what_follows_without_a_gap_can_be_checked() -> None:
     chosen = changes.settings()
     stored = set(DAYS) - {DAYS[5]}
     assert followed(WALK, DAYS, stored, chosen) == DAYS[:5]

@@ -215,7 +215,7 @@ def test_every_entry_pins_before_numpy_is_loaded(code: str, tmp_path: Path) -> N
 @on_the_target
 def test_the_command_line_starts_anew_where_the_c_library_was_narrowed(tmp_path: Path) -> None:
     answer = fresh("-m", "quant_assets.cli.app", "doctor", "--json", ASOF_HOME=str(tmp_path), **{TUNABLES: NO_FMA})
-    libm = {row["what"]: row["found"] for row in json.loads(answer.stdout)}["libm"]
+    libm = {row["what"]: row["value"] for row in json.loads(answer.stdout)}["libm"]
     assert libm.endswith(f"sample {in_force().libm}")
 
 

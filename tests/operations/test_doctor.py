@@ -28,11 +28,11 @@ def test_a_stored_home_is_well(stored_home: Path) -> None:
     answer = asof(stored_home, "doctor", "--json")
     rows = {row["what"]: row for row in json.loads(answer.out)}
     assert answer.code == 0, [row for row in rows.values() if row["wrong"]]
-    assert rows["home"]["found"] == str(stored_home)
-    assert rows["profile"]["found"] == "demo, history from 2016-12-01"
-    assert rows["store"]["found"].endswith("datasets")
-    assert rows["dagster"]["found"].endswith("BatchedSqliteEventLogStorage")
-    assert rows["platform"]["found"] == dict(in_force().describe())["platform"]
+    assert rows["home"]["value"] == str(stored_home)
+    assert rows["profile"]["value"] == "demo, history from 2016-12-01"
+    assert rows["store"]["value"].endswith("datasets")
+    assert rows["dagster"]["value"].endswith("BatchedSqliteEventLogStorage")
+    assert rows["platform"]["value"] == dict(in_force().describe())["platform"]
     assert "stored on another platform" not in rows
     assert {"numpy", "scipy", "polars", "numba", "clarabel", "threads", "free disk"} <= rows.keys()
 
@@ -58,14 +58,14 @@ def test_whatever_is_wrong_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_platform_that_cannot_be_pinned_is_told_and_is_no_fault() -> None:
     first = next(of_platform(ARM))
-    assert (first.found, first.wrong) == ("not pinned, aarch64", False)
+    assert (first.value, first.wrong) == ("not pinned, aarch64", False)
     assert "within rounding" in first.advice
 
 
 def test_sessions_stored_on_another_platform_are_counted(stored_home: Path) -> None:
     found = list(of_store(Home(stored_home).open_store(), ARM))
     (other,) = [f for f in found if f.what == "stored on another platform"]
-    assert other.found.startswith(in_force().identity)
+    assert other.value.startswith(in_force().identity)
     assert "asof refresh" in other.advice
 
 
@@ -87,7 +87,7 @@ def test_a_store_of_a_newer_version_ends_with_1(home: Path) -> None:
 
 
 def test_a_full_disk_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert free_disk(Home(tmp_path / "not" / "there")).found.endswith(f"GB at {tmp_path}")
+    assert free_disk(Home(tmp_path / "not" / "there")).value.endswith(f"GB at {tmp_path}")
     monkeypatch.setattr(doctor, "LOW_GB", 1e9)
     assert free_disk(Home(tmp_path)).wrong
 
@@ -97,5 +97,5 @@ def test_an_event_storage_that_is_not_ours_is_told(tmp_path: Path) -> None:
     home.dagster_home.mkdir()
     (home.dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     (found,) = [f for f in findings(home, in_force()) if f.what == "dagster"]
-    assert found == Finding("dagster", found.found, wrong=False, advice=found.advice)
+    assert found == Finding("dagster", found.value, wrong=False, advice=found.advice)
     assert "event_log_storage" in found.advice

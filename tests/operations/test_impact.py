@@ -153,7 +153,10 @@ def test_one_corrected_bar_reaches_its_return_and_the_next_of_its_symbol_alone(s
     returns = found.frame("market/adjusted_bars")
     assert set(returns["symbol"]) == {symbol}
     assert set(returns["event_date"]) == {DAY, sessions.shift(DAY, 1)}
-    then, now = (returns.filter(pl.col("told") == told, pl.col("event_date") == DAY) for told in ("stored", "instead"))
+    then, now = (
+        returns.filter(pl.col("version") == version, pl.col("event_date") == DAY)
+        for version in ("stored", "recomputed")
+    )
     assert now["log_return"][0] - then["log_return"][0] == pytest.approx(np.log(1.05))
 
 
@@ -374,7 +377,7 @@ def test_a_csv_is_read_as_a_frame_is(stored: Stored, tmp_path: Path) -> None:
         ([HEADER, GOOD.replace(",11,", ",8,")], "S0001 .*low"),
         ([HEADER, GOOD.replace(",1000,", ",many,")], "column volume is not Int64"),
         ([HEADER, GOOD.replace(f"{DAY}T22:00:00+00:00", "")], "row 1 has no known_at"),
-        ([HEADER, GOOD, GOOD], "stands 2 times"),
+        ([HEADER, GOOD, GOOD], "occurs 2 times"),
         ([f"{HEADER},removed", f"{GOOD},true"], "is to be removed, but session .* does not hold it"),
     ],
 )
@@ -386,7 +389,7 @@ def test_a_bad_overlay_is_refused_with_the_row_and_the_mend(
 
 
 def test_an_overlay_of_what_is_computed_is_refused(stored: Stored) -> None:
-    with pytest.raises(WhatIfError, match="market/adjusted_bars is no source"):
+    with pytest.raises(WhatIfError, match="market/adjusted_bars is not a source"):
         stored.what_if(stored.bar(), "market/adjusted_bars")
 
 
@@ -408,7 +411,7 @@ def test_a_what_if_on_stale_sessions_is_refused_with_the_mend(stored: Stored) ->
 def test_the_command_line_names_a_bad_overlay(stored_home: Path, tmp_path: Path) -> None:
     answer = asof(stored_home, "impact", "--overlay", tmp_path / "no.csv")
     assert answer.code == 2
-    assert "no.csv is not there" in answer.err
+    assert "no.csv does not exist" in answer.err
     answer = asof(stored_home, "impact", "--overlay", tmp_path / "no.csv", "--dataset", "market/universe")
     assert answer.code == 2
-    assert "is no source" in answer.err
+    assert "is not a source" in answer.err

@@ -1,8 +1,8 @@
-"""What the vendor was asked for, and what there was to ask: a repeated backfill does not ask the same again.
+"""What was requested from the vendor, and from which files: a repeated backfill does not request the same again.
 
-What a vendor says later about a session that is stored is not that session's: a correction that arrives is a late row
-of the session in which it became known, and the run of that session asks for it. What is asked again here is what a
-person has changed: a mended drop, a payload fetched since.
+What a vendor serves later about a session that is stored is not that session's: a correction that arrives is a late row
+of the session in which it became known, and the run of that session requests it. What is requested again here is what
+a person has changed: a repaired drop, a payload fetched since.
 """
 
 import datetime as dt
@@ -20,11 +20,11 @@ from quant_resources.vendors.ingest.raw_payloads import RawStore
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A source was asked for sessions [first, last].
+class Request:
+    """Sessions [first, last] were requested from a source.
 
     Attributes:
-        drop: digest of the drop's files, by size and time of writing, from before it was asked.
+        drop: digest of the drop's files, by size and time of writing, from before the request.
         pages: of raw payloads that speak of the sessions.
     """
 
@@ -39,39 +39,39 @@ def drop_state(home: Home) -> str:
     return digest_of([json.dumps(files_of(vendor) if isinstance(vendor, FilesVendor) else {})])
 
 
-def was_asked(home: Home, name: str, targets: Sequence[dt.date]) -> bool:
-    """True when a run has asked for these sessions of the source, with the vendor's files as they are now."""
+def was_requested(home: Home, name: str, targets: Sequence[dt.date]) -> bool:
+    """True when a run has requested these sessions of the source, with the vendor's files as they are now."""
     if not isinstance(home.profile.vendor, FilesVendor | HttpVendor):
-        return True  # a simulated market says what its settings say
+        return True  # a simulated market serves what its settings say
     known = _known(home).get(name)
     inside = known and known.first <= targets[0].isoformat() and targets[-1].isoformat() <= known.last
     return bool(known and inside and _still(home, known))
 
 
-def remember_asked(home: Home, drop: str, names: Sequence[str], first: dt.date, last: dt.date) -> None:
-    """Keep that a run has asked for [first, last] of the sources.
+def remember_request(home: Home, drop: str, names: Sequence[str], first: dt.date, last: dt.date) -> None:
+    """Keep that a run has requested [first, last] of the sources.
 
     Args:
         drop: `drop_state` from before the run.
     """
     known = _known(home)
-    found = known | {name: _joined(home, known.get(name), drop, first, last) for name in names}
+    requests = known | {name: _joined(home, known.get(name), drop, first, last) for name in names}
     temporary = _file(home).with_suffix(".new")
-    temporary.write_text(json.dumps({name: astuple(asked) for name, asked in found.items()}))
+    temporary.write_text(json.dumps({name: astuple(request) for name, request in requests.items()}))
     temporary.replace(_file(home))
 
 
-def _joined(home: Home, before: Asked | None, drop: str, first: dt.date, last: dt.date) -> Asked:
+def _joined(home: Home, before: Request | None, drop: str, first: dt.date, last: dt.date) -> Request:
     """One span with the one before, where they meet and that one still holds: a daily run follows on yesterday's."""
     begin, end = first.isoformat(), last.isoformat()
     if before and before.drop == drop and _still(home, before):
         ahead, behind = sessions.shift(first, -1).isoformat(), sessions.shift(last, 1).isoformat()
         if before.first <= behind and ahead <= before.last:
             begin, end = min(begin, before.first), max(end, before.last)
-    return Asked(begin, end, drop, _pages(home, begin, end))
+    return Request(begin, end, drop, _pages(home, begin, end))
 
 
-def _still(home: Home, known: Asked) -> bool:
+def _still(home: Home, known: Request) -> bool:
     return known.drop == drop_state(home) and known.pages == _pages(home, known.first, known.last)
 
 
@@ -79,11 +79,11 @@ def _pages(home: Home, first: str, last: str) -> int:
     return RawStore(home.folder / "raw").count_pages(dt.date.fromisoformat(first), dt.date.fromisoformat(last))
 
 
-def _known(home: Home) -> dict[str, Asked]:
+def _known(home: Home) -> dict[str, Request]:
     if not _file(home).exists():
         return {}
-    return {name: Asked(*values) for name, values in json.loads(_file(home).read_text()).items()}
+    return {name: Request(*values) for name, values in json.loads(_file(home).read_text()).items()}
 
 
 def _file(home: Home) -> Path:
-    return home.folder / "asked.json"
+    return home.folder / "asked.json"  # the name in the homes that there are
