@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from configs.settings import Profile
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
-from tests.engine.market import SESSIONS, make_runner, profile, run
+from tests.engine.assets import ASSETS
+from tests.engine.laws import EVERY
+from tests.engine.market import SESSIONS, Contents, contents, copy_store, make_runner, profile, run
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,26 @@ def whole(tmp_path_factory: pytest.TempPathFactory, chosen: Profile) -> Path:
         run(runner, asset, SESSIONS)
     runner.store.index.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def range_store(whole: Path, chosen: Profile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole graph and the test-only assets, each stored by one range run; never written to."""
+    folder = copy_store(whole, tmp_path_factory.mktemp("laws") / "range")
+    runner = make_runner(folder, chosen)
+    for asset in ASSETS:
+        run(runner, asset, SESSIONS)
+    runner.store.index.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stored(range_store: Path, chosen: Profile) -> Contents:
+    """What a range stores."""
+    return contents(make_runner(range_store, chosen).store, EVERY)
+
+
+@pytest.fixture(scope="module")
+def again(range_store: Path, chosen: Profile, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """A copy to take sessions out of and store them again; each test leaves it whole."""
+    return make_runner(copy_store(range_store, tmp_path_factory.mktemp("laws") / "again"), chosen)
