@@ -12,8 +12,10 @@ from tests.support import tiny
 LONG = (
     "operations/test_impact.py",
     "engine/test_dagster.py",
+    "engine/test_dagster_step.py",
     "engine/test_laws.py",
     "cli/test_app.py",
+    "cli/test_stored_sessions.py",
     "engine/test_workers.py",
     "quant_resources/vendors/files/test_vendor.py",
 )

@@ -57,8 +57,7 @@ ALLOWED = {
 }
 
 # Directories, without those within, whose names are not the field's yet: delete the line of what is clean.
-PENDING = {
-}
+PENDING = {}
 
 
 def snake_case(name: str) -> str:

@@ -151,7 +151,7 @@ def test_a_marker_counts_if_it_was_written_after_the_file_and_the_session(stored
     assert "or older than bars.csv" in reason(twice(home))
 
 
-def test_a_table_that_is_asked_for_must_be_there(stored: Path, drop: Path) -> None:
+def test_a_table_that_is_requested_must_be_there(stored: Path, drop: Path) -> None:
     home = home_of(stored, vendor__drop__tables="[bars, corporate_actions]")
     bars(NEXT).write_csv(drop / "bars.csv")
     assert "no corporate_actions yet" in reason(twice(home))

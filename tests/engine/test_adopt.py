@@ -289,7 +289,7 @@ def test_the_commands_explain_and_take_over_and_status_counts(home: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "named", "mend"),
+    ("words", "named", "fix"),
     [
         (("plan", "--select", "feature"), "feature", "features"),
         (("plan", "--set", "portfolio.wieght_cap=1"), "wieght_cap", "did you mean weight_cap"),
@@ -297,13 +297,11 @@ def test_the_commands_explain_and_take_over_and_status_counts(home: Path) -> Non
         (("adopt", "--select", "feature"), "feature", "features"),
     ],
 )
-def test_a_wrong_word_is_refused_with_the_mend(
-    stored_home: Path, words: tuple[str, ...], named: str, mend: str
-) -> None:
+def test_a_wrong_word_is_rejected_with_the_fix(stored_home: Path, words: tuple[str, ...], named: str, fix: str) -> None:
     answer = asof(stored_home, *words)
     assert answer.code == 2
     assert named in answer.err
-    assert mend in answer.err
+    assert fix in answer.err
 
 
 @pytest.mark.parametrize("word", ["plan", "adopt"])

@@ -178,7 +178,7 @@ def test_a_range_that_is_stored_launches_no_run_and_stores_no_event(home: Path) 
         assert len(instance.get_runs()) == 1
 
 
-def test_a_session_that_dagster_was_not_told_of_is_told_and_not_stored_again(home: Path) -> None:
+def test_a_session_that_dagster_does_not_know_is_reported_and_not_stored_again(home: Path) -> None:
     index = home / "dagster" / "history" / "runs" / "index.db"
     with closing(sqlite3.connect(index)) as log, log:  # as if the run had been killed before it said so
         log.execute(

@@ -79,7 +79,7 @@ def test_an_asset_that_fails_stops_what_reads_it_and_nothing_else(
     assert {len(Store(unfinished / "store").history(name, NEXT)) for name in SOME} == {1}
 
 
-def test_two_failures_are_told_by_name(unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_failures_are_reported_by_name(unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("backfill", "--select", MACRO, "--select", ADJUSTED, "--from", NEXT, "--to", NEXT)
     with monkeypatch.context() as patched:
         patched.setattr(runner.Runner, "run_together", failing_for(ACTIONS, MACRO))

@@ -122,7 +122,7 @@ def test_a_fits_seed_is_that_of_its_refit(again: Runner, chosen: Profile) -> Non
 
 
 @pytest.mark.parametrize("asset", [a for a in EVERY if a.inputs], ids=lambda asset: asset.name)
-def test_missing_input_sessions_are_refused_by_name(again: Runner, chosen: Profile, asset: SessionAsset) -> None:
+def test_missing_input_sessions_are_rejected_by_name(again: Runner, chosen: Profile, asset: SessionAsset) -> None:
     t, index = SESSIONS[-1], again.store.index
     for window in asset.inputs.values():
         first = asset.first_needed(t, window, chosen)
@@ -136,7 +136,7 @@ def test_missing_input_sessions_are_refused_by_name(again: Runner, chosen: Profi
     assert all(o.skipped for o in run(again, asset, [t]))
 
 
-def test_a_path_whose_day_before_is_missing_is_refused(range_store: Path, chosen: Profile, tmp_path: Path) -> None:
+def test_a_path_whose_day_before_is_missing_is_rejected(range_store: Path, chosen: Profile, tmp_path: Path) -> None:
     book = BY_NAME["execution/book"]
     runner = make_runner(without(range_store, tmp_path / "gap", SESSIONS[30:], [book]), chosen)
     with pytest.raises(MissingSessionsError, match=f"execution/book .*{SESSIONS[31]}"):
@@ -145,6 +145,6 @@ def test_a_path_whose_day_before_is_missing_is_refused(range_store: Path, chosen
         run(runner, book, [SESSIONS[30], SESSIONS[32]])
 
 
-def test_sessions_before_history_are_refused(again: Runner) -> None:
+def test_sessions_before_history_are_rejected(again: Runner) -> None:
     with pytest.raises(ValueError, match=r"before history\.start"):
         run(again, BY_NAME["market/bars"], [dt.date(2015, 10, 30)])

@@ -170,7 +170,7 @@ def test_the_mechanism_counts_by_the_methods_that_a_kind_of_asset_uses(calculati
 
 
 @pytest.mark.parametrize("asset", GRAPH, ids=lambda asset: asset.name)
-def test_every_assets_code_is_told_without_whole_modules(calculation: Calculation, asset: SessionAsset) -> None:
+def test_every_assets_code_is_reported_without_whole_modules(calculation: Calculation, asset: SessionAsset) -> None:
     found = reached(asset, calculation)
     own = asset.function or SimulatedMarket
     assert f"{own.__module__}.{own.__qualname__}" in found.definitions
@@ -180,7 +180,7 @@ def test_every_assets_code_is_told_without_whole_modules(calculation: Calculatio
 
 
 @pytest.mark.parametrize("vendor", [FileDrop, RemoteMarket])
-def test_the_code_of_every_vendor_is_told(vendor: type) -> None:
+def test_the_code_of_every_vendor_is_reported(vendor: type) -> None:
     assert f"{vendor.__module__}.{vendor.__name__}" in code_identity(vendor).definitions
 
 
@@ -252,7 +252,7 @@ def test_a_vendor_that_passes_questions_on_counts_with_the_one_that_it_asks(calc
     assert code_identity(*wrapped).digest != code_identity(SimulatedMarket).digest
 
 
-def test_dagster_is_told_the_code_that_the_runner_compares(calculation: Calculation) -> None:
+def test_dagster_sees_the_code_that_the_runner_compares(calculation: Calculation) -> None:
     asset = BY_NAME["market/universe"]
     (spec,) = to_dagster("all", lambda _: [asset], calculation.profile).specs
     assert spec.code_version == identity(asset, calculation, Runner).parts["code"]
@@ -274,7 +274,7 @@ def test_a_runner_keeps_what_its_parts_are_digests_of(tmp_path: Path) -> None:
     assert json.loads(texts.get(stored.parts["config:vendor"]) or "")["n_symbols"] == 8
 
 
-def test_a_changed_setting_is_told_by_its_text(calculation: Calculation) -> None:
+def test_a_changed_setting_is_reported_by_its_text(calculation: Calculation) -> None:
     asset, other = BY_NAME["risk/specific_risk"], _with(calculation, profile(risk__specific_shrinkage="0.9"))
     before, after = (identity(asset, each, Runner) for each in (calculation, other))
     assert {name for name in before.parts if before.parts[name] != after.parts[name]} == {"config:Risk"}
@@ -289,7 +289,7 @@ def _with(calculation: Calculation, chosen: Profile) -> Calculation:
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_function_that_no_module_defines_is_refused(calculation: Calculation) -> None:
+def test_a_function_that_no_module_defines_is_rejected(calculation: Calculation) -> None:
     namespace: dict[str, object] = {"__name__": __name__}
     exec("def made_by_nobody(bars): return bars", namespace)
     asset = replace(BY_NAME["market/universe"], function=namespace["made_by_nobody"])

@@ -107,7 +107,7 @@ def test_options_on_which_values_rest_tell_two_assets_apart() -> None:
         *((TimeSeries, option) for option in ("refit", "chained", "market_settings")),
     ],
 )
-def test_an_option_of_another_kind_is_refused(kind: Callable[..., SessionAsset], option: str) -> None:
+def test_an_option_of_another_kind_is_rejected(kind: Callable[..., SessionAsset], option: str) -> None:
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{option}'"):
         kind(UNIVERSE, count, INPUTS, **{option: None})
 

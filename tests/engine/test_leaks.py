@@ -74,7 +74,7 @@ def test_a_leak_is_caught_by_the_run_that_stores_it(planted: Runner, leak: Leak)
 
 
 @pytest.mark.parametrize("leak", LEAKS, ids=[leak.name for leak in LEAKS])
-def test_its_clean_twin_passes(planted: Runner, leak: Leak) -> None:
+def test_its_clean_counterpart_passes(planted: Runner, leak: Leak) -> None:
     results = run_and_check(planted, leak.clean, RANGE)
     checker = Checker(planted)
     results += [v for s in RANGE[::6] if (v := checker.recompute(leak.clean, s))]
@@ -197,7 +197,7 @@ def test_the_choice_of_sessions_repeats_and_holds_one_inside_the_run(planted: Ru
         assert any(RANGE[-10] <= s < RANGE[-1] for s in picks)
 
 
-def test_what_cannot_be_computed_alone_fails_instead_of_ending_the_judgement(planted: Runner) -> None:
+def test_what_cannot_be_computed_alone_fails_instead_of_ending_the_check(planted: Runner) -> None:
     def needs_tomorrow(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
         if len(sessions) < 7:
             raise IndexError("there is no tomorrow")
@@ -208,7 +208,7 @@ def test_what_cannot_be_computed_alone_fails_instead_of_ending_the_judgement(pla
     assert any("there is no tomorrow" in v.detail for v in wrong)
 
 
-def test_a_function_that_refuses_scrambled_values_is_judged_on_a_cut_instead(planted: Runner) -> None:
+def test_a_function_that_rejects_scrambled_values_is_checked_on_a_cut_instead(planted: Runner) -> None:
     def choosy(expression: pl.Expr) -> SessionAsset:
         values = value_of(expression)
 
@@ -232,7 +232,7 @@ def test_a_function_that_refuses_scrambled_values_is_judged_on_a_cut_instead(pla
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_vendor_that_fetches_beyond_the_day_is_refused(tmp_path: Path, chosen: Profile) -> None:
+def test_a_vendor_that_fetches_beyond_the_day_is_rejected(tmp_path: Path, chosen: Profile) -> None:
     spoilt = make_runner(tmp_path, chosen, IgnoresUntil(make_vendor(chosen)))
     for dataset in (BARS, MEMBERS):
         with pytest.raises(LookaheadError, match="its fetch must keep `until`"):
@@ -240,7 +240,7 @@ def test_a_vendor_that_fetches_beyond_the_day_is_refused(tmp_path: Path, chosen:
     assert contents(spoilt.store, [Source(BARS), Source(MEMBERS)]) == {}
 
 
-def test_a_row_known_after_its_session_is_refused_by_the_writer(tmp_path: Path, chosen: Profile) -> None:
+def test_a_row_known_after_its_session_is_rejected_by_the_writer(tmp_path: Path, chosen: Profile) -> None:
     class TellsTooEarly(Wrapped):
         def parse(self, dataset, raw, sessions):
             rows = self.inner.parse(dataset, raw, sessions)
@@ -294,7 +294,7 @@ def test_an_output_of_hindsight_needs_its_own_leave(whole: Path, tmp_path: Path)
         run(named, reading, RANGE[:1])
 
 
-def test_a_source_of_hindsight_is_refused_without_an_exception_and_graded_with_one(
+def test_a_source_of_hindsight_is_rejected_without_an_exception_and_graded_with_one(
     tmp_path: Path, chosen: Profile
 ) -> None:
     vendor = KnewNothingThen(make_vendor(chosen))

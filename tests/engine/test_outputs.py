@@ -175,16 +175,16 @@ def twice(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_dataset_that_is_no_output_of_its_function_is_refused() -> None:
+def test_a_dataset_that_is_no_output_of_its_function_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"outputs/held is none of the outputs \['outputs/sum', 'outputs/left'\]"):
         CrossSection(HELD, split, INPUTS, outputs=(SUM, LEFT))
 
 
-def test_a_function_that_gives_fewer_frames_than_it_declares_is_refused(runner: Runner) -> None:
+def test_a_function_that_gives_fewer_frames_than_it_declares_is_rejected(runner: Runner) -> None:
     with pytest.raises(TypeError, match="outputs/sum: its function gives 1 frames, and 2 are declared"):
         run(runner, CrossSection(SUM, one, INPUTS, outputs=(SUM, LEFT)), DAYS[:1])
 
 
-def test_a_record_whose_fields_are_no_inputs_is_refused(runner: Runner) -> None:
+def test_a_record_whose_fields_are_no_inputs_is_rejected(runner: Runner) -> None:
     with pytest.raises(TypeError, match=r"wants Others, whose \['others'\] are no inputs"):
         run(runner, CrossSection(SUM, of_others, INPUTS), DAYS[:1])

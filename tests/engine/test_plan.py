@@ -159,7 +159,9 @@ def test_a_session_that_is_gone_is_missing_and_what_rests_on_it_is_stale(folder:
     assert {str(reason) for reason in found.reasons()} == {"missing", "state: the session before is not stored"}
 
 
-def test_a_part_that_the_plan_does_not_know_is_told_by_its_name(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_the_plan_does_not_know_is_reported_by_its_name(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = Runner.base_parts
     monkeypatch.setattr(Runner, "base_parts", lambda self, asset: plain(self, asset) | {"kernels": "avx2"})
     assert said(planned(runner_on(whole)))[MEAN.name] == ["kernels: none -> avx2"]

@@ -77,7 +77,7 @@ def test_on_the_platform_that_stored_a_session_its_bits_must_come_again(stored: 
     assert "stored" in result.detail
 
 
-def test_on_another_platform_a_session_is_judged_within_rounding_and_says_so(stored: Runner) -> None:
+def test_on_another_platform_a_session_is_checked_within_rounding_and_says_so(stored: Runner) -> None:
     with computing_on(other_machine(), ROUNDING):
         result = Checker(stored).recompute(ASSET, DAY)
     assert result
@@ -130,7 +130,7 @@ def test_where_kernels_cannot_be_pinned_the_same_session_again_is_the_stored_one
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_where_kernels_cannot_be_pinned_another_value_is_refused_as_beyond_rounding(stored: Runner) -> None:
+def test_where_kernels_cannot_be_pinned_another_value_is_rejected_as_beyond_rounding(stored: Runner) -> None:
     with computing_on(other_machine(), 1.0):
         run(stored, ASSET, [DAY])
     with computing_on(other_machine(), ERROR):
@@ -143,7 +143,7 @@ def test_where_kernels_cannot_be_pinned_another_value_is_refused_as_beyond_round
     assert "deterministic" not in str(error.value)
 
 
-def test_a_session_that_names_no_platform_is_stale_rather_than_judged(stored: Runner) -> None:
+def test_a_session_that_names_no_platform_is_stale_rather_than_checked(stored: Runner) -> None:
     (partition,) = stored.store.partitions(OWN, DAY, DAY)
     unnamed = {name: value for name, value in partition.parts.items() if name != PART}
     old = replace(partition, parts=unnamed)

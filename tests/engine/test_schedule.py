@@ -85,7 +85,7 @@ def test_every_group_runs_once_after_what_it_reads_and_none_behind_a_failure(
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_stopped_is_told_with_what_it_reads() -> None:
+def test_what_is_stopped_is_reported_with_what_it_reads() -> None:
     schedule = Schedule(chart([[], [0]]))
     group = schedule.next()
     assert group is not None

@@ -127,7 +127,7 @@ def test_a_setting_that_no_code_of_an_asset_names_makes_it_not_stale(tmp_path: P
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_field_that_is_reached_by_a_made_up_name_is_refused_when_it_is_read(tmp_path: Path) -> None:
+def test_a_field_that_is_reached_by_a_made_up_name_is_rejected_when_it_is_read(tmp_path: Path) -> None:
     sly = CrossSection(valued("changes/sly"), by_a_made_up_name, {"means": same(MEAN.dataset, ("value",))})
     runner = runner_on(tmp_path / "store", (BARS_ASSET, MEAN, sly))
     for asset in (BARS_ASSET, MEAN):
@@ -136,7 +136,7 @@ def test_a_field_that_is_reached_by_a_made_up_name_is_refused_when_it_is_read(tm
         run(runner, sly, DAYS[:5])
 
 
-def test_a_profile_keeps_its_settings_and_what_is_no_field_is_told_as_ever() -> None:
+def test_a_profile_keeps_its_settings_and_what_is_no_field_is_reported_as_ever() -> None:
     chosen = profile()
     ranked = next(asset for asset in core_assets() if asset.name == "features/stock_scores")
     seen(ranked, Features, chosen)

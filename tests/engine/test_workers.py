@@ -85,7 +85,7 @@ def market_alone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_worker_that_dies_is_told_and_what_was_stored_stays(market_alone: Path) -> None:
+def test_a_worker_that_dies_is_reported_and_what_was_stored_stays(market_alone: Path) -> None:
     home = Home(market_alone)
     targets = [day for day, _ in hashes(market_alone)["market/universe"]]
     before, told = hashes(market_alone), []

@@ -204,7 +204,7 @@ def test_without_its_records_a_store_is_what_its_footers_say_and_the_next_adopti
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_record_that_was_changed_is_refused_with_its_number(root: Path) -> None:
+def test_a_record_that_was_changed_is_rejected_with_its_number(root: Path) -> None:
     store = opened(root)
     store.adopt(ABOUT, [adoption(store, "new")])
     path = root / "_adoptions" / "000001.json"

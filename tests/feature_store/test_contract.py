@@ -88,7 +88,7 @@ def test_an_empty_frame_passes():
         (quote().with_columns(pl.col("known_at").dt.cast_time_unit("ns")), "known_at is Datetime"),
     ],
 )
-def test_another_schema_is_refused(frame: pl.DataFrame, message: str):
+def test_another_schema_is_rejected(frame: pl.DataFrame, message: str):
     with pytest.raises(ContractError, match=f"examples/quotes 2017-03-08: .*{message}"):
         checked(QUOTES, frame)
 
@@ -107,7 +107,7 @@ def test_another_schema_is_refused(frame: pl.DataFrame, message: str):
         ({"side": "mid"}, "side"),
     ],
 )
-def test_nulls_and_values_out_of_bounds_are_refused(changes: dict[str, object], column: str):
+def test_nulls_and_values_out_of_bounds_are_rejected(changes: dict[str, object], column: str):
     with pytest.raises(ContractError, match=rf"examples/quotes.*{column}"):
         checked(
             QUOTES, pl.concat([quote(), quote(symbol="B", **changes) if "symbol" not in changes else quote(**changes)])
@@ -115,12 +115,12 @@ def test_nulls_and_values_out_of_bounds_are_refused(changes: dict[str, object], 
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_value_that_is_no_number_is_refused(value: float):
+def test_a_value_that_is_no_number_is_rejected(value: float):
     with pytest.raises(ContractError, match=r"share is not finite in .*'B'.*; missing is null"):
         checked(QUOTES, pl.concat([quote(), quote(symbol="B", share=value)]))
 
 
-def test_a_repeated_key_is_refused_and_shown():
+def test_a_repeated_key_is_rejected_and_shown():
     with pytest.raises(ContractError, match=r"2017-03-08: key \['event_date', 'symbol'\] repeats: .*'A'"):
         checked(DERIVED, pl.concat([row(DAYS[0], value=1.0), row(DAYS[0], "B"), row(DAYS[0], value=2.0)]))
     with pytest.raises(ContractError, match="repeats"):  # even where known at another time
@@ -129,7 +129,7 @@ def test_a_repeated_key_is_refused_and_shown():
         checked(FACTS, pl.concat([row(DAYS[0], value=1.0), row(DAYS[0], value=2.0)]))
 
 
-def test_another_date_is_refused_where_the_dataset_does_not_restate():
+def test_another_date_is_rejected_where_the_dataset_does_not_restate():
     for other in (DAYS[0], DAYS[2]):
         with pytest.raises(ContractError, match=r"2017-03-09 speaks of another date: .*only restating datasets may"):
             checked(DERIVED, pl.concat([row(DAYS[1]), row(other)]), DAYS[1])

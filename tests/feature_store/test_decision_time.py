@@ -101,12 +101,12 @@ def test_decisions_follow_one_another_and_lie_between_close_and_open():
 # refusals
 
 
-def test_a_moment_without_a_time_zone_is_refused():
+def test_a_moment_without_a_time_zone_is_rejected():
     with pytest.raises(ValueError, match="has no time zone; pass UTC, or a date for its decision time"):
         CLOCK.as_of(dt.datetime(2017, 3, 8))  # noqa: DTZ001
 
 
-def test_moments_off_the_calendar_are_refused():
+def test_moments_off_the_calendar_are_rejected():
     with pytest.raises(ValueError, match="after the last decision time"):
         CLOCK.session_of(utc(2040, 1, 1))
     with pytest.raises(ValueError, match="is the last session of the calendar"):

@@ -135,6 +135,6 @@ def test_hashes_agree_exactly_where_values_do(one: list[tuple[object, ...]], oth
 # refusals
 
 
-def test_a_nested_column_is_refused_by_name():
+def test_a_nested_column_is_rejected_by_name():
     with pytest.raises(TypeError, match="column x has type List"):
         content_hash(pl.DataFrame({"x": [[1]]}))

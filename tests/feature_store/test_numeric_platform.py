@@ -244,7 +244,7 @@ def test_what_nobody_can_fix_is_not_warned_of(platform: NumericPlatform, monkeyp
         warn_unless_in_force()
 
 
-def test_workers_that_would_calculate_otherwise_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_would_calculate_otherwise_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quant_assets.engine.workers.in_force", lambda: LATE)
     with pytest.raises(RuntimeError, match=r"2 worker processes .* OpenBLAS SkylakeX"), workers(2):
         pass

@@ -167,12 +167,12 @@ def test_the_few_contested_rows_are_settled_as_by_sorting_all(
 # refusals
 
 
-def test_as_of_without_a_time_zone_is_refused(tmp_path: Path):
+def test_as_of_without_a_time_zone_is_rejected(tmp_path: Path):
     with pytest.raises(ValueError, match="has no time zone; pass UTC"):
         opened(tmp_path).read(FACTS, dt.datetime(2017, 3, 8))  # noqa: DTZ001
 
 
-def test_as_of_outside_the_calendar_is_refused(tmp_path: Path):
+def test_as_of_outside_the_calendar_is_rejected(tmp_path: Path):
     store = opened(tmp_path)
     for as_of in (dt.date(1989, 1, 1), dt.date(2040, 1, 1), dt.datetime(2040, 1, 1, tzinfo=dt.UTC)):
         with pytest.raises(ValueError, match=r"calendar|after the last decision"):
@@ -188,7 +188,7 @@ def test_unknown_columns_are_named_with_those_that_exist(tmp_path: Path):
         store.versions(FACTS, DAYS[0], DAYS[0], ["vale"])
 
 
-def test_symbols_of_a_dataset_without_them_are_refused(tmp_path: Path):
+def test_symbols_of_a_dataset_without_them_are_rejected(tmp_path: Path):
     series = Dataset(
         "examples/series", ("series",), (key("series", "name"), number("value", "1", "x")), "Of no symbol."
     )

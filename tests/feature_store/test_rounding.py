@@ -58,7 +58,7 @@ def test_numbers_written_out_in_text_may_round_and_counts_may_not() -> None:
         assert "discrete outcomes of model" in str(beyond_rounding(STORED, changed(model=[other, "", None]), KEY))
 
 
-def test_the_verdict_names_the_platform_and_the_size_or_what_lies_beyond() -> None:
+def test_the_result_names_the_platform_and_the_size_or_what_lies_beyond() -> None:
     passed, detail = equal_within_rounding(STORED, changed(weight=[0.25 + 1e-9, 0.0, None]), KEY, "not pinned, aarch64")
     assert passed
     assert detail == (

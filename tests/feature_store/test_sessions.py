@@ -77,12 +77,12 @@ def test_shifting_there_and_back_is_staying(day: dt.date, by: int):
 # refusals
 
 
-def test_a_day_without_trading_is_refused_with_the_next_session():
+def test_a_day_without_trading_is_rejected_with_the_next_session():
     with pytest.raises(ValueError, match="2017-04-14 is not a trading session of XNYS; the next one is 2017-04-17"):
         sessions.index_of(dt.date(2017, 4, 14))
 
 
-def test_leaving_the_calendar_is_refused_and_never_comes_in_at_the_other_end():
+def test_leaving_the_calendar_is_rejected_and_never_comes_in_at_the_other_end():
     first, last = sessions.all_sessions()[0], sessions.all_sessions()[-1]
     for session, by in [(first, -1), (last, 1)]:
         with pytest.raises(ValueError, match="leaves the calendar"):

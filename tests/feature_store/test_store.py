@@ -156,7 +156,7 @@ def test_a_part_that_was_deleted_comes_back_with_the_index(tmp_path: Path):
     assert parts_are_current(store)
 
 
-def test_single_broken_bytes_are_refused_or_harmless(tmp_path: Path):
+def test_single_broken_bytes_are_rejected_or_harmless(tmp_path: Path):
     """Polars panics on some of them, and a panic is no Exception."""
     store = opened(tmp_path)
     frame = pl.concat([row(DAYS[0], f"{i:03}", float(i)) for i in range(200)])
@@ -246,7 +246,7 @@ def test_a_session_written_while_the_index_is_rebuilt_is_in_it(tmp_path: Path, m
     assert store.sessions(FACTS) == DAYS[:3]
 
 
-def test_verdicts_replace_one_another(tmp_path: Path):
+def test_check_results_replace_one_another(tmp_path: Path):
     store = opened(tmp_path)
     store.record_check_results(
         [(FACTS.name, DAYS[0], "contract", False, "why"), (FACTS.name, DAYS[1], "contract", True, "")]
@@ -258,14 +258,14 @@ def test_verdicts_replace_one_another(tmp_path: Path):
 # refusals
 
 
-def test_a_newer_store_format_is_refused(tmp_path: Path):
+def test_a_newer_store_format_is_rejected(tmp_path: Path):
     opened(tmp_path)
     (tmp_path / "store.json").write_text(json.dumps({"format": 3}))
     with pytest.raises(NewerStoreError, match="has store format 3, this version knows 2; upgrade asof"):
         opened(tmp_path)
 
 
-def test_a_newer_dataset_schema_is_refused(tmp_path: Path):
+def test_a_newer_dataset_schema_is_rejected(tmp_path: Path):
     newer = replace(FACTS, version=2)
     opened(tmp_path, datasets={newer.name: newer}).write(newer, group(DAYS[:1]))
     with pytest.raises(NewerStoreError, match="examples/facts is stored with schema v2, this version knows v1"):
@@ -288,6 +288,6 @@ def test_an_unknown_dataset_is_named_with_those_that_exist(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["run=3", "a[b]c", "all*", "why?"])
-def test_a_folder_that_engines_would_take_for_a_pattern_is_refused(tmp_path: Path, name: str):
+def test_a_folder_that_engines_would_take_for_a_pattern_is_rejected(tmp_path: Path, name: str):
     with pytest.raises(StoreError, match="choose another folder"):
         opened(tmp_path / name)

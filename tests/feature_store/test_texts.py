@@ -42,7 +42,7 @@ def test_a_text_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatc
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_no_digest_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_digest_is_rejected(tmp_path: Path) -> None:
     for digest in ("", "../a", "a/b"):
         with pytest.raises(ValueError, match="is no digest"):
             Texts(tmp_path).get(digest)

@@ -269,7 +269,7 @@ def test_sessions_that_are_not_stored_are_named(tmp_path: Path):
         store.training_set(asking((DAYS[0], "A")), [], LABELS, CLOCK.decision_time(DAYS[2]) - MICROSECOND)
 
 
-def test_rows_without_a_session_or_a_key_are_refused(tmp_path: Path):
+def test_rows_without_a_session_or_a_key_are_rejected(tmp_path: Path):
     store = store_of(tmp_path)
     store.write(FACTS, group(DAYS[:1]))
     wanted = asking((DAYS[0], "A"))
@@ -286,7 +286,7 @@ def test_rows_without_a_session_or_a_key_are_refused(tmp_path: Path):
         store.training_set(wanted.with_columns(horizon=pl.lit("long")), LABELS, [], DAYS[0])
 
 
-def test_columns_of_one_name_even_with_their_prefix_are_refused(tmp_path: Path):
+def test_columns_of_one_name_even_with_their_prefix_are_rejected(tmp_path: Path):
     store = store_of(tmp_path)
     store.write(FACTS, group(DAYS[:1]))
     with pytest.raises(ValueError, match=r"several columns would be named \['examples_facts__value'\]"):

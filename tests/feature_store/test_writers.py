@@ -1,22 +1,20 @@
+"""None"""
+
 import contextlib
 import datetime as dt
-import errno
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from feature_store import sessions, writers
 from feature_store.dataset import Grade
 from feature_store.describing import NewPartition, Provenance
 from feature_store.errors import ContractError, HindsightError, LookaheadError, StoreError
-from feature_store.layout import Layout, read_footer
+from feature_store.layout import read_footer
 from feature_store.writers import STEPS
 from tests.feature_store.examples import (
     DAYS,
@@ -232,7 +230,7 @@ def test_an_index_rebuilt_while_another_writes_misses_nothing(tmp_path: Path):
 # refusals
 
 
-def test_other_content_under_the_same_fingerprint_is_refused(tmp_path: Path):
+def test_other_content_under_the_same_fingerprint_is_rejected(tmp_path: Path):
     store = opened(tmp_path)
     store.write(FACTS, group([DAYS[0]]))
     store.write(FACTS, group([DAYS[0]], "second", 2.0))
@@ -243,7 +241,7 @@ def test_other_content_under_the_same_fingerprint_is_refused(tmp_path: Path):
     assert store.sessions(FACTS) == [DAYS[0]]
 
 
-def test_a_row_known_after_the_decision_is_refused(tmp_path: Path):
+def test_a_row_known_after_the_decision_is_rejected(tmp_path: Path):
     store = opened(tmp_path)
     late = rows((DAYS[0], "A", 1.0, decided(DAYS[0]) + dt.timedelta(microseconds=1)))
     with pytest.raises(LookaheadError, match=r"examples/facts 2017-03-08.*belongs to a later session"):
@@ -251,14 +249,14 @@ def test_a_row_known_after_the_decision_is_refused(tmp_path: Path):
     assert store.sessions(FACTS) == []
 
 
-def test_a_session_is_refused_until_its_decision_time(tmp_path: Path):
+def test_a_session_is_rejected_until_its_decision_time(tmp_path: Path):
     before = opened(tmp_path, now=lambda: decided(DAYS[0]) - dt.timedelta(microseconds=1))
     with pytest.raises(LookaheadError, match="has not come"):
         before.write(FACTS, [new(DAYS[0])])
     opened(tmp_path, now=lambda: decided(DAYS[0])).write(FACTS, [new(DAYS[0])])
 
 
-def test_hindsight_is_refused_without_a_named_exception(tmp_path: Path):
+def test_hindsight_is_rejected_without_a_named_exception(tmp_path: Path):
     partition = NewPartition(DAYS[0], row(DAYS[0]), Provenance("first", {}, Grade.HINDSIGHT))
     with pytest.raises(HindsightError, match=r"exceptions: \{examples/facts: why\}"):
         opened(tmp_path).write(FACTS, [partition])
@@ -267,7 +265,7 @@ def test_hindsight_is_refused_without_a_named_exception(tmp_path: Path):
         opened(tmp_path, hindsight_allowed=[FACTS.name]).write(DERIVED, [partition])
 
 
-def test_a_session_twice_in_one_group_is_refused(tmp_path: Path):
+def test_a_session_twice_in_one_group_is_rejected(tmp_path: Path):
     with pytest.raises(StoreError, match="holds a session twice"):
         opened(tmp_path).write(FACTS, [new(DAYS[0]), new(DAYS[0], fingerprint="other")])
 
@@ -282,70 +280,6 @@ def test_one_bad_frame_stops_its_whole_group(tmp_path: Path):
 def test_a_day_without_trading_is_no_session(tmp_path: Path):
     with pytest.raises(ValueError, match="not a trading session"):
         opened(tmp_path).write(FACTS, [new(dt.date(2017, 3, 11), FACTS.empty())])
-
-
-def full(*_: object, **__: object) -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def full_index(*_: object, **__: object) -> None:
-    raise sqlite3.OperationalError("database or disk is full")
-
-
-FULL: dict[str, tuple[object, str, Callable[..., None]]] = {
-    "the file": (os, "fsync", full),
-    "Parquet": (pl.DataFrame, "write_parquet", full),
-    "the folders": (writers, "sync_folder", full),
-    "the link": (os, "link", full),
-    "the sequence": (Layout, "write_sequence", full),
-    "the index, announcing": (writers.Index, "insert_pending", full_index),
-    "the index, finishing": (writers.Index, "mark_done", full_index),
-}
-
-
-@pytest.mark.parametrize("where", FULL)
-def test_a_full_disk_is_said_clearly_and_loses_nothing(tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch):
-    store = opened(tmp_path)
-    store.write(FACTS, group(DAYS[:2]))
-    with monkeypatch.context() as patch:
-        patch.setattr(*FULL[where])
-        with pytest.raises(StoreError, match="disk full while storing examples/facts"):
-            store.write(FACTS, group(DAYS[:3], "second", 2.0))
-    assert values(store) == [1.0, 1.0]
-    assert staged(store) == []
-    again = opened(tmp_path)
-    assert values(again) in ([1.0, 1.0], [2.0] * 3)
-    again.write(FACTS, group(DAYS[:3], "second", 2.0))
-    assert values(again) == values(store) == [2.0] * 3
-    assert again.verify() == []
-    assert parts_are_current(again)
-    assert staged(again) == []
-
-
-def test_an_index_that_may_not_grow_refuses_and_recovers(tmp_path: Path):
-    store = opened(tmp_path)
-    store.write(FACTS, group(DAYS[:2]))
-    connection = store.index.connection()
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count={pages}")
-    many = sessions.between(dt.date(2016, 1, 4), dt.date(2016, 12, 30))
-    with pytest.raises(StoreError, match="disk full"):
-        store.write(FACTS, group(many))
-    assert values(store) == [1.0, 1.0]
-    connection.execute("PRAGMA max_page_count=1000000")
-    store.write(FACTS, group(many[:1]))
-    assert values(store) == [1.0] * 3
-
-
-def test_other_errors_of_the_disk_are_not_called_a_full_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def denied(*_: object) -> None:
-        raise PermissionError(errno.EACCES, "denied")
-
-    store = opened(tmp_path)
-    monkeypatch.setattr(os, "fsync", denied)
-    with pytest.raises(PermissionError):
-        store.write(FACTS, group(DAYS[:1]))
-    assert staged(store) == []
 
 
 def test_what_a_killed_writer_staged_is_cleared(tmp_path: Path):

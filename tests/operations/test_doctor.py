@@ -56,7 +56,7 @@ def test_whatever_is_wrong_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
     assert all(f.advice for f in found.values())
 
 
-def test_a_platform_that_cannot_be_pinned_is_told_and_is_no_fault() -> None:
+def test_a_platform_that_cannot_be_pinned_is_reported_and_is_no_fault() -> None:
     first = next(of_platform(ARM))
     assert (first.value, first.wrong) == ("not pinned, aarch64", False)
     assert "within rounding" in first.advice
@@ -92,7 +92,7 @@ def test_a_full_disk_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert free_disk(Home(tmp_path)).wrong
 
 
-def test_an_event_storage_that_is_not_ours_is_told(tmp_path: Path) -> None:
+def test_an_event_storage_that_is_not_ours_is_reported(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.dagster_home.mkdir()
     (home.dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")

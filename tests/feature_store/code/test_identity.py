@@ -1,122 +1,12 @@
 """What counts in the identity of code, and what does not."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from feature_store.code import identity, libraries
 from feature_store.code.identity import CodeIdentity, code_identity, differences
 from feature_store.code.sources import CodeIdentityError
+from tests.feature_store.code.modules import EVEN, FILES, HALF, MODEL, ODD, REGISTRY, SHIFT, changed, everywhere
 from tests.feature_store.code.package import NAME, Files, Identify
-
-ROOT = Path(__file__).parents[3]
-
-MODEL = '''"""A model."""
-
-import math as m
-from dataclasses import dataclass
-
-from models_of_test import numbers, registry
-from models_of_test.inner.scale import by
-from models_of_test.shapes import Cube as Solid
-
-WEIGHTS = {"a": 1.0}
-WEIGHTS["b"] = 2.0
-LIMIT = numbers.ZERO
-LIMIT += 1
-
-
-def predict(x: float, power: int = 2) -> float:
-    """A prediction."""
-    from models_of_test.late import shift
-
-    total = 0.0  # so far
-    for i, weight in enumerate(WEIGHTS.values()):
-        total += by(weight) * x**i
-    found = [registry.RULES[name](total) for name in sorted(registry.RULES)]
-    return shift(sum(y for y in found if y > LIMIT) + Solid(x).volume() + m.pi)
-
-
-def unrelated(x):
-    return x + numbers.OTHER
-'''
-SCALE = """import functools
-
-
-class Factor:
-    'Of two.'
-    TWO = 2
-
-
-@functools.lru_cache(maxsize=2)
-def by(x):
-    return Factor.TWO * x
-"""
-SHAPES = """from dataclasses import dataclass
-
-
-class Shape:
-    def volume(self):
-        return self.side() ** 3
-
-
-@dataclass(frozen=True)
-class Cube(Shape):
-    length: float
-    scale: float = 1.0
-
-    def side(self):
-        return self.length * self.scale
-
-    def zero(self):
-        return 0.0
-
-
-class Ball(Shape):
-    pass
-"""
-REGISTRY = """RULES = {}
-
-
-def rule(name):
-    def enter(function):
-        RULES[name] = function
-        return function
-    return enter
-
-
-@rule('double')
-def double(x):
-    return 2 * x
-"""
-SHIFT = "def shift(x):\n    return x + even(3)\n"
-EVEN = "def even(n):\n    return n == 0 or odd(n - 1)\n"
-ODD = "def odd(n):\n    return n != 0 and even(n - 1)\n"
-HALF = "@rule('half')\ndef half(x):\n    return x / 2\n"
-FILES: Files = {
-    "model.py": MODEL,
-    "numbers.py": "ZERO = 0.0\nOTHER = 3\n",
-    "inner/__init__.py": "from models_of_test.inner.scale import by as by_name\n",
-    "inner/scale.py": SCALE,
-    "shapes.py": SHAPES,
-    "registry.py": REGISTRY,
-    "late.py": "import fractions\n" + SHIFT + EVEN + ODD,
-}
-
-
-def changed(name: str, old: str, new: str) -> Files:
-    """The files with one passage replaced."""
-    assert old in FILES[name]
-    return {**FILES, name: FILES[name].replace(old, new)}
-
-
-def everywhere(old: str, new: str) -> Files:
-    assert any(old in text for text in FILES.values())
-    return {name: text.replace(old, new) for name, text in FILES.items()}
-
 
 # -- known values ------------------------------------------------------------------------------------------------------
 
@@ -168,7 +58,7 @@ def test_the_text_says_all_of_it(identify: Identify) -> None:
     assert CodeIdentity.from_text(found.as_text()) == found
 
 
-def test_what_differs_is_told_in_words(identify: Identify, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_differs_is_described(identify: Identify, monkeypatch: pytest.MonkeyPatch) -> None:
     before = identify(FILES)
     assert differences(before, identify(FILES)) == []
     assert differences(before, identify(changed("numbers.py", "ZERO = 0.0", "ZERO = 1.0"))) == [
@@ -184,7 +74,7 @@ def test_what_differs_is_told_in_words(identify: Identify, monkeypatch: pytest.M
     assert differences(before, identify(FILES)) == ["library numpy none -> 9", "library python 3.11 -> 3.12"]
 
 
-def test_that_two_definitions_change_places_is_told(identify: Identify) -> None:
+def test_that_two_definitions_change_places_is_reported(identify: Identify) -> None:
     text = "def predict(x):\n    return a(x) - b(x)\n\n\ndef a(x):\n    return x + 1\n\n\ndef b(x):\n    return x + 2\n"
     before, after = identify({"model.py": text}), identify({"model.py": text.replace("a(x) - b(x)", "b(x) - a(x)")})
     assert before.digest != after.digest
@@ -291,14 +181,14 @@ def test_what_may_do_something_counts(identify: Identify, files: Files) -> None:
     assert differences(before, after)
 
 
-def test_definitions_that_differ_in_a_constant_are_told_apart_within_a_cycle(identify: Identify) -> None:
+def test_definitions_that_differ_in_a_constant_are_distinguished_within_a_cycle(identify: Identify) -> None:
     text = "def predict(n):\n    return {0}\ndef a(n):\n    return b(n) + 1\ndef b(n):\n    return a(n) + {1}\n"
     found = [identify({"model.py": text.format(call, one)}).digest for call in ("a(n)", "b(n)") for one in (1, 2)]
     assert found[0] == found[1 + 1]  # with equal halves it does not matter where one enters
     assert len({*found}) == 3
 
 
-def test_names_that_one_statement_binds_are_told_apart(identify: Identify) -> None:
+def test_names_that_one_statement_binds_are_distinguished(identify: Identify) -> None:
     text = "A, B = range(2)\nfor C in (1, 2):\n    D = C\n\n\ndef predict(x):\n    return x + {}\n"
     assert len({identify({"model.py": text.format(name)}).digest for name in "ABCD"}) == 4
 
@@ -362,124 +252,6 @@ def test_settings_count_by_their_methods_since_their_values_count_elsewhere(iden
         assert identify({"model.py": text.replace(old, new)}, "model.Outer").digest != before
 
 
-def test_what_a_function_made_inside_another_was_given_counts(identify: Identify) -> None:
-    text = (
-        "import polars as pl\n\n\ndef make(x, f):\n    def inner(y):\n        return f(y, x)\n    return inner\n\n\n"
-        "def add(a, b):\n    return a + b\n\n\npredict = make({}, {})\n"
-    )
-    given = [("1", "add"), ("2", "add"), ("1", "lambda a, b: a"), ("pl.col('a')", "add"), ("pl.col('b')", "add")]
-    assert len({identify({"model.py": text.format(*values)}).digest for values in given}) == len(given)
-    assert len({identify({"model.py": text.format("1", "add")}).digest for _ in range(2)}) == 1
-
-
-OF_A_SET = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from feature_store.code.identity import code_identity
-from models_of_a_set import predict
-print(code_identity(predict).digest)
-"""
-
-
-def test_a_set_that_a_function_was_given_is_the_same_in_every_process(tmp_path: Path) -> None:
-    text = "def make(x):\n    def inner(y):\n        return y in x\n    return inner\n\n\npredict = make({})\n"
-    digests = []
-    for names in ("{'a', 'b', 'c', 'd', 'e'}", "{'a', 'b', 'c', 'd', 'f'}"):
-        (tmp_path / "models_of_a_set.py").write_text(text.replace("{}", names))
-        for seed in ("1", "2", "3"):
-            environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
-            command = [sys.executable, "-c", OF_A_SET, str(tmp_path)]
-            run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
-            digests.append(run.stdout.strip())
-    assert len(set(digests[:3])) == len(set(digests[3:])) == 1
-    assert digests[0] != digests[3]
-
-
-def test_arrays_frames_and_dataclasses_that_a_function_was_given_count(identify: Identify) -> None:
-    text = (
-        "from dataclasses import dataclass\nimport numpy as np\nimport polars as pl\n\n\n"
-        "@dataclass\nclass Given:\n    x: object\n\n\n"
-        "def make(x):\n    def inner(y):\n        return x\n    return inner\n\n\npredict = make({})\n"
-    )
-    given = ["Given(1)", "Given(2)", "np.ones(2)", "np.ones(3)", "Given(np.ones(2))"]
-    given += ["pl.DataFrame({'a': [1, None]})", "pl.DataFrame({'a': [1, 2]})"]
-    given += ["pl.Series('a', [1, 2], pl.Int8)", "pl.Series('a', [1, 2])"]
-    assert len({identify({"model.py": text.format(value)}).digest for value in given}) == len(given)
-    assert len({identify({"model.py": text.format("Given(np.ones(2))")}).digest for _ in range(2)}) == 1
-
-
-OF_A_TABLE = """def one(x):
-    return x + {one}
-
-
-def two(x):
-    return x + {two}
-
-
-TABLE = {{"a": one, "b": lambda x: two(x) * {factor}}}
-
-
-def predict(name, x):
-    return TABLE[name](x)
-"""
-
-
-def test_of_a_table_that_is_asked_for_by_key_that_entry_counts(identify: Identify) -> None:
-    def digests(one: int = 1, two: int = 2, factor: int = 3) -> list[str]:
-        files = {"model.py": OF_A_TABLE.format(one=one, two=two, factor=factor)}
-        return [identify(files, entry=key).digest for key in ("a", "b", "")]
-
-    a, b, whole = digests()
-    assert len({a, b, whole}) == 3
-    assert digests(one=5)[1] == b
-    assert digests(two=5)[0] == digests(factor=5)[0] == a
-    assert digests(one=5)[0] != a
-    assert b not in (digests(two=5)[1], digests(factor=5)[1])
-    assert whole not in (digests(one=5)[2], digests(two=5)[2], digests(factor=5)[2])
-
-
-def test_of_several_entries_those_count_and_their_order_in_the_question_does_not(identify: Identify) -> None:
-    def digest(keys: str, one: int = 1, two: int = 2) -> str:
-        return identify({"model.py": OF_A_TABLE.format(one=one, two=two, factor=3)}, entry=keys).digest
-
-    assert digest("a b") == digest("b a") == digest("a b unknown")
-    assert len({digest("a b"), digest("a b", one=5), digest("a b", two=5), digest("a")}) == 4
-
-
-def test_what_another_module_puts_into_a_table_counts_under_its_own_key(identify: Identify) -> None:
-    def digest(key: str, value: int = 7) -> str:
-        extension = f"from {NAME}.model import TABLE\n\n\ndef third(x):\n    return x + {value}\n\n\n"
-        put = "def install():\n    TABLE['c'] = third\n\n\ninstall()\n"
-        files = {"model.py": OF_A_TABLE.format(one=1, two=2, factor=3), "extension.py": extension + put}
-        return identify(files, entry=key, also=("extension",)).digest
-
-    alone = identify({"model.py": OF_A_TABLE.format(one=1, two=2, factor=3)}, entry="a").digest
-    assert digest("a") == digest("a", value=8) == alone
-    assert len({digest("c"), digest("c", value=8), digest("a c"), alone}) == 4
-
-
-def test_a_table_that_is_not_written_out_counts_whole(identify: Identify) -> None:
-    changed = OF_A_TABLE + "\n\nTABLE['c'] = one\n"
-    files = [{"model.py": changed.format(one=1, two=two, factor=3)} for two in (2, 5)]
-    assert len({identify(file, entry="a").digest for file in files}) == 2
-
-
-def test_arguments_of_a_partial_application_count(identify: Identify) -> None:
-    text = "import functools\n\n\ndef add(a, b):\n    return a + b\n\n\npredict = functools.partial(add, {})\n"
-    assert len({identify({"model.py": text.format(given)}).digest for given in ("1", "2", "b=1")}) == 3
-
-
-def test_lambdas_of_one_module_are_told_apart_wherever_they_stand(identify: Identify) -> None:
-    text = "{}\n\npredict = lambda x: x + 1\nother = lambda x: x + 2\n"
-    found = [
-        identify({"model.py": text.format(c)}, f"model.{n}").digest
-        for c in ("", "# one\n")
-        for n in ("predict", "other")
-    ]
-    assert found[:2] == found[2:]
-    assert found[0] != found[1]
-
-
 def test_a_library_of_another_version_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = code_identity(differences)
     identity.forget()
@@ -502,13 +274,13 @@ def test_a_library_of_another_version_is_another_identity(monkeypatch: pytest.Mo
         ("nowhere + x", "what nowhere stands for is decided at run time"),
     ],
 )
-def test_what_only_a_run_can_tell_is_refused_with_its_place(identify: Identify, body: str, said: str) -> None:
+def test_what_only_a_run_can_tell_is_rejected_with_its_place(identify: Identify, body: str, said: str) -> None:
     with pytest.raises(CodeIdentityError, match=r"model\.py:5") as caught:
         identify({"model.py": f"import importlib\n\n\ndef predict(x):\n    return {body}\n"})
     assert said in str(caught.value)
 
 
-def test_a_change_of_what_another_module_binds_is_refused(identify: Identify) -> None:
+def test_a_change_of_what_another_module_binds_is_rejected(identify: Identify) -> None:
     text = (
         "from models_of_test.numbers import TABLE\n\nTABLE['a'] = 1\nHERE = 2\n\n\ndef predict(x):\n    return HERE\n"
     )
@@ -516,19 +288,19 @@ def test_a_change_of_what_another_module_binds_is_refused(identify: Identify) ->
         identify({"model.py": text, "numbers.py": "TABLE = {}\n"})
 
 
-def test_a_change_of_another_module_itself_is_refused(identify: Identify) -> None:
+def test_a_change_of_another_module_itself_is_rejected(identify: Identify) -> None:
     text = "from models_of_test import numbers\n\nnumbers.ZERO = 1\nHERE = 2\n\n\ndef predict(x):\n    return HERE\n"
     with pytest.raises(CodeIdentityError, match=r"model\.py:3 changes numbers"):
         identify({**FILES, "model.py": text})
 
 
-def test_a_value_whose_content_cannot_be_told_is_refused(identify: Identify) -> None:
+def test_a_value_whose_content_cannot_be_known_is_rejected(identify: Identify) -> None:
     text = "def make(x):\n    def inner(y):\n        return x\n    return inner\n\n\npredict = make(object())\n"
     with pytest.raises(CodeIdentityError, match="whose content cannot be told; give it plain values"):
         identify({"model.py": text})
 
 
-def test_what_is_no_definition_is_refused() -> None:
+def test_what_is_no_definition_is_rejected() -> None:
     with pytest.raises(CodeIdentityError, match="a method of an instance"):
         code_identity(CodeIdentity("", {}, {}, {}).as_text)
     with pytest.raises(CodeIdentityError, match="neither a function nor a class"):

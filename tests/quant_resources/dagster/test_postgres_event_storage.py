@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
-from tests.quant_resources.dagster.test_event_storage import (
+from tests.quant_resources.dagster.events import (
     BARS,
     CHECKS,
     CLOCK_COLUMNS,
