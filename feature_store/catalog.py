@@ -94,7 +94,7 @@ def _files(store: Store, dataset: Dataset) -> str:
 
 def _macro(store: Store, dataset: Dataset) -> str:
     key = ", ".join(f'"{name}"' for name in dataset.sort_key[:-1])
-    # A row may lie in a later session than its known_at asks for: what was computed then was not there before.
+    # A row may lie in a later session than its known_at implies: what was computed then was not there before.
     rows = (
         f"{_files(store, dataset)} WHERE known_at <= as_of "
         "AND session <= (SELECT min(session) FROM asof_sessions WHERE decided_at >= as_of)"
@@ -116,7 +116,7 @@ def _macro_at(store: Store, dataset: Dataset) -> str:
             f"LEFT JOIN {_files(store, dataset)} AS latest ON {matches} entities.session = latest.session"
         )
     of_each = "".join(f'"{name}", ' for name in dataset.key)
-    # A row counts from its session on, one about a date ahead from that date on. Words that say less than an earlier
+    # A row counts from its session on, one about a date ahead from that date on. Versions that say less than an earlier
     # one are dropped, and all but one of each day: an ASOF JOIN takes any of those that tie.
     return (
         f"{head} WITH versions AS (SELECT *, greatest(session, event_date) AS counts_from, "

@@ -157,7 +157,7 @@ def _violations(dataset: Dataset) -> list[pl.Expr]:
 
 
 def _keyed(dataset: Dataset, days: Sequence[dt.date], whole: pl.DataFrame, bounds: Sequence[int]) -> pl.DataFrame:
-    """Each session's rows in order; a key that repeats, or another date than the session's, is refused."""
+    """Each session's rows in order; a key that repeats, or another date than the session's, is rejected."""
     number = np.repeat(np.arange(len(days)), np.diff(bounds))  # of the session that each row belongs to
     if not dataset.restates:
         _reject_other_dates(dataset, days, whole, number)

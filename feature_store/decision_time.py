@@ -44,7 +44,9 @@ class DecisionClock:
         """UTC moment up to which knowledge may enter the session."""
         i = sessions.index_of(session)
         if i == len(self._times):
-            raise ValueError(f"{session} is the last session of the calendar: nobody knows when the next one opens")
+            raise ValueError(
+                f"{session} is the last session of the calendar and has no decision time; choose an earlier one"
+            )
         return self._times[i]
 
     def session_of(self, known_at: dt.datetime) -> dt.date:

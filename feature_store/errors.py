@@ -1,8 +1,8 @@
-"""What the store refuses, each with the thing that was wrong and the mend."""
+"""What the store rejects, each with the thing that was wrong and the fix."""
 
 
 class StoreError(Exception):
-    """Base of everything that `feature_store` refuses."""
+    """Base of everything that `feature_store` rejects."""
 
 
 class LookaheadError(StoreError):

@@ -16,7 +16,7 @@ from feature_store.hashing import ContentHash, content_hashes
 from feature_store.layout import FOOTER, PACK, SESSION, UNREADABLE, read_footer
 from feature_store.partition import StoredPartition
 
-# Of packs. Pages without a row that is asked for are neither decompressed nor decoded, so small ones make reading
+# Of packs. Pages without a requested row are neither decompressed nor decoded, so small ones make reading
 # cheap: with 500 rows x 100 columns a session, one session costs what it costs in a file of its own, and one symbol of
 # a month a sixth of what it costs in 21 of these. Smaller ones make writing dear: at this size a month takes half as
 # long as its sessions in files of their own, at a third of it as long. A page holds less than a session.

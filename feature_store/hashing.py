@@ -23,7 +23,7 @@ class ContentHash:
     """
     Attributes:
         content: of all columns by name and type, and of the number of rows.
-        names, columns: of each column alone, DIGEST bytes each in the order of the names; nothing where not asked for.
+        names, columns: of each column alone, DIGEST bytes each in the order of the names; nothing where not requested.
     """
 
     content: str

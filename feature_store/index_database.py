@@ -48,7 +48,7 @@ class Database:
 
     @contextlib.contextmanager
     def unsynced(self) -> Iterator[None]:
-        """Transactions that a power cut may undo, for what nobody misses: they cost a twentieth."""
+        """Transactions that a power cut may undo, for what can be lost: they cost a twentieth."""
         self.connection().execute("PRAGMA synchronous=NORMAL")
         try:
             yield

@@ -2,7 +2,7 @@
 
 NumPy, OpenBLAS and Numba choose their kernels by processor when they are loaded, and the last digits by the choice.
 `pin` takes the choice from them, in the environment, before they are loaded: whoever imports a package of ours runs it
-first. What is in force is then asked of the libraries themselves, and is a part of every fingerprint.
+first. What is in force is then read from the libraries themselves, and is a part of every fingerprint.
 """
 
 import functools
@@ -151,7 +151,7 @@ def restart_if_narrowed() -> None:
 
 def _widen(environment: MutableMapping[str, str]) -> None:
     """Drop the tunables that hide instructions; what else there is stays."""
-    kept = [word for word in environment.get(TUNABLES, "").split(":") if word and not word.startswith(HIDING)]
+    kept = [option for option in environment.get(TUNABLES, "").split(":") if option and not option.startswith(HIDING)]
     environment.pop(TUNABLES, None)
     if kept:
         environment[TUNABLES] = ":".join(kept)
@@ -195,7 +195,7 @@ def in_force() -> NumericPlatform:
 def warn_unless_in_force() -> None:
     """Say, once a process, that other kernels are in force than the pinned ones, and the fix.
 
-    Silent on a machine that cannot run those: the store records what it is, and judges within rounding.
+    Silent on a machine that cannot run those: the store records what it is, and compares within rounding.
     """
     current = in_force()
     if current.reaches_target and not current.is_pinned:
@@ -231,10 +231,10 @@ def blas_of(packages: Mapping[str, Path], loaded: Sequence[Mapping[str, Any]]) -
         own = [one for one in loaded if _is_bundled(Path(one["filepath"]), folder)]
         kernels_of += [(name, _kernels(one)) for one in own]
         if not own:
-            strange = [
+            unexpected = [
                 one for one in loaded if not any(_is_bundled(Path(one["filepath"]), f) for f in packages.values())
             ]
-            kernels = sorted({f"{_kernels(one)} {one.get('version')}" for one in strange})
+            kernels = sorted({f"{_kernels(one)} {one.get('version')}" for one in unexpected})
             kernels_of.append((name, ", ".join(kernels) or "unknown"))
     return tuple(kernels_of)
 
@@ -270,7 +270,7 @@ def _numba_target() -> str:
 
 
 def numba_text(name: str, features: str, svml: bool) -> str:
-    """Target in a few words: features that are not the pinned ones by a digest."""
+    """Target in short: features that are not the pinned ones by a digest."""
     other = "" if features == FEATURES else f" features {_digest(features.encode())}"
     return f"{name}{other}{' with SVML' if svml else ''}"
 
@@ -290,8 +290,8 @@ def _tunables_at_start() -> str:
         start = Path("/proc/self/environ").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return ""
-    words = next((line.removeprefix(f"{TUNABLES}=") for line in start if line.startswith(f"{TUNABLES}=")), "")
-    return ":".join(word for word in words.split(":") if word.startswith(HIDING))
+    options = next((line.removeprefix(f"{TUNABLES}=") for line in start if line.startswith(f"{TUNABLES}=")), "")
+    return ":".join(option for option in options.split(":") if option.startswith(HIDING))
 
 
 def _digest(content: bytes) -> str:

@@ -48,7 +48,7 @@ class Reader:
 
         Args:
             as_of: a moment with time zone, or a date, which means its decision time.
-            columns: stored columns to return; the key columns come anyway. `session` may be asked for.
+            columns: stored columns to return; the key columns come anyway. `session` may be requested.
             symbols: pushed down to Parquet.
             written_before: generations written before this moment only.
         """

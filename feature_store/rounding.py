@@ -20,7 +20,7 @@ SHOWN = 3
 
 
 def beyond_rounding(stored: pl.DataFrame, computed: pl.DataFrame, key: Sequence[str]) -> str | None:
-    """What differs by more than rounding, in words; None where nothing does.
+    """What differs by more than rounding, as text; None where nothing does.
 
     Floats, in columns or written out in text, may differ by `RELATIVE`, or by `OF_SCALE` of the column's largest value.
     All else must be equal: a decision that rounding has turned is a difference.

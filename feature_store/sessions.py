@@ -47,7 +47,7 @@ def is_session(day: dt.date) -> bool:
 
 
 def index_of(session: dt.date) -> int:
-    """Position of a session in `all_sessions`; a day without trading is refused."""
+    """Position of a session in `all_sessions`; a day without trading is rejected."""
     if (i := _positions().get(session)) is None:
         days = all_sessions()
         following = days[min(bisect_left(days, session), len(days) - 1)]

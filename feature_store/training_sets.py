@@ -26,7 +26,7 @@ Rows = NDArray[np.int64]
 
 GROUP = 64  # sessions read at once: bounds memory, never values
 LABEL_GROUP = 252  # a label lies sessions after its date: groups overlap by the longest horizon
-NOBODY = -1
+NO_ROW = -1
 NO_KEY = ""
 
 
@@ -105,7 +105,7 @@ def _as_known(reader: Reader, entities: pl.DataFrame, requested: Sequence[dt.dat
         versions.add(_coded(reader.of_sessions(dataset, group, read), names, "inner"))
         begin, end = np.searchsorted(days, [first, following])
         rows = _picked(versions, days[begin:end], code[begin:end], exact=not dataset.restates)
-        parts.append(versions.frame.select(pl.col(shown).gather(pl.Series(rows).replace(NOBODY, None))))
+        parts.append(versions.frame.select(pl.col(shown).gather(pl.Series(rows).replace(NO_ROW, None))))
         versions.hear(following - 1)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
@@ -113,14 +113,14 @@ def _as_known(reader: Reader, entities: pl.DataFrame, requested: Sequence[dt.dat
 
 
 def _picked(versions: "LatestVersions", days: Rows, code: Rows, exact: bool) -> Rows:
-    """Row of `versions` for each question, which come by ascending day; NOBODY where there is none."""
+    """Row of `versions` for each question, which come by ascending day; NO_ROW where there is none."""
     edges = [0, *(np.flatnonzero(np.diff(days)) + 1), len(days)]
-    rows = np.full(len(days), NOBODY)
+    rows = np.full(len(days), NO_ROW)
     for begin, end in itertools.pairwise(edges):
         if begin < end:
             versions.hear(days[begin])
             rows[begin:end] = versions.last[code[begin:end]]
-    return np.where(versions.event[rows] == days, rows, NOBODY) if exact else rows
+    return np.where(versions.event[rows] == days, rows, NO_ROW) if exact else rows
 
 
 class LatestVersions:
@@ -131,25 +131,25 @@ class LatestVersions:
     Attributes:
         frame: the rows that may still count.
         last: (E + 1,) row of `frame` for each entity; the last place is that of an entity without a name.
-        event: (rows + 1,) event_date, in days since 1970; the last place is before all days, and NOBODY's.
+        event: (rows + 1,) event_date, in days since 1970; the last place is before all days, and NO_ROW's.
     """
 
     def __init__(self, n_entities: int) -> None:
         self.frame = pl.DataFrame()
-        self.last = np.full(n_entities + 1, NOBODY)
+        self.last = np.full(n_entities + 1, NO_ROW)
         self.event = np.full(1, np.iinfo(np.int64).min)
         self._waiting: Rows = np.empty(0, dtype=np.int64)  # rows that are still to be heard, by the day they count from
 
     def add(self, rows: pl.DataFrame) -> None:
         """Take in the rows of the following sessions, with `entity` and `session`; what no longer counts is let go."""
-        kept = np.concatenate([self.last[self.last != NOBODY], self._waiting])
-        place = np.full(len(self.frame) + 1, NOBODY)
+        kept = np.concatenate([self.last[self.last != NO_ROW], self._waiting])
+        place = np.full(len(self.frame) + 1, NO_ROW)
         place[kept] = np.arange(len(kept))
         self.last = place[self.last]
         self.frame = pl.concat([self.frame[kept], rows]) if len(kept) else rows
         n_heard = len(kept) - len(self._waiting)
         self._entity = self.frame["entity"].to_numpy().astype(np.int64)
-        # NOBODY's place is the last one, before all others
+        # NO_ROW's place is the last one, before all others
         self.event, self._known, self._session = (
             np.append(self.frame[name].to_physical().to_numpy().astype(np.int64), np.iinfo(np.int64).min)
             for name in ("event_date", "known_at", "session")

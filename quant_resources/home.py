@@ -26,7 +26,7 @@ DAGSTER_YAML = Path(__file__).parent / "dagster" / "dagster.yaml"  # what a new 
 
 
 def usual_workers() -> int:
-    """Worker processes of a run where nobody says how many: a core each, up to 4, since each may take 1 GiB."""
+    """Worker processes of a run by default: a core each, up to 4, since each may take 1 GiB."""
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
@@ -130,7 +130,7 @@ def _with(data: str | None) -> str:
 
 @cache
 def git_commit() -> str:
-    """Commit of the code, with `+dirty` when it differs; empty outside a checkout. Asked once a process."""
+    """Commit of the code, with `+dirty` when it differs; empty outside a checkout. Looked up once a process."""
     try:
         commit = subprocess.run(
             ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10

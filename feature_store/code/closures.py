@@ -87,7 +87,7 @@ def _in_bytes(value: object) -> bytes:
         frame = value.to_frame() if isinstance(value, pl.Series) else value
         return f"{type(value).__name__} {frame.columns} {content_hash(frame)}".encode()
     raise CodeIdentityError(
-        f"a function holds {value!r}, whose content cannot be told; give it plain values, collections of these, "
+        f"a function holds {value!r}, whose content cannot be identified; give it plain values, collections of these, "
         "dataclasses, arrays, frames or Polars expressions"
     )
 

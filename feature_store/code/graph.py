@@ -210,7 +210,7 @@ class Graph:
         return self._digests[key]
 
     def _settle(self, component: Sequence[Key]) -> None:
-        """Definitions that refer to one another: refined until equal hashes mean that nothing tells them apart."""
+        """Definitions that refer to one another: refined until equal hashes mean that nothing distinguishes them."""
         inside = {key: self.node(key).text for key in component}
         for _ in range(len(component)):
             inside = {

@@ -167,7 +167,7 @@ def _name(key: Key) -> str:
 
 
 def differences(before: CodeIdentity, after: CodeIdentity) -> list[str]:
-    """What changed from one to the other, in words; empty where nothing did."""
+    """What changed from one to the other, as text; empty where nothing did."""
     renamed = _renamed(before, after)
     was = {renamed.get(name, name): name for name in before.definitions}
     said = []

@@ -167,7 +167,7 @@ def _is_script(node: ast.stmt) -> TypeGuard[ast.If]:
 
 
 def is_bare_constant(node: ast.AST) -> bool:
-    """A docstring or another constant that nobody takes."""
+    """A docstring or another constant that is not used."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 

@@ -91,7 +91,7 @@ class InputTable:
         return self.table.between(self._asset.first_needed(target, self._window, self._profile), end)
 
     def digest(self, window: slice) -> str:
-        """Of the columns that are read, and of no other: an added one makes nobody stale."""
+        """Of the columns that are read, and of no other: an added one makes nothing stale."""
         return self.table.digest(window, self._columns)
 
 

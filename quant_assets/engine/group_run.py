@@ -94,7 +94,7 @@ def _warn_of_left_out(runner: Runner, asset: SessionAsset, targets: Sequence[dt.
 def _compact(runner: Runner, asset: SessionAsset, first: dt.date, say: Say) -> None:
     """Months of the run that are over, and the one before, become one file each: one query where there is none.
 
-    Nobody's values wait for it: what hinders it is said, and `asof compact` fails with it.
+    No value waits for it: what hinders it is reported, and `asof compact` fails with it.
     """
     try:
         moved = runner.store.compact(asset.dataset, first=first.replace(day=1) - dt.timedelta(days=1))

@@ -1,4 +1,4 @@
-"""What a partition rests on however far back: whose word says who is in the universe, and which corporate actions."""
+"""What a partition rests on, however far back: the source of the universe's members, and corporate actions."""
 
 import datetime as dt
 from bisect import bisect_right
@@ -18,7 +18,7 @@ CONSTITUENCY, ACTIONS = "constituency", "actions"
 class Lineage:
     """
     Attributes:
-        constituency: who says who is in the universe; None where nothing that it rests on asks.
+        constituency: the source of the universe's members; None where nothing that it rests on needs one.
         actions_until: the last session of corporate actions that it may rest on; None where it rests on none.
     """
 
@@ -53,12 +53,12 @@ def lineage_of(
         inputs: of each input the lineage of a partition that it reads, as it stands in the footer; one is enough, since
             all of a dataset rest on the same.
     """
-    told = sorted({name for lineage in inputs if (name := lineage.get(CONSTITUENCY))})
+    sources = sorted({name for lineage in inputs if (name := lineage.get(CONSTITUENCY))})
     if asset.name in (MEMBERS.name, UNIVERSE.name):
-        told = [constituency(profile, profile.market.universe_source if asset.name == UNIVERSE.name else "members")]
+        sources = [constituency(profile, profile.market.universe_source if asset.name == UNIVERSE.name else "members")]
     direct = any(window.dataset.name == CORPORATE_ACTIONS.name for window in asset.inputs.values())
     rests_on_actions = direct or any(lineage.get(ACTIONS) for lineage in inputs)
-    return Lineage("; ".join(told) or None, last if rests_on_actions else None)
+    return Lineage("; ".join(sources) or None, last if rests_on_actions else None)
 
 
 def constituency(profile: Profile, source: str) -> str:

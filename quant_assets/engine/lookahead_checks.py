@@ -90,7 +90,7 @@ class Checker:
         return [CheckResult(session, CONTRACT, fault is None, fault or "") for session, fault in named]
 
     def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[CheckResult]:
-        """The asset's own checks of each session: over its rows and what else each asks for by name."""
+        """The asset's own checks of each session: over its rows and what else each takes by name."""
         own = RowsOfSessions(self._runner.store, asset.dataset)
         bars = RowsOfSessions(self._runner.store, BARS, ahead=False)
         return [
@@ -102,7 +102,7 @@ class Checker:
     def _broken(
         self, asset: SessionAsset, own_rows: "RowsOfSessions", bars: "RowsOfSessions", session: dt.date
     ) -> dict[str, str | None]:
-        """What is wrong with the session by check, called with `bars`, `clock`, `before` and settings as it asks."""
+        """What is wrong with the session by check, called with what it takes: `bars`, `clock`, `before`, settings."""
         offered: dict[str, Callable[[], object]] = {
             "bars": lambda: bars.at(session),
             "clock": lambda: self._runner.calculation.clock,
@@ -198,7 +198,7 @@ class Checker:
 
 
 class RowsOfSessions:
-    """A dataset's rows about single sessions, as known at them; read a month at once where that tells all.
+    """A dataset's rows about single sessions, as known at them; read a month at once where that suffices.
 
     Args:
         ahead: rows may lie in sessions before the one they speak of, as those of announced actions do.

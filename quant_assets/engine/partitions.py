@@ -13,7 +13,7 @@ from feature_store.decision_time import NEW_YORK
 def session_partitions(start: dt.date, end: dt.date | None = None) -> dg.TimeWindowPartitionsDefinition:
     """One partition a session from `start` to `end`; it exists from its own midnight, so Friday's is there on Friday.
 
-    On a holiday the session after it is there already: the writer refuses it until it is decided. A history that ends
+    On a holiday the session after it is there already: the writer rejects it until it is decided. A history that ends
     ends here too: Dagster would call everything after it missing.
     """
     first = sessions.at_or_after(start)

@@ -1,6 +1,6 @@
 """What is due, why, and how long it will take: one plan, which is executed or explained.
 
-`plan` asks each asset in turn, what it reads before it, so that a session is also due where something in its windows
+`plan` goes through the assets, each after what it reads, so that a session is also due where something in its windows
 is: it may turn out current once that comes out as it was.
 """
 
@@ -82,7 +82,7 @@ class Due:
 class Plan:
     """
     Attributes:
-        assets: all that were asked about, each after what it reads.
+        assets: all that were planned, each after what it reads.
     """
 
     assets: tuple[Due, ...]

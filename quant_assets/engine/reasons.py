@@ -1,4 +1,4 @@
-"""Why a stored session is due, in words: which definition, library, setting, or column of an input, and since when."""
+"""Why a stored session is due, as text: which definition, library, setting, or column of an input, and since when."""
 
 import datetime as dt
 import json

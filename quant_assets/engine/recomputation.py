@@ -219,7 +219,7 @@ class Moved:
     @staticmethod
     def _differing(window: Window, overlay: Overlay, profile: Profile) -> _Rows:
         dataset = window.dataset
-        # a function sees no known_at; among versions it says which is the last word
+        # a function sees no known_at; among versions it says which is the latest
         columns = ["event_date", *dataset.key, *window.values(profile), *(["known_at"] if dataset.restates else [])]
         rows = overlay.differing(dataset, columns)
         oldest = rows.select(pl.min_horizontal("event_date", "session")).to_series()

@@ -279,7 +279,7 @@ class Runner:
             for column in _hindsight_columns(window, self.profile):
                 if f"{window.dataset.name}.{column.name}" not in self.profile.exceptions:
                     raise HindsightError(
-                        f"{asset.name} reads {window.dataset.name}.{column.name}, which nobody knew at the time; leave "
+                        f"{asset.name} reads {window.dataset.name}.{column.name}, which was not known then; leave "
                         f"the column out of its window, or name an exception in the profile: "
                         f"exceptions: {{{window.dataset.name}.{column.name}: why}}"
                     )

@@ -1,6 +1,6 @@
 """Which sessions are due: not stored, or not what today's code, config and inputs would store.
 
-Whatever computes, plans, counts or takes over asks here.
+Whatever computes, plans, counts or takes over looks here.
 """
 
 import datetime as dt

@@ -45,9 +45,9 @@ class View:
 
 
 def succession(versions: pl.DataFrame, dataset: Dataset) -> pl.DataFrame | None:
-    """All versions sorted by (event_date, key), each with `until`, the session whose word took its place; null if none.
+    """All versions sorted by (event_date, key), each with `until`, the session of the version after it; null if none.
 
-    One sort then serves every target. None where some word known later stands in an earlier session than the word it
+    One sort then serves every target. None where some version known later lies in an earlier session than the one it
     outdoes: which of them counts depends on where the window begins.
     """
     key = dataset.sort_key[:-1]

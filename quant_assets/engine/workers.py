@@ -73,7 +73,7 @@ class Workers(ProcessPoolExecutor):
             yield self._messages.get()
 
     def stop(self) -> None:
-        """End them at once: the store bears it, and nobody waits for a year of sessions."""
+        """End them at once: the store bears it, and no year of sessions is waited for."""
         for process in [*(self._processes or {}).values()]:
             process.kill()
         self.shutdown(cancel_futures=True)
@@ -143,7 +143,7 @@ class Spread:
 
 
 class _Flight:
-    """Groups on their way: as one ends, in whichever thread, the next begins. Nobody waits while Dagster is told.
+    """Groups on their way: as one ends, in whichever thread, the next begins, while results are reported to Dagster.
 
     Attributes:
         ended: groups and what became of them.

@@ -23,7 +23,7 @@ from feature_store.schemas.catalogue import DATASETS
 from quant_resources.home import Home
 
 T = TypeVar("T")
-# What asks, and what changes tables in memory. Others open, attach, export or set something.
+# Queries, and what changes tables in memory. Others open, attach, export or set something.
 ALLOWED = (
     StatementType.SELECT,
     StatementType.MULTI,  # PIVOT

@@ -205,7 +205,7 @@ def is_any(entry: EventLogEntry, kinds: set[DagsterEventType]) -> bool:
 
 
 def events_of_run(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
-    """The events as a run's log tells them.
+    """The events as they stand in a run's log.
 
     Of a range, an asset's sessions are planned in one line, and their materializations stand without the metadata and
     tags that the asset's own history has.
@@ -225,7 +225,7 @@ def events_of_index(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
 
 
 def rows_of(storage: SqlEventLogStorage, events: Sequence[EventLogEntry]) -> list[Row]:
-    """As `_event_to_row` gives them; of sessions of an asset that are told alike, the first is written out for all."""
+    """As `_event_to_row` gives them; of sessions that differ in nothing else, the first is written out for all."""
     rows: list[Row] = []
     for alike, group in groupby(events, key=_alike):
         several = list(group)
@@ -316,10 +316,10 @@ def _asset(entry: EventLogEntry) -> AssetKey | None:
 
 
 def store_planned_check(storage: SqlEventLogStorage, entry: EventLogEntry, event_id: int | None) -> None:
-    """A check planned over a range is one row without a partition, which its one verdict completes.
+    """A check planned over a range is one row without a partition, which its one result completes.
 
     The stock storage adds a row for every partition, each with the whole event and all partitions in it, and completes
-    none: the verdict of a range carries no partition and becomes another row.
+    none: the result of a range carries no partition and becomes another row.
     """
     planned = entry.get_dagster_event().asset_check_planned_data
     keys = list(planned.partitions_subset.get_partition_keys()) if planned.partitions_subset else []

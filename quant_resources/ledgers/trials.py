@@ -1,6 +1,6 @@
 """The trial ledger: every evaluation of a configuration under a code version, counted and never forgotten.
 
-One SQLite file; each evaluation is a row, and the database refuses to change or delete one. A trial is a key of
+One SQLite file; each evaluation is a row, and the database rejects changes and deletions. A trial is a key of
 (config hash, code version): looking at it again is another evaluation of the same trial, a changed setting or changed
 code another trial. The number of trials and the variance of their Sharpe ratios deflate the one that is reported.
 """
@@ -36,7 +36,7 @@ BEGIN SELECT RAISE(ABORT, 'the trial ledger is append-only'); END;
 
 
 class TrialLedgerError(Exception):
-    """The ledger cannot be read or written; says the mend."""
+    """The ledger cannot be read or written; the message says the fix."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,13 @@ def trials(path: Path) -> list[RecordedTrial]:
 
 
 def _require(trial: Trial) -> None:
-    figures = (trial.sharpe, trial.skewness, trial.kurtosis)
+    moments = (trial.sharpe, trial.skewness, trial.kurtosis)
     if not (trial.config_hash and trial.code_version):
         raise ValueError(f"a trial needs its config hash and code version: {trial}")
     if trial.first_session > trial.last_session or trial.n_observations < 0:
         raise ValueError(f"a trial needs sessions in order and a count of observations: {trial}")
-    if any(figure is not None and not math.isfinite(figure) for figure in figures):
-        raise ValueError(f"every figure of a trial is a finite number, or None where there is none: {trial}")
+    if any(moment is not None and not math.isfinite(moment) for moment in moments):
+        raise ValueError(f"every moment of a trial is a finite number, or None where there is none: {trial}")
 
 
 def _trial(values: Sequence[Any]) -> Trial:

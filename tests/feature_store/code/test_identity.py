@@ -296,7 +296,7 @@ def test_a_change_of_another_module_itself_is_rejected(identify: Identify) -> No
 
 def test_a_value_whose_content_cannot_be_known_is_rejected(identify: Identify) -> None:
     text = "def make(x):\n    def inner(y):\n        return x\n    return inner\n\n\npredict = make(object())\n"
-    with pytest.raises(CodeIdentityError, match="whose content cannot be told; give it plain values"):
+    with pytest.raises(CodeIdentityError, match="whose content cannot be identified; give it plain values"):
         identify({"model.py": text})
 
 
