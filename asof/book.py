@@ -92,7 +92,7 @@ def replay(
             store.store.require(window.dataset, targets)
     calculation = open_runner(store.require_home(), store.store, profile).calculation
     with threadpool_limits(1):  # as where books are stored: sums of several threads differ in their last digits
-        steps = [frames for _, frames in calculation.walk(asset, targets, _Versions(store.store, rows))]
+        steps = [frames for _, frames in calculation.steps(asset, targets, _Versions(store.store, rows))]
     return Replay(*(pl.concat([step[i] for step in steps]) for i in range(3)))
 
 

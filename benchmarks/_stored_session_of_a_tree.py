@@ -150,7 +150,11 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     trailing = name_of("quant_assets.engine.asset:trailing", "quant_assets.windows:trailing")
     to_dagster = name_of("quant_assets.engine.dagster_asset:to_dagster", "quant_assets.session_asset:to_dagster")
     runner = name_of("quant_assets.engine.runner:Runner", "quant_assets.runner:Runner")
-    judge = name_of("quant_assets.engine.lookahead_checks:Judge", "quant_assets.pit_checks:Judge")
+    checker = name_of(
+        "quant_assets.engine.lookahead_checks:Checker",
+        "quant_assets.engine.lookahead_checks:Judge",
+        "quant_assets.pit_checks:Judge",
+    )
     calculation = name_of("quant_assets.engine.computation:Calculation", "quant_assets.calculation:Calculation")
 
     days = sessions.between(START, dt.date(2020, 12, 31))[: count + 2 * WINDOW]
@@ -167,9 +171,9 @@ def stored_session(folder: Path, count: int, rows: int, width: int) -> dict[str,
     parts.watch(calculation, "compute", "reading and computing")
     parts.watch(runner, "_store", "stamping")
     parts.watch(Store, "write", "storing")
-    parts.watch(judge, "contract", "contract")
+    parts.watch(checker, "contract", "contract")
     for method in ("recompute", "scrambled"):
-        parts.watch(judge, method, "no_lookahead")
+        parts.watch(checker, method, "no_lookahead")
     # a step holds several assets since, and has a name
     holds_several = "load" in inspect.signature(to_dagster).parameters
     definition = (

@@ -104,7 +104,7 @@ def test_a_check_says_when_it_passes_and_an_asset_where_its_code_is(loaded: dg.D
     assert demands["execution/book", "fills_after_decision"].startswith("Passes when every fill follows its decision")
     (book,) = (spec for spec in step.specs if spec.key == key_of("execution/book"))
     (place,) = book.metadata["dagster/code_references"].code_references
-    assert place.file_path.endswith("execution/book.py")
+    assert place.file_path.endswith("execution/book/replay.py")
     assert Path(place.file_path).read_text().splitlines()[place.line_number - 1].startswith("def step(")
 
 

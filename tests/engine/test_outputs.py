@@ -186,5 +186,5 @@ def test_a_function_that_gives_fewer_frames_than_it_declares_is_rejected(runner:
 
 
 def test_a_record_whose_fields_are_no_inputs_is_rejected(runner: Runner) -> None:
-    with pytest.raises(TypeError, match=r"wants Others, whose \['others'\] are no inputs"):
+    with pytest.raises(TypeError, match=r"takes Others, whose \['others'\] are not inputs"):
         run(runner, CrossSection(SUM, of_others, INPUTS), DAYS[:1])
