@@ -1,4 +1,4 @@
-"""None"""
+"""Writing: generations, crashes, several processes, and what is rejected."""
 
 import contextlib
 import datetime as dt

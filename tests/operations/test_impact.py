@@ -1,4 +1,4 @@
-"""Corrections and their reach: `impact` says what two full rebuilds differ by, and `refresh` mends it."""
+"""Corrections and their reach: `impact` says what two full rebuilds differ by, and `refresh` repairs it."""
 
 import datetime as dt
 from pathlib import Path
