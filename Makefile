@@ -21,11 +21,12 @@ demo: $(INSTALLED) ## Run the whole chain on a simulated market
 test: $(INSTALLED) ## Run all tests and doctests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-check: $(INSTALLED) ## Lint, formatting, types and the direction of imports
+check: $(INSTALLED) ## Lint, formatting, types, the direction of imports, and hygiene of files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	SKIP=ruff-check,ruff-format,mypy,import-linter $(BIN)/pre-commit run --all-files
 
 format: $(INSTALLED) ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix

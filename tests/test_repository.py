@@ -326,6 +326,38 @@ def test_an_import_against_the_design_is_caught(copy: Path, module: str, line: s
     assert broken in " ".join(result.stdout.split())  # it wraps long lines
 
 
+BAD_FILES = {
+    "trailing-whitespace": ("a.md", "text \n"),
+    "end-of-file": ("a.md", "text"),
+    "merge-conflict": ("a.md", "<<<<<<< HEAD\n"),
+    "large-files": ("a.bin", "x" * 2**21),
+    "yaml": ("a.yaml", "a: [\n"),
+    "toml": ("a.toml", "a = \n"),
+}
+
+
+def hooks() -> dict[str, list[str]]:
+    """Words of the command of each hook that looks at single files, on this Python."""
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"  # others would need the network
+    entries = {hook["id"]: hook["entry"].split() for hook in repository["hooks"]}
+    return {name: [sys.executable, *words[1:]] for name, words in entries.items() if words[0] == ".venv/bin/python"}
+
+
+def test_every_hook_on_files_is_shown_to_catch_something() -> None:
+    assert hooks().keys() == BAD_FILES.keys()
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_against_the_hygiene_is_caught(name: str, tmp_path: Path) -> None:
+    file, text = BAD_FILES[name]
+    (tmp_path / file).write_text(text)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    result = subprocess.run([*hooks()[name], file], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_without_python_311_make_says_what_to_do(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
