@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
+from configs.errors import did_you_mean
 from configs.settings import Profile
 from feature_store.dataset import Dataset
 from feature_store.schemas.alpha import COMBINED, EXPECTED_RETURN
@@ -16,7 +17,7 @@ from quant_assets.market.assets import ASSETS as MARKET
 from quant_assets.portfolio.assets import ASSETS as PORTFOLIO
 from quant_assets.regimes.assets import ASSETS as REGIMES
 from quant_assets.risk.assets import ASSETS as RISK
-from quant_resources.plugins import Plugin, PluginError, close_to, plugins_of
+from quant_resources.plugins import Plugin, PluginError, plugins_of
 
 CORE: tuple[SessionAsset, ...] = (
     *MARKET, *FEATURES, *REGIMES, *ALPHA, *RISK, *EXECUTION, *PORTFOLIO, *BACKTEST,
@@ -133,7 +134,7 @@ def _require_inputs(plugin: str, asset: SessionAsset, known: dict[str, Dataset],
         name = window.dataset.name
         if name not in known:
             raise PluginError(
-                f"plugin {plugin}: {asset.name} reads {name}, which no asset stores{close_to(name, known)}"
+                f"plugin {plugin}: {asset.name} reads {name}, which no asset stores{did_you_mean(name, known)}"
             )
         if window.dataset != known[name]:
             raise PluginError(
@@ -149,5 +150,5 @@ def _require_columns(plugin: str, asset: SessionAsset, window: Window, profile: 
         if column not in values:
             raise PluginError(
                 f"plugin {plugin}: {asset.name} reads the column {column} of {window.dataset.name}, which has none of "
-                f"that name{close_to(column, values)}"
+                f"that name{did_you_mean(column, values)}"
             )

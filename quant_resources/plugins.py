@@ -4,12 +4,11 @@ A profile names modules, or entry points of the group `asof.plugins` of installe
 `Plugin`. Nothing is added by being installed alone.
 """
 
-import difflib
 import importlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import PathFinder
@@ -20,7 +19,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, did_you_mean
 from configs.settings import Profile, Settings
 from feature_store.code.identity import count_as_ours
 from feature_store.dataset import Dataset
@@ -118,7 +117,9 @@ def with_plugin_settings(profile: Profile) -> Profile:
     for name in profile.plugin_settings:
         if name not in typed:
             known = ", ".join(typed) or "no plugin of this profile that has settings"
-            raise PluginError(f"plugin_settings.{name} belongs to no plugin{close_to(name, typed)}; there is {known}")
+            raise PluginError(
+                f"plugin_settings.{name} belongs to no plugin{did_you_mean(name, typed)}; there is {known}"
+            )
     sections = {name: _section(name, kind, profile.plugin_settings.get(name) or {}) for name, kind in typed.items()}
     return profile.model_copy(update={"plugin_settings": sections}) if sections else profile
 
@@ -128,17 +129,11 @@ def feeding(profile: Profile, dataset: str) -> Plugin | None:
     return next((plugin for plugin in plugins_of(profile) if plugin.feed and dataset in plugin.datasets), None)
 
 
-def close_to(name: str, known: Iterable[str]) -> str:
-    """A question with the closest of the known names; empty where none is close."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
-
-
-def _section(name: str, kind: type[Settings], raw: object) -> Settings:
-    if isinstance(raw, kind):
-        return raw
+def _section(name: str, kind: type[Settings], section: object) -> Settings:
+    if isinstance(section, kind):
+        return section
     try:
-        return kind.model_validate(raw)
+        return kind.model_validate(section)
     except ValidationError as error:
         lines = [_complaint(name, kind, dict(one)) for one in error.errors()]
         raise PluginError("\n".join(lines)) from None
@@ -148,7 +143,9 @@ def _complaint(plugin: str, kind: type[Settings], error: Mapping[str, Any]) -> s
     key = ".".join(["plugin_settings", plugin, *map(str, error["loc"])])
     if error["type"] == "extra_forbidden":
         known = list(kind.model_fields)
-        return f"there is no setting `{key}`{close_to(str(error['loc'][-1]), known)}; known here: {', '.join(known)}"
+        return (
+            f"there is no setting `{key}`{did_you_mean(str(error['loc'][-1]), known)}; known here: {', '.join(known)}"
+        )
     if error["type"] == "missing":
         return f"`{key}` is missing; write it into the profile"
     return f"{key} = {error['input']!r}: {error['msg']}"

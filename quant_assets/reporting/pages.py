@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from configs.errors import did_you_mean
 from configs.settings import Profile
 from quant_assets.reporting.corrections.page import PAGE as CORRECTIONS
 from quant_assets.reporting.data_quality.page import PAGE as DATA_QUALITY
@@ -13,7 +14,7 @@ from quant_assets.reporting.index.page import PAGE as INDEX
 from quant_assets.reporting.orders.page import PAGE as ORDERS
 from quant_assets.reporting.performance.page import PAGE as PERFORMANCE
 from quant_assets.reporting.protocol import Page
-from quant_resources.plugins import Plugin, PluginError, close_to, plugins_of
+from quant_resources.plugins import Plugin, PluginError, plugins_of
 
 AnyPage: TypeAlias = Page[Any]
 
@@ -38,7 +39,7 @@ def page_named(profile: Profile, name: str) -> AnyPage:
     """
     known = pages(profile)
     if name not in known:
-        raise ReportError(f"no page is named {name!r}{close_to(name, known)}; there are {', '.join(known)}")
+        raise ReportError(f"no page is named {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}")
     return known[name]
 
 

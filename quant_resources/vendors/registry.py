@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.errors import did_you_mean
 from configs.settings import FilesVendor, HttpVendor, PluginVendor, Profile
 from feature_store.schemas.catalogue import DATASETS, EVENTS
-from quant_resources.plugins import PluginError, close_to, plugins_of
+from quant_resources.plugins import PluginError, plugins_of
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.ingest.feeds import SeveralVendors
 from quant_resources.vendors.ingest.raw_payloads import RawStore
@@ -62,7 +63,9 @@ def _of_plugin(profile: Profile, name: str, folder: Path) -> Vendor:
     makers = {known: make for plugin in plugins_of(profile) for known, make in plugin.vendors.items()}
     if name not in makers:
         there = ", ".join(makers) or "no plugin of this profile that brings one"
-        raise PluginError(f"vendor.name {name!r} is a vendor of no plugin{close_to(name, makers)}; there is {there}")
+        raise PluginError(
+            f"vendor.name {name!r} is a vendor of no plugin{did_you_mean(name, makers)}; there is {there}"
+        )
     return makers[name](profile, folder)
 
 

@@ -30,11 +30,12 @@ SHORT = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, copied; its home beside it, stored by `asof backfill`."""
+    """The example, copied; its home beside it, stored by `asof backfill` in worker processes."""
     folder = tmp_path_factory.mktemp("elsewhere")
     shutil.copytree(EXAMPLE, folder / "mine", ignore=shutil.ignore_patterns("__pycache__"))
     profile = folder / "mine" / "my_research.yaml"
-    answer = tiny.asof(folder / "home", "backfill", "--profile", profile, *tiny.setting(SETTINGS | SHORT))
+    chosen = tiny.setting(SETTINGS | SHORT)
+    answer = tiny.asof(folder / "home", "backfill", "--profile", profile, "--workers", 2, *chosen)
     assert answer.code == 0, answer.out + answer.err
     return folder
 
