@@ -309,6 +309,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("quant_resources/vendors/ingest/moments.py", "import quant_resources.vendors.registry", "vendors"),
         ("quant_assets/alpha/models/ridge.py", "import quant_assets.alpha.models.lightgbm", "models"),
         ("quant_assets/regimes/detectors/thresholds.py", "import quant_assets.regimes.detectors.hmm", "detectors"),
+        ("quant_assets/portfolio/limits/factor_exposure.py", "import quant_assets.portfolio.limits.registry", "limits"),
+        (
+            "quant_assets/execution/trading/cost_terms/sales_fee.py",
+            "import quant_assets.execution.trading.cost_terms.registry",
+            "cost_terms",
+        ),
+        ("quant_assets/backtest/pnl.py", "import quant_assets.strategies", "slices"),
         ("quant_assets/engine/runner.py", "import dagster", "dagster"),
     ],
 )

@@ -122,6 +122,42 @@ def test_the_models_that_the_settings_choose_count_and_no_other(name: str, calcu
     assert "quant_assets.alpha.models.ridge.Ridge" not in trees.definitions
 
 
+@pytest.mark.parametrize(
+    ("name", "without", "with_it", "definition"),
+    [
+        (
+            "execution/book",
+            {},
+            {"portfolio__limits": "[{kind: factor_exposure, bands: {beta: 0.1}}]"},
+            "quant_assets.portfolio.limits.factor_exposure.FactorExposure",
+        ),
+        (
+            "execution/equal_weight_book",
+            {},
+            {"execution__cost_terms": "[{kind: sales_fee}]"},
+            "quant_assets.execution.trading.cost_terms.sales_fee.SalesFee",
+        ),
+        (
+            "regimes/hmm_fits",
+            {"regimes__industry": "{kind: thresholds}"},
+            {},
+            "quant_assets.regimes.detectors.hmm.Hmm",
+        ),
+        (
+            "regimes/market_regime",
+            {"regimes__market": "{kind: hmm}"},
+            {},
+            "quant_assets.regimes.detectors.thresholds.Thresholds",
+        ),
+    ],
+)
+def test_a_limit_a_cost_and_a_detector_count_where_the_settings_name_them(
+    calculation: Calculation, name: str, without: dict[str, str], with_it: dict[str, str], definition: str
+) -> None:
+    found = [{*reached(BY_NAME[name], _with(calculation, profile(**told))).definitions} for told in (without, with_it)]
+    assert [definition in definitions for definitions in found] == [False, True]
+
+
 def test_a_model_that_is_added_changes_the_code_of_no_other(
     calculation: Calculation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
