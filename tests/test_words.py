@@ -56,9 +56,6 @@ ALLOWED = {
     "training_epochs": "passes over a training set",
 }
 
-# Directories, without those within, whose names are not the field's yet: delete the line of what is clean.
-PENDING = {}
-
 
 def snake_case(name: str) -> str:
     """`WalkForward` is walk_forward, `HTTPClient` http_client."""
@@ -112,16 +109,11 @@ def all_names() -> Iterator[tuple[str, str]]:
     yield from names_of_columns()
 
 
-def directory_of(place: str) -> str:
-    """Of `a/b/c.py:12` a/b; a column is its schema's."""
-    return "feature_store/schemas" if place.startswith("feature_store/schemas") else str(Path(place).parent)
-
-
-def offences() -> Iterator[tuple[str, str]]:
+def offences() -> Iterator[str]:
     """Place of each name with a banned word, and what to write instead."""
     for place, name in all_names():
         for word in banned_words(name):
-            yield place, f"{place} {name}: {word!r} -> {BANNED.get(word, 'say names of what')}"
+            yield f"{place} {name}: {word!r} -> {BANNED.get(word, 'say names of what')}"
 
 
 # Known values
@@ -157,10 +149,5 @@ def test_every_kind_of_declaration_is_looked_at() -> None:
 
 
 def test_names_are_the_fields() -> None:
-    wrong = [text for place, text in offences() if directory_of(place) not in PENDING]
+    wrong = list(offences())
     assert not wrong, "docs/glossary.md has the field's word:\n" + "\n".join(wrong)
-
-
-def test_nothing_is_pending_that_is_clean() -> None:
-    clean = PENDING.keys() - {directory_of(place) for place, _ in offences()}
-    assert not clean, f"delete from PENDING: {sorted(clean)}"

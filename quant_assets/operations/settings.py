@@ -71,14 +71,14 @@ def settings_below(loaded: Loaded, profile: Profile, assets: Sequence[SessionAss
     Raises:
         ConfigError: there is no such key; the message has the closest ones.
     """
-    leaves = list(leaves_of(place_of(profile, key)))
+    settings = list(settings_of(place_of(profile, key)))
     read_by = {asset.name: keys_read(asset, profile) for asset in assets}
-    return [_setting(leaf, loaded.writer(leaf.where), readers(leaf.where, read_by)) for leaf in leaves]
+    return [_setting(place, loaded.writer(place.where), readers(place.where, read_by)) for place in settings]
 
 
 def _setting(place: Place, set_by: str, read_by: tuple[str, ...]) -> Setting:
     field = place.field
-    assert field is not None  # a leaf is of a field
+    assert field is not None  # a place is of a field
     return Setting(
         place.key,
         plain(place.value),
@@ -105,13 +105,13 @@ def place_of(profile: Profile, key: str) -> Place:
     return place
 
 
-def leaves_of(place: Place) -> Iterator[Place]:
+def settings_of(place: Place) -> Iterator[Place]:
     """The single settings below a place; a value that holds no settings is one itself."""
     if not _holds_settings(place.value):
         yield place
         return
     for each in _inside(place):
-        yield from leaves_of(each)
+        yield from settings_of(each)
 
 
 def _holds_settings(value: object) -> bool:
@@ -147,7 +147,7 @@ def _part(default: object, name: str, otherwise: object) -> object:
 
 
 def _unknown(profile: Profile, key: str, place: Place, inside: list[str]) -> str:
-    every = [each.key for each in leaves_of(Place((), profile))]
+    every = [each.key for each in settings_of(Place((), profile))]
     last = key.rpartition(".")[2]
     named = [each for each in every if each.rpartition(".")[2] == last]
     close = f"; did you mean {' or '.join(named[:3])}?" if named else did_you_mean(key, every)
