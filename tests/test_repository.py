@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
+from configparser import ConfigParser
 from datetime import date
 from importlib.metadata import requires
 from pathlib import Path
@@ -133,6 +134,18 @@ def test_the_architecture_counts_what_there_is() -> None:
     assert f"for all {len(core_assets())} assets" in text
     assert f"{stock} of each stock from its own past and {company} of its company; by default {scores} of them" in text
     assert f"{len(INDUSTRY)} of each industry, and {len(MARKET)} of the market" in text
+
+
+def test_the_architecture_orders_packages_and_slices_as_the_contracts_do() -> None:
+    contracts = ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    text = " ".join(architecture().split())
+    for name, begin in (("packages", ""), ("slices", "quant_assets: ")):
+        lines = contracts[f"importlinter:contract:{name}"]["layers"].split("\n")
+        layers = [re.sub(r"[()]", "", line) for line in lines if line and not line.startswith("#")]
+        places = (ROOT, ROOT / "quant_assets")
+        there = [layer for layer in layers if any([*place.glob(f"{layer.split()[0]}*")] for place in places)]
+        assert begin + " > ".join(there) in text
 
 
 def test_the_architecture_lists_every_check_of_a_subject() -> None:
