@@ -29,6 +29,9 @@ def test_a_later_layer_wins(tmp_path: Path) -> None:
 def test_a_relative_folder_starts_at_the_repository_and_data_takes_its_place(tmp_path: Path) -> None:
     assert load("sp500").vendor.folder == (CONFIGS.parent.parent / "shared" / "data").resolve()
     assert load("sp500", data=tmp_path).vendor.folder == tmp_path.resolve()
+    elsewhere = tmp_path / "own.yaml"
+    elsewhere.write_text((CONFIGS / "profiles" / "sp500.yaml").read_text().replace("../shared/data", "prices"))
+    assert load(str(elsewhere)).vendor.folder == (tmp_path / "prices").resolve()
 
 
 def test_an_override_reaches_into_a_list_of_tables() -> None:

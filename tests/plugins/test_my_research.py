@@ -182,19 +182,52 @@ def tomorrow(bars, sessions, first):
 
 PLUGIN = Plugin(name="peeking", assets=[asset("peeking/tomorrow", tomorrow), asset("peeking/today")])
 """
+NEWS = """
+import datetime as dt
+from feature_store.dataset import Grade
+
+TONE = Dataset("news/tone", ("symbol",), (SYMBOL, number("tone", "ratio", "of the news")), "Tone.", True, 1, Events())
+
+class News:
+    def fetch(self, dataset, sessions, until):
+        rows = [(day, "S0000", 0.5, dt.datetime.combine(day, dt.time(21), dt.UTC)) for day in sessions]
+        schema = ["event_date", "symbol", "tone", "known_at"]
+        return pl.DataFrame(rows, schema=schema, orient="row", schema_overrides={"known_at": pl.Datetime("us", "UTC")})
+
+    def parse(self, dataset, raw, sessions):
+        grade = pl.lit(int(Grade.DATED), pl.Int8)
+        return raw.filter(pl.col("event_date").is_in(sessions)).with_columns(session="event_date", grade=grade)
+
+    def left_out(self, dataset, raw, sessions):
+        return {}
+
+def mood(tone, session):
+    return tone.filter(event_date=session).select("event_date", "symbol", value="tone")
+
+MOOD = CrossSection(values("news/mood"), mood, {"tone": trailing(TONE, 2)})
+PLUGIN = Plugin(name="news", assets=[Source(TONE), MOOD], feed=lambda profile, raw: News())
+"""
 
 
-def test_a_plugin_that_looks_ahead_is_caught(tmp_path: Path) -> None:
+def test_a_plugin_that_looks_ahead_is_caught_and_one_with_sources_of_its_own_is_not(tmp_path: Path) -> None:
     shutil.copy(EXAMPLE / "my_research.yaml", tmp_path)
     package(tmp_path, "peeking", PEEKING)
-    chosen = tiny.setting(SETTINGS | {"plugins": "[peeking]", "plugin_settings": "{}", "alpha": "{}"})
-    command = ("backfill", "--profile", tmp_path / "my_research.yaml", *chosen, "--select", "peeking")
-    answer = tiny.asof(tmp_path / "home", *command)
+    package(tmp_path, "news", NEWS)
+    chosen = tiny.setting(
+        SETTINGS | {"plugins": "[peeking, news]", "plugin_settings": "{}", "alpha": "{}", "portfolio": "{}"}
+    )
+    selected = ("--select", "peeking", "--select", "news")
+    answer = tiny.asof(tmp_path / "home", "backfill", "--profile", tmp_path / "my_research.yaml", *chosen, *selected)
     assert answer.code == 1
     assert "check no_lookahead of peeking/tomorrow fails" in answer.out
-    assert "of peeking/today" not in answer.out
-    certified = tiny.asof(tmp_path / "home", "certify", "--select", "peeking", "--json")
+    assert answer.out.count(" fails: ") == 1
+    certified = tiny.asof(tmp_path / "home", "certify", *selected, "--json")
     found = {row["dataset"]: row for row in json.loads(certified.out)}
     assert certified.code == 1
     assert found["peeking/tomorrow"]["differ"] > 0
-    assert found["peeking/today"]["differ"] == 0
+    assert {name for name, row in found.items() if row["checked"] and not row["differ"]} == {
+        "peeking/today", "news/tone", "news/mood",
+    }  # fmt: skip
+    store = Home(tmp_path / "home").open_store()
+    assert store.sessions("news/mood") == store.sessions("market/bars")[-len(store.sessions("news/mood")) :]
+    assert set(store.read("news/mood", tiny.LAST)["value"]) == {0.5}
