@@ -47,6 +47,8 @@ def _complaint(error: Mapping[str, Any], layers: Sequence[Layer]) -> str:
                 f"{source}: {dotted}.kind = {tag!r}: there is no such kind{did_you_mean(tag, _tags(field))}; "
                 f"write one of {', '.join(_tags(field))}"
             )
+    if isinstance(error["input"], Mapping | Settings):  # of a section: the message names the keys
+        return f"{source}: {dotted}: {_message(error)}"
     return f"{source}: {dotted} = {error['input']!r}: {_message(error)}{_expected(field)}"
 
 

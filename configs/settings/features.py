@@ -50,19 +50,20 @@ class Stationary(Settings):
     @model_validator(mode="after")
     def _wide_enough(self) -> "Stationary":
         if self.method != "difference" and self.sessions < 2:
-            raise ValueError(f"{self.method} needs a window of at least 2 sessions")
+            raise ValueError(f"{self.method} over {self.sessions} session: set `sessions` to 2 or more")
         return self
 
     @model_validator(mode="after")
     def _against_others(self) -> "Stationary":
         if self.method != "neutralize":
             if self.against or self.components > 1:
-                raise ValueError(f"against and components are of neutralize; {self.method} looks at one feature alone")
+                raise ValueError(f"against and components are for neutralize; remove them from method {self.method}")
         elif len({*self.against}) < len(self.against):
-            raise ValueError(f"against names one feature twice: {self.against}")
+            raise ValueError(f"against {self.against} has a feature twice; remove one")
         elif self.components > len(self.against):
             raise ValueError(
-                f"{self.components} components of {len(self.against) + 1} features leave nothing; name more in against"
+                f"{self.components} components of {len(self.against) + 1} features leave no residual; "
+                "set fewer, or add features to against"
             )
         return self
 
@@ -176,11 +177,11 @@ class Features(Settings):
     def _sane(self) -> "Features":
         low, high = self.winsorize_quantiles
         if not 0 <= low < high <= 1:
-            raise ValueError(f"winsorize_quantiles {low}, {high} must rise within [0, 1]")
+            raise ValueError(f"winsorize_quantiles {low}, {high}: set a lower and a higher quantile within [0, 1]")
         if not self.horizons or min(self.horizons) < 1 or len(set(self.horizons)) != len(self.horizons):
-            raise ValueError(f"horizons {self.horizons} must be different whole numbers of at least 1")
+            raise ValueError(f"horizons {self.horizons}: set different whole numbers of at least 1")
         if min(self.turn_of_month) < 0 or not 0 < sum(self.turn_of_month) <= 15:
-            raise ValueError(f"turn_of_month {self.turn_of_month} must be of 1 to 15 weekdays together")
+            raise ValueError(f"turn_of_month {self.turn_of_month}: set two numbers of weekdays, 1 to 15 together")
         if wrong := [name for name, weight in self.composite.items() if not math.isfinite(weight) or weight == 0]:
             raise ValueError(
                 f"composite: weights of {wrong} must be finite and non-zero; remove the entry or set a weight"

@@ -126,6 +126,39 @@ def test_a_choice_that_is_not_among_them_is_refused_with_what_it_decides() -> No
         load("demo", overrides={"market.grouping": "gics"})
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            "features.composite",
+            "{rsi_14: 0}",
+            r"composite: weights of \['rsi_14'\] must be finite and non-zero",
+        ),
+        ("features.horizons", "[5, 5]", r"features: horizons \(5, 5\): set different whole numbers"),
+        (
+            "features.stationary",
+            "{rsi_14: {method: rank, sessions: 1}}",
+            r"stationary.rsi_14: rank over 1 session",
+        ),
+        ("alpha.models", "[{kind: ridge}, {kind: ridge}]", r"alpha.models = .*ridge is listed more than once"),
+        (
+            "alpha.models",
+            "[{kind: rigde}]",
+            r"models.0.kind = 'rigde': there is no such kind; did you mean ridge",
+        ),
+        ("alpha.models.0.penalty", "-1", r"penalty is the penalty of squared coefficients, .*\[at least 0, rows\]"),
+        (
+            "vendor.alphas",
+            "[{name: a, ic: 2, half_life: 21}]",
+            r"alphas.0.ic = 2: .*\[-0.5 to 0.5, correlation\]",
+        ),
+    ],
+)
+def test_a_wrong_value_deep_inside_is_refused_with_its_key_and_the_fix(key: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"--set {key}=.*: .*{message}"):
+        load("demo", overrides={key: value})
+
+
 def test_an_end_before_the_start_is_refused() -> None:
     with pytest.raises(ConfigError, match="lies before start"):
         load("demo", overrides={"history.end": "2001-01-02"})

@@ -167,17 +167,17 @@ def test_days_store_what_a_range_stores_where_the_settings_name_forms(tmp_path: 
 
 
 def test_a_window_of_one_session_is_refused_where_it_has_no_spread():
-    with pytest.raises(ValueError, match="at least 2"):
+    with pytest.raises(ValueError, match="set `sessions` to 2 or more"):
         Stationary(method="rank", sessions=1)
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"method": "neutralize"}, "leave nothing"),
-        ({"method": "neutralize", "against": ("cci_20",), "components": 2}, "leave nothing"),
+        ({"method": "neutralize"}, "leave no residual"),
+        ({"method": "neutralize", "against": ("cci_20",), "components": 2}, "leave no residual"),
         ({"method": "neutralize", "against": ("cci_20", "cci_20")}, "twice"),
-        ({"method": "rank", "against": ("cci_20",)}, "one feature alone"),
+        ({"method": "rank", "against": ("cci_20",)}, "are for neutralize; remove them"),
     ],
 )
 def test_a_form_that_leaves_nothing_or_looks_elsewhere_is_refused(wrong: dict, told: str):

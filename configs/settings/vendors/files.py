@@ -25,9 +25,9 @@ class KnownAt(Settings):
     @model_validator(mode="after")
     def _one_of_both(self) -> "KnownAt":
         if (self.column is None) == (self.rule is None):
-            raise ValueError("known_at needs either `column` or `rule`")
+            raise ValueError("known_at takes exactly one of `column` and `rule`; write one of them")
         if self.estimated and self.column is None:
-            raise ValueError("known_at: `estimated` speaks of the dates in a `column`; a rule is one already")
+            raise ValueError("known_at: `estimated` is for the dates in a `column`; remove it beside a rule")
         return self
 
 
@@ -46,7 +46,9 @@ class Item(Settings):
     @model_validator(mode="after")
     def _one_column(self) -> "Item":
         if isinstance(self.months, dict) and len(self.months) != 1:
-            raise ValueError(f"months of {self.item} go by one column, not by {', '.join(self.months) or 'none'}")
+            raise ValueError(
+                f"months of {self.item} depend on one column, not on {', '.join(self.months) or 'none'}; name one"
+            )
         return self
 
 
@@ -145,8 +147,8 @@ class FilesVendor(Settings):
     @model_validator(mode="after")
     def _known_kinds(self) -> "FilesVendor":
         if any(table.by == "ticker" for table in (*self.macro, *self.tickers)):
-            raise ValueError("`by: ticker` is for files that name securities; macro and tickers have none to look up")
+            raise ValueError("`by: ticker` is for files with a row a security; remove it from macro and tickers")
         files = {name: value for name, value in self if isinstance(value, list) and name != "members"}
         if any(table.snapshots for tables in files.values() for table in tables):
-            raise ValueError("`snapshots` is for members: each date lists all of them")
+            raise ValueError("`snapshots` is for members alone; remove it from the other tables")
         return self

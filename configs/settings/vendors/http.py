@@ -92,7 +92,9 @@ class HttpVendor(Settings):
     @model_validator(mode="after")
     def _names_one(self) -> "HttpVendor":
         if not (self.polygon or self.edgar or self.fred):
-            raise ValueError("name at least one of polygon, edgar, fred")
+            raise ValueError("no vendor is named; add a section polygon, edgar or fred")
         if self.edgar and not self.edgar.companies and not self.polygon:
-            raise ValueError("edgar needs `companies` (symbol to CIK), or polygon beside it for the tickers")
+            raise ValueError(
+                "edgar has no companies; add edgar.companies (symbol to CIK), or polygon, which has tickers"
+            )
         return self

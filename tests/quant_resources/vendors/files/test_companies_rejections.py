@@ -134,5 +134,5 @@ def test_a_wide_file_that_lacks_a_column_of_its_items_is_rejected(tmp_path: Path
 
 def test_months_by_two_columns_are_rejected(tmp_path: Path) -> None:
     item = "{item: revenue, months: {type: {10-Q: 3}, focus: {FY: 12}}}"
-    with pytest.raises(ConfigError, match="months of revenue go by one column, not by type, focus"):
+    with pytest.raises(ConfigError, match="months of revenue depend on one column, not on type, focus"):
         load("files", tmp_path, {"vendor.fundamentals": f"[{{file: fundamentals, items: {{sales: {item}}}}}]"})

@@ -182,7 +182,7 @@ def test_macro_without_a_date_of_publication_is_rejected(tmp_path: Path) -> None
 
 
 def test_a_rule_is_no_estimate_of_another() -> None:
-    with pytest.raises(ValueError, match="`estimated` speaks of the dates in a `column`"):
+    with pytest.raises(ValueError, match="`estimated` is for the dates in a `column`"):
         KnownAt(rule="end_of_day", estimated=True)
 
 
