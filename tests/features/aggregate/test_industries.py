@@ -14,7 +14,7 @@ from feature_store.schemas.features import INDUSTRY_FEATURES, INDUSTRY_RETURNS, 
 from feature_store.schemas.market import ADJUSTED_BENCHMARKS, UNIVERSE
 from quant_assets.features.aggregate.index_features import LOOKBACK_SESSIONS
 from quant_assets.features.aggregate.industries import industry_features, industry_returns
-from tests.oracles import features as oracle
+from tests.oracles import aggregates as oracle
 from tests.oracles import panels
 from tests.oracles.panels import adjusted, assert_stored_as, industries, sessions, stored
 from tests.support.lookahead import assert_causal

@@ -20,7 +20,7 @@ from quant_assets.features.aggregate.market import (
     mean_correlation,
     percentile,
 )
-from tests.oracles import features as oracle
+from tests.oracles import aggregates as oracle
 from tests.oracles.panels import adjusted, assert_stored_as, industry_returns, macro, sessions, stored, universe
 
 NAN = float("nan")
