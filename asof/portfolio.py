@@ -118,7 +118,7 @@ def constrained(problem: Problem, *constraints: Constraint) -> Problem:
     )
 
 
-def solve(problem: Problem, relax: bool = False) -> Solution:
+def solve(problem: Problem, *, relax: bool = False) -> Solution:
     """The optimal weights; `weights` is None and `status` "infeasible" where no weights keep all limits.
 
     Args:

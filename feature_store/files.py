@@ -97,7 +97,7 @@ def _parts_one_by_one(path: Path, partitions: Sequence[StoredPartition]) -> dict
 
 
 def read_back(
-    path: Path, partitions: Sequence[StoredPartition], of_columns: bool = True
+    path: Path, partitions: Sequence[StoredPartition], *, of_columns: bool = True
 ) -> dict[tuple[dt.date, int], str]:
     """What is wrong with partitions that lie in one file, by session and generation; empty where nothing is.
 
@@ -130,10 +130,12 @@ def _hashes(path: Path, footers: Sequence[StoredPartition], of_columns: bool) ->
         if not parts:
             raise
         read = (parts.get((p.session, p.generation)) for p in footers)
-        return [None if rows is None else content_hashes(rows, [0, rows.height], of_columns)[0] for rows in read]
+        return [
+            None if rows is None else content_hashes(rows, [0, rows.height], of_columns=of_columns)[0] for rows in read
+        ]
     if bounds[-1] != frame.height:
         raise CorruptPartitionError(f"{path} has {frame.height} rows, its footer says {bounds[-1]}")
-    return list(content_hashes(frame, bounds, of_columns))
+    return list(content_hashes(frame, bounds, of_columns=of_columns))
 
 
 def _fault(partition: StoredPartition, footer: StoredPartition | None, hashes: ContentHash | None) -> str | None:

@@ -42,7 +42,7 @@ def content_hash(frame: pl.DataFrame, sort_key: Sequence[str] = ()) -> str:
     return content_hashes(frame, [0, frame.height])[0].content
 
 
-def content_hashes(frame: pl.DataFrame, bounds: Sequence[int], of_columns: bool = True) -> list[ContentHash]:
+def content_hashes(frame: pl.DataFrame, bounds: Sequence[int], *, of_columns: bool = True) -> list[ContentHash]:
     """Of each part of a frame, rows [bounds[i], bounds[i + 1]), as `content_hash` gives it for that part alone.
 
     Many parts are hashed at once because a call of Polars costs more than the work on a small part.

@@ -20,7 +20,7 @@ from quant_assets.graph import all_assets
 from quant_assets.strategies import strategy_assets
 from tests.engine.market import SESSIONS, make_runner, profile, run
 from tests.execution import markets
-from tests.execution.markets import random_market
+from tests.execution.random_markets import random_market
 
 FIRST = SESSIONS[:5]
 

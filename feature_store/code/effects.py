@@ -92,7 +92,7 @@ def _changes_by_function(source: Source) -> dict[str, set[str]]:
     return found
 
 
-def _changed(nodes: Iterable[ast.AST], stores: bool = False) -> Iterator[str]:
+def _changed(nodes: Iterable[ast.AST], *, stores: bool = False) -> Iterator[str]:
     """Names whose items or attributes are set; but for `stores`, also those whose method is called as a statement."""
     for node in nodes:
         for inner in ast.walk(node):

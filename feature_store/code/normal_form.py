@@ -73,7 +73,7 @@ class NormalForm(Tokens):
 
     # -- functions and classes ---------------------------------------------------------------------------------------
 
-    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, bound: bool = False) -> None:
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, *, bound: bool = False) -> None:
         self.tokens.append(type(node).__name__)
         self._all(node.decorator_list)
         scope = self._arguments(node.args, node.body)
@@ -103,7 +103,7 @@ class NormalForm(Tokens):
         self.tokens += [arg.arg for arg in own]
         return self._scopes.open_function({arg.arg for arg in (*own, *starred)}, body)
 
-    def klass(self, node: ast.ClassDef, fields: bool = True) -> None:
+    def klass(self, node: ast.ClassDef, *, fields: bool = True) -> None:
         """A class: what it is made of, and its methods by name.
 
         Args:

@@ -83,7 +83,7 @@ class Source:
 
     def bound(self, nodes: Sequence[ast.AST]) -> Iterator[str]:
         """Names that these nodes of the module bind in their own scope, in order of appearance."""
-        return bound_names(nodes, ":=" in self.text)
+        return bound_names(nodes, inside=":=" in self.text)
 
 
 def is_ours(module: str, also: str) -> bool:
@@ -202,7 +202,7 @@ def _declared_global(statement: ast.stmt) -> set[str]:
     return {name for node in ast.walk(statement) if isinstance(node, ast.Global) for name in node.names}
 
 
-def bound_names(nodes: Iterable[ast.AST], inside: bool = True) -> Iterator[str]:
+def bound_names(nodes: Iterable[ast.AST], *, inside: bool = True) -> Iterator[str]:
     """Names that these nodes bind in their own scope, in order of appearance.
 
     Args:
@@ -221,13 +221,13 @@ def bound_names(nodes: Iterable[ast.AST], inside: bool = True) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)
         elif is_for_types_only(node):
-            yield from bound_names(node.orelse, inside)
+            yield from bound_names(node.orelse, inside=inside)
         elif not isinstance(node, ast.Lambda) and not (isinstance(node, ast.AnnAssign) and node.value is None):
             yield from _named(node)
-            yield from bound_names(binding_parts(node, inside), inside)
+            yield from bound_names(binding_parts(node, inside=inside), inside=inside)
 
 
-def binding_parts(node: ast.AST, inside: bool = False) -> Iterator[ast.AST]:
+def binding_parts(node: ast.AST, *, inside: bool = False) -> Iterator[ast.AST]:
     """What of a node may bind a name."""
     star = isinstance(node, ast.Starred)
     for name in node._fields:

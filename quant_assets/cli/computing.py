@@ -55,7 +55,7 @@ def plan(
     home = stored_home()
     profile = home.check_new(new_choice(home, None, None, set_))
     start, end = history_range(profile, first, last)
-    explained = explain_plan(home, start, end, select or [], profile, ask_vendor)
+    explained = explain_plan(home, start, end, select or [], profile, ask_vendor=ask_vendor)
     if as_json:
         print_json(explained.as_json())
         return

@@ -204,7 +204,7 @@ class RowsOfSessions:
         ahead: rows may lie in sessions before the one they speak of, as those of announced actions do.
     """
 
-    def __init__(self, store: Store, dataset: Dataset, ahead: bool = True) -> None:
+    def __init__(self, store: Store, dataset: Dataset, *, ahead: bool = True) -> None:
         self._store = store
         self._dataset = dataset
         self._one_by_one = dataset.restates and ahead

@@ -161,6 +161,7 @@ class Snapshot:
 def plan(
     runner: Runner,
     targets: Iterable[tuple[SessionAsset, Sequence[dt.date]]],
+    *,
     explain: bool = False,
     ask_vendor: bool = False,
 ) -> Plan:

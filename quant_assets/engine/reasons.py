@@ -244,6 +244,6 @@ def _nested_values(prefix: str, value: object) -> Iterator[tuple[str, object]]:
         yield prefix, value
 
 
-def _shown(values: Mapping[str, object], key: str, whole: bool = False) -> str:
+def _shown(values: Mapping[str, object], key: str, *, whole: bool = False) -> str:
     text = json.dumps(values[key]) if key in values else "none"
     return text if whole or len(text) <= SHOWN else f"{text[:SHOWN]}…"

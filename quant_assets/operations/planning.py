@@ -71,6 +71,7 @@ def explain_plan(
     last: dt.date,
     select: Sequence[str],
     profile: Profile | None = None,
+    *,
     ask_vendor: bool = False,
 ) -> Explained:
     """

@@ -197,12 +197,12 @@ def _limits(
     )
     net, (floor, ceiling) = weights.sum(), requested.cash_bounds
     on_cash = dual["cash_floor"] + dual["cash_ceiling"]
-    yield _limit("cash_floor", 1.0 - net, floor, ceiling, on_cash, requested.cash_bounds != solved.cash_bounds)
+    yield _limit("cash_floor", 1.0 - net, floor, ceiling, on_cash, relaxed=requested.cash_bounds != solved.cash_bounds)
     gross, lowered = np.abs(weights).sum(), requested.gross_cap != solved.gross_cap
     yield _limit("gross", gross, upper=requested.gross_cap, dual=dual["gross"], relaxed=lowered)
     low, high = requested.net_bounds or (None, None)
     on_net = dual["net_lower"] + dual["net_upper"]
-    yield _limit("net", net, low, high, on_net, requested.net_bounds != solved.net_bounds)
+    yield _limit("net", net, low, high, on_net, relaxed=requested.net_bounds != solved.net_bounds)
     yield from _band_limits(requested, solution, weights, values)
     for side, excess in (("lower", requested.lower - weights), ("upper", weights - requested.upper)):
         worst = int(np.argmax(excess))
@@ -219,7 +219,7 @@ def _band_limits(
     relaxed = (lower != relaxed_limits[0]) | (upper != relaxed_limits[1])
     for i, by_rows in enumerate(requested.bands @ weights):
         name = requested.band_name(i)
-        yield _limit(name, values.get(name, by_rows), lower[i], upper[i], dual[i], bool(relaxed[i]))
+        yield _limit(name, values.get(name, by_rows), lower[i], upper[i], dual[i], relaxed=bool(relaxed[i]))
 
 
 def _limit(
@@ -228,6 +228,7 @@ def _limit(
     lower: float | None = None,
     upper: float | None = None,
     dual: float = 0.0,
+    *,
     relaxed: bool = False,
 ) -> dict[str, Any]:
     low, high = -np.inf if lower is None else lower, np.inf if upper is None else upper

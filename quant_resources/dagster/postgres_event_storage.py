@@ -37,7 +37,7 @@ class BatchedPostgresEventLogStorage(PostgresEventLogStorage):
     def __init__(
         self,
         postgres_url: str,
-        should_autocreate_tables: bool = True,
+        should_autocreate_tables: bool = True,  # noqa: FBT002 -- as Dagster has it
         inst_data: ConfigurableClassData | None = None,
         token_provider: PgTokenProvider | None = None,
     ) -> None:

@@ -14,7 +14,8 @@ from quant_assets.backtest.checks import account_closes, attribution_closes
 from quant_assets.backtest.pnl import pnl
 from quant_assets.market.adjustment import adjusted_bars
 from quant_assets.risk.factor_model import factor_and_specific_returns
-from tests.execution.markets import DAYS, Market, Mode, random_market
+from tests.execution.markets import DAYS, Market, Mode
+from tests.execution.random_markets import random_market
 
 CLOCK = DecisionClock(30)
 NO_BARS = BARS.empty()

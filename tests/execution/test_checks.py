@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from feature_store import sessions
 from feature_store.decision_time import DecisionClock
 from quant_assets.execution.checks import fills_come_after_decisions
-from tests.execution.markets import DAYS, STEPS, Market, random_market
+from tests.execution.markets import DAYS, STEPS, Market
+from tests.execution.random_markets import random_market
 
 CLOCK = DecisionClock()
 

@@ -117,7 +117,7 @@ def close(
     dividends = over_night * market.dividend + changed.distributed
     cash = start.cash + float(dividends.sum()) + float(changed.proceeds.sum())
     orders, opens = _as_of_open(start, market.split), np.where(changed.ends, np.nan, market.open)
-    fills, costs = fills_at_open(orders, held, opens, cash, start.parameters, execution, short_sales)
+    fills, costs = fills_at_open(orders, held, opens, cash, start.parameters, execution, short_sales=short_sales)
     traded = np.nan_to_num(fills)
     paid = traded * np.nan_to_num(opens)
     shares, has_bar = held + traded, market.has_bar

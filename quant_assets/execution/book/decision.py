@@ -117,7 +117,17 @@ def decide(
     largest = _largest(eligible, tradability.parameters.adv_usd, portfolio.max_candidates)
     candidates = np.flatnonzero(end.held | largest)
     weighted_by = benchmark_kind(largest, tradability.parameters.adv_usd, tradability.market_cap_usd, portfolio)
-    names = _asset_inputs(end, tradability, known, largest, eligible, candidates, weighted_by, portfolio, execution)
+    names = _asset_inputs(
+        end,
+        tradability,
+        known,
+        portfolio,
+        execution,
+        largest=largest,
+        eligible=eligible,
+        candidates=candidates,
+        weighted_by=weighted_by,
+    )
     problem = optimization_problem(names, known.risk, portfolio)
     solution = solve(problem)
     fallen_back = [f"benchmark by {weighted_by}: too few capitalisations are known"] * (
@@ -202,12 +212,13 @@ def _asset_inputs(
     end: Closing,
     tradability: Tradability,
     known: Forecast,
+    portfolio: Portfolio,
+    execution: Execution,
+    *,
     largest: Mask,
     eligible: Mask,
     candidates: Index,
     weighted_by: str,
-    portfolio: Portfolio,
-    execution: Execution,
 ) -> AssetInputs:
     # the majorant of impact touches the law at the trade that spends the turnover evenly
     usual_trade = max(portfolio.turnover_cap / len(candidates), portfolio.min_trade)

@@ -15,6 +15,7 @@ def fills_at_open(
     cash_usd: float,
     parameters: CostParameters,
     execution: Execution,
+    *,
     short_sales: bool = False,
 ) -> tuple[Array, Array]:
     """What the open fills of yesterday's orders, and what it costs.

@@ -70,6 +70,7 @@ class HttpClient:
         base_url: str,
         transport: Transport,
         clock: Clock,
+        *,
         key: Key | None = None,
         key_parameter: str | None = None,
         headers: Mapping[str, str] | None = None,

@@ -169,7 +169,7 @@ class RemoteMarket:
     def _client_of_polygon(self) -> HttpClient:
         assert self._vendor.polygon is not None
         source = self._vendor.polygon
-        return HttpClient(polygon.VENDOR, source.base_url, source.transport, self._wall, Key("POLYGON_API_KEY"))
+        return HttpClient(polygon.VENDOR, source.base_url, source.transport, self._wall, key=Key("POLYGON_API_KEY"))
 
     def _client_of_edgar(self) -> HttpClient:
         assert self._vendor.edgar is not None
@@ -180,7 +180,8 @@ class RemoteMarket:
     def _client_of_fred(self) -> HttpClient:
         assert self._vendor.fred is not None
         source = self._vendor.fred
-        return HttpClient(fred.VENDOR, source.base_url, source.transport, self._wall, Key("FRED_API_KEY"), "api_key")
+        key = Key("FRED_API_KEY")
+        return HttpClient(fred.VENDOR, source.base_url, source.transport, self._wall, key=key, key_parameter="api_key")
 
 
 _LONG_AGO = dt.date(1990, 1, 1)

@@ -54,7 +54,17 @@ def simulate(settings: SimulatedVendor, seed: int) -> Market:
     reports = quarters(settings, seed, sessions, lifecycles)
     signals = factor_model.alpha_signals(settings.alphas, seed, lifecycles.places, T)
     noise = factor_model.idiosyncratic(settings, seed, lifecycles.places, firms.volatility, regimes)
-    paths = Simulation(settings, seed, regimes, returns, firms, lifecycles, reports, noise, signals).run()
+    paths = Simulation(
+        settings,
+        seed,
+        regimes=regimes,
+        factors=returns,
+        companies=firms,
+        lifecycles=lifecycles,
+        quarters=reports,
+        noise=noise,
+        signals=signals,
+    ).run()
     del noise
     return Market(
         settings=settings,

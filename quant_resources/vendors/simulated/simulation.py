@@ -42,6 +42,7 @@ class Simulation:
         self,
         settings: SimulatedVendor,
         seed: int,
+        *,
         regimes: Regimes,
         factors: Factors,
         companies: Companies,

@@ -8,7 +8,8 @@ import pytest
 from configs.settings import Execution
 from feature_store import sessions
 from tests.execution.book.samples import FREE, HALF, LAST, flat, nav, row, wanting
-from tests.execution.markets import DAYS, Market, plain_portfolio, random_market
+from tests.execution.markets import DAYS, Market, plain_portfolio
+from tests.execution.random_markets import random_market
 from tests.oracles.ledger import replay
 
 # --- known values ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from polars.testing import assert_frame_equal
 
 from feature_store.schemas.execution import BOOK
 from tests.execution.book.samples import LAST, nav, row
-from tests.execution.markets import DAYS, STEPS, random_market
+from tests.execution.markets import DAYS, STEPS
+from tests.execution.random_markets import random_market
 from tests.oracles.ledger import replay
 
 seeds = st.integers(0, 100_000)

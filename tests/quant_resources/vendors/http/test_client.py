@@ -39,7 +39,7 @@ def client(
     vendor: LocalVendor, clock: TestClock, transport: Transport = FAST, parameter: str | None = None
 ) -> HttpClient:
     key = Key("TEST_KEY")
-    return HttpClient("test", vendor.url, transport, clock, key, parameter, jitter=random.Random(1))
+    return HttpClient("test", vendor.url, transport, clock, key=key, key_parameter=parameter, jitter=random.Random(1))
 
 
 # --- known values ---------------------------------------------------------------------------------------------------
