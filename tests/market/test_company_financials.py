@@ -35,8 +35,8 @@ def facts(rows: Rows) -> pl.DataFrame:
     return frame.sort("event_date", "symbol", "item", "months")
 
 
-def of_a(item: str, *figures: tuple[dt.date, int, float | None]) -> Rows:
-    return [(day, "A", item, months, value) for day, months, value in figures]
+def of_a(item: str, *amounts: tuple[dt.date, int, float | None]) -> Rows:
+    return [(day, "A", item, months, value) for day, months, value in amounts]
 
 
 def splits(*rows: tuple[dt.date, str, float | None]) -> pl.DataFrame:
@@ -49,7 +49,7 @@ def closes(prices: dict[str, float], day: dt.date = DAY) -> pl.DataFrame:
     return pl.DataFrame(whole, schema={"event_date": pl.Date, "symbol": pl.String, "close": pl.Float64}, orient="row")
 
 
-def figures(
+def financials(
     rows: Rows, actions: pl.DataFrame = NO_ACTIONS, prices: dict[str, float] | None = None, session: dt.date = DAY
 ) -> dict:
     """The row of A."""
@@ -63,78 +63,78 @@ def figures(
 
 def test_four_single_quarters_are_twelve_months() -> None:
     quarters = [(MARCH, 3, 1.0), (JUNE, 3, 2.0), (SEPTEMBER, 3, 4.0), (DECEMBER, 3, 8.0)]
-    row = figures(of_a("revenue", *quarters))
+    row = financials(of_a("revenue", *quarters))
     assert (row["revenue_ttm_usd"], row["period_end"], row["age_days"]) == (15.0, DECEMBER, 69)
     assert row["net_income_ttm_usd"] is None
-    assert figures(of_a("revenue", *quarters[1:]))["revenue_ttm_usd"] is None
+    assert financials(of_a("revenue", *quarters[1:]))["revenue_ttm_usd"] is None
 
 
 def test_a_year_is_twelve_months_whatever_its_quarters_add_up_to() -> None:
     quarters = [(MARCH, 3, 1.0), (JUNE, 3, 2.0), (SEPTEMBER, 3, 4.0), (DECEMBER, 3, 8.0)]
-    assert figures(of_a("revenue", *quarters, (DECEMBER, 12, 16.0)))["revenue_ttm_usd"] == 16.0
+    assert financials(of_a("revenue", *quarters, (DECEMBER, 12, 16.0)))["revenue_ttm_usd"] == 16.0
 
 
 def test_the_last_year_and_the_year_to_date_less_that_of_the_year_before() -> None:
     year, half, half_before = (LAST_DECEMBER, 12, 100.0), (JUNE, 6, 60.0), (LAST_JUNE, 6, 45.0)
     assert (
-        figures(
+        financials(
             of_a("operating_cash_flow", year, half, half_before)
             + of_a("assets", (JUNE, 0, 1.0))
             + of_a("assets", (LAST_DECEMBER, 0, 1.0), (LAST_JUNE, 0, 1.0))
         )["operating_cash_flow_ttm_usd"]
         == 115.0
     )
-    assert figures(of_a("revenue", year, half, half_before))["revenue_ttm_usd"] == 115.0
-    assert figures(of_a("revenue", year, half))["revenue_ttm_usd"] is None
+    assert financials(of_a("revenue", year, half, half_before))["revenue_ttm_usd"] == 115.0
+    assert financials(of_a("revenue", year, half))["revenue_ttm_usd"] is None
 
 
 def test_the_year_to_date_may_be_the_sum_of_its_quarters() -> None:
     """As 10-Qs tell income: single quarters, and the year once it is over."""
     before = [(LAST_MARCH, 3, 10.0), (LAST_JUNE, 3, 20.0), (LAST_SEPTEMBER, 3, 30.0), (LAST_DECEMBER, 12, 100.0)]
     since = [(MARCH, 3, 11.0), (JUNE, 3, 22.0), (SEPTEMBER, 3, 33.0)]
-    assert figures(of_a("net_income", *before, *since))["net_income_ttm_usd"] == pytest.approx(106.0)
-    assert figures(of_a("net_income", *before, *since[:2]))["net_income_ttm_usd"] == pytest.approx(103.0)
-    assert figures(of_a("net_income", *before[1:], *since))["net_income_ttm_usd"] is None
+    assert financials(of_a("net_income", *before, *since))["net_income_ttm_usd"] == pytest.approx(106.0)
+    assert financials(of_a("net_income", *before, *since[:2]))["net_income_ttm_usd"] == pytest.approx(103.0)
+    assert financials(of_a("net_income", *before[1:], *since))["net_income_ttm_usd"] is None
 
 
 def test_the_fourth_quarter_is_the_year_less_nine_months_where_both_are_known() -> None:
     known = [(MARCH, 3, 5.0), (LAST_JUNE, 3, 2.0), (LAST_SEPTEMBER, 3, 3.0)]
     fourth = [(LAST_DECEMBER, 12, 20.0), (LAST_SEPTEMBER, 9, 12.0)]
-    assert figures(of_a("revenue", *known, *fourth))["revenue_ttm_usd"] == 2.0 + 3.0 + (20.0 - 12.0) + 5.0
-    assert figures(of_a("revenue", *known, fourth[0]))["revenue_ttm_usd"] is None
-    assert figures(of_a("revenue", *known, fourth[1]))["revenue_ttm_usd"] is None
+    assert financials(of_a("revenue", *known, *fourth))["revenue_ttm_usd"] == 2.0 + 3.0 + (20.0 - 12.0) + 5.0
+    assert financials(of_a("revenue", *known, fourth[0]))["revenue_ttm_usd"] is None
+    assert financials(of_a("revenue", *known, fourth[1]))["revenue_ttm_usd"] is None
 
 
 def test_nothing_of_another_period_fills_a_hole() -> None:
     """September is missing: neither the three months of the year before nor a year that ended in December stands in."""
     holes = [(LAST_SEPTEMBER, 3, 7.0), (LAST_DECEMBER, 3, 1.0), (MARCH, 3, 1.0), (JUNE, 3, 2.0), (DECEMBER, 3, 8.0)]
-    assert figures(of_a("revenue", *holes, (LAST_DECEMBER, 12, 50.0)))["revenue_ttm_usd"] is None
+    assert financials(of_a("revenue", *holes, (LAST_DECEMBER, 12, 50.0)))["revenue_ttm_usd"] is None
 
 
 def test_fiscal_quarters_of_12_and_16_weeks_follow_one_another() -> None:
     ends = [dt.date(2016, 2, 14), dt.date(2016, 5, 8), dt.date(2016, 8, 28), dt.date(2016, 11, 20)]  # Costco
-    assert figures(of_a("revenue", *((day, 3, 1.0) for day in ends)))["revenue_ttm_usd"] == 4.0
+    assert financials(of_a("revenue", *((day, 3, 1.0) for day in ends)))["revenue_ttm_usd"] == 4.0
     year = [(dt.date(2016, 8, 28), 12, 116.0), (dt.date(2016, 11, 20), 3, 27.5), (dt.date(2015, 11, 22), 3, 26.6)]
-    assert figures(of_a("revenue", *year))["revenue_ttm_usd"] == pytest.approx(116.0 + 27.5 - 26.6)
+    assert financials(of_a("revenue", *year))["revenue_ttm_usd"] == pytest.approx(116.0 + 27.5 - 26.6)
 
 
 def test_balance_sheets_are_those_of_the_last_report_and_of_the_one_a_year_before() -> None:
     assets = of_a("assets", (LAST_DECEMBER, 0, 90.0), (SEPTEMBER, 0, 95.0), (DECEMBER, 0, 100.0))
-    row = figures(assets + of_a("cash", (SEPTEMBER, 0, 5.0)))
+    row = financials(assets + of_a("cash", (SEPTEMBER, 0, 5.0)))
     assert (row["assets_usd"], row["assets_year_ago_usd"], row["equity_usd"]) == (100.0, 90.0, None)
     assert row["cash_usd"] is None  # September's is not December's
 
 
 def test_gross_profit_is_revenue_less_its_cost_where_it_is_not_reported_itself() -> None:
     rows = of_a("revenue", (DECEMBER, 12, 10.0)) + of_a("cost_of_revenue", (DECEMBER, 12, 6.0))
-    assert figures(rows)["gross_profit_ttm_usd"] == 4.0
-    assert figures(rows + of_a("gross_profit", (DECEMBER, 12, 3.5)))["gross_profit_ttm_usd"] == 3.5
+    assert financials(rows)["gross_profit_ttm_usd"] == 4.0
+    assert financials(rows + of_a("gross_profit", (DECEMBER, 12, 3.5)))["gross_profit_ttm_usd"] == 3.5
 
 
 def test_ebitda_needs_the_depreciation() -> None:
     rows = of_a("revenue", (DECEMBER, 12, 10.0)) + of_a("operating_income", (DECEMBER, 12, 3.0))
-    assert figures(rows)["ebitda_ttm_usd"] is None
-    assert figures(rows + of_a("depreciation", (DECEMBER, 12, 1.0)))["ebitda_ttm_usd"] == 4.0
+    assert financials(rows)["ebitda_ttm_usd"] is None
+    assert financials(rows + of_a("depreciation", (DECEMBER, 12, 1.0)))["ebitda_ttm_usd"] == 4.0
 
 
 def test_shares_are_multiplied_by_the_splits_since_and_by_no_other() -> None:
@@ -143,17 +143,17 @@ def test_shares_are_multiplied_by_the_splits_since_and_by_no_other() -> None:
     acted = splits(
         (count, "A", 5.0), (dt.date(2017, 2, 1), "A", 2.0), (DAY, "A", 3.0), (DAY + dt.timedelta(1), "A", 7.0)
     )
-    row = figures(rows, acted, {"A": 1.5})
+    row = financials(rows, acted, {"A": 1.5})
     assert (row["shares_outstanding"], row["market_cap_usd"], row["period_end"]) == (600.0, 900.0, DECEMBER)
     assert row["eps_ttm_usd"] == pytest.approx(50.0 / 600.0)
-    assert figures(rows, splits((DAY, "A", None)), {"B": 2.0})["market_cap_usd"] is None
+    assert financials(rows, splits((DAY, "A", None)), {"B": 2.0})["market_cap_usd"] is None
 
 
 def test_what_is_too_old_is_null_and_its_age_stays_to_be_seen() -> None:
     rows = of_a("revenue", (DECEMBER, 12, 10.0)) + of_a("assets", (DECEMBER, 0, 5.0))
     rows += of_a("shares_outstanding", (DECEMBER, 0, 2.0))
     limit = DECEMBER + dt.timedelta(days=SET.fundamentals_max_age_days)
-    fresh, stale = (figures(rows, session=day, prices={"A": 1.0}) for day in (limit, limit + dt.timedelta(days=1)))
+    fresh, stale = (financials(rows, session=day, prices={"A": 1.0}) for day in (limit, limit + dt.timedelta(days=1)))
     assert (fresh["revenue_ttm_usd"], fresh["assets_usd"], fresh["market_cap_usd"]) == (10.0, 5.0, 2.0)
     assert {name for name, value in stale.items() if value is not None} == {
         "event_date",
@@ -164,7 +164,7 @@ def test_what_is_too_old_is_null_and_its_age_stays_to_be_seen() -> None:
     assert (stale["period_end"], stale["age_days"]) == (DECEMBER, SET.fundamentals_max_age_days + 1)
 
 
-def test_a_withdrawn_figure_is_none_and_a_company_without_any_has_no_row() -> None:
+def test_a_withdrawn_item_is_none_and_a_company_without_any_has_no_row() -> None:
     assert company_financials(facts(of_a("revenue", (DECEMBER, 12, None))), closes({}), NO_ACTIONS, DAY, SET).is_empty()
     nothing = company_financials(facts([]), closes({"A": 1.0}), splits((DAY, "A", 2.0)), DAY, SET)
     assert_stored_as(nothing, COMPANY_FINANCIALS)
@@ -232,7 +232,7 @@ def test_twelve_months_are_the_last_four_quarters_that_there_were_or_null(known:
 
 @effort(max_examples=25, deadline=None)
 @given(known=companies(), day=st.dates(dt.date(2015, 1, 5), dt.date(2018, 6, 1)), seed=st.integers(0, 99))
-def test_every_row_is_what_a_walk_over_the_figures_says(known: tuple[Rows, dict], day: dt.date, seed: int) -> None:
+def test_every_row_is_what_a_loop_over_the_items_gives(known: tuple[Rows, dict], day: dt.date, seed: int) -> None:
     rows, session = known[0], calendar.at_or_after(day)
     rng = np.random.default_rng(seed)
     odd = [(d + dt.timedelta(days=int(rng.integers(-9, 9))), *rest) for d, *rest in rows[::17]]  # ends that nobody has
@@ -255,7 +255,7 @@ def test_every_row_is_what_a_walk_over_the_figures_says(known: tuple[Rows, dict]
 
 @effort(max_examples=10, deadline=None)
 @given(known=companies(), seed=st.integers(0, 99))
-def test_neither_other_companies_nor_figures_before_the_window_nor_the_order_matter(
+def test_neither_other_companies_nor_items_before_the_window_nor_the_order_matter(
     known: tuple[Rows, dict], seed: int
 ) -> None:
     whole = facts(known[0])
@@ -271,7 +271,7 @@ def test_neither_other_companies_nor_figures_before_the_window_nor_the_order_mat
     assert_frame_equal(alone, one.filter(symbol="B"), check_exact=True)
 
 
-def test_the_windows_reach_as_far_as_the_oldest_figure_that_counts() -> None:
+def test_the_windows_reach_as_far_as_the_oldest_item_that_counts() -> None:
     oldest = DAY - dt.timedelta(days=SET.fundamentals_max_age_days + 3 * 378)
     assert calendar.shift(DAY, 1 - lookback_sessions(SET)) <= oldest
     declared = DAY - dt.timedelta(days=SET.fundamentals_max_age_days + 364)

@@ -1,4 +1,4 @@
-"""A server on this machine that answers as a vendor does, counts what it is asked, and misbehaves on request."""
+"""A server on this machine that answers as a vendor does, counts the requests, and misbehaves on request."""
 
 import datetime as dt
 import json
@@ -20,11 +20,11 @@ class NotFoundError(Exception):
 
 
 class BadRequestError(Exception):
-    """The vendor cannot be asked so; its text is what it says."""
+    """The vendor rejects the request; its text is the vendor's message."""
 
 
 @dataclass
-class Asked:
+class Request:
     path: str
     parameters: dict[str, str]
     headers: dict[str, str]
@@ -92,7 +92,7 @@ class LocalVendor:
 
     answers: Answers
     faults: list[Fault | None] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
     def __enter__(self) -> "LocalVendor":
         vendor = self
@@ -124,14 +124,14 @@ class LocalVendor:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def lines(self) -> list[str]:
-        return [asked.line for asked in self.asked]
+        return [request.line for request in self.requests]
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
-        asked = Asked(parts.path, dict(parse_qsl(parts.query)), dict(handler.headers))
-        self.asked.append(asked)
+        request = Request(parts.path, dict(parse_qsl(parts.query)), dict(handler.headers))
+        self.requests.append(request)
         try:
-            good = self.answers(asked.path, asked.parameters)
+            good = self.answers(request.path, request.parameters)
             reply: Reply | None = (200, {}, good if isinstance(good, bytes) else json.dumps(good).encode())
         except NotFoundError as nothing:
             reply = (404, {}, str(nothing).encode())

@@ -1,4 +1,4 @@
-"""Small vendors that answer in the documented formats, from what a test says happened."""
+"""Small vendors that answer in the documented formats, from what a test describes."""
 
 import datetime as dt
 import json
@@ -66,22 +66,22 @@ class FakePolygon:
                 "status": "OK", "request_id": "2", "results": rows}  # fmt: skip
 
     def _paged(self, path: str, kind: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        asked = dict(parameters)
+        query = dict(parameters)
         start = 0
-        if "cursor" in asked:
-            asked, start = json.loads(bytes.fromhex(asked["cursor"]))
-        rows = {"tickers": self._tickers, "splits": self._actions, "dividends": self._actions}[kind](kind, asked)
+        if "cursor" in query:
+            query, start = json.loads(bytes.fromhex(query["cursor"]))
+        rows = {"tickers": self._tickers, "splits": self._actions, "dividends": self._actions}[kind](kind, query)
         shown = rows[start : start + self.page]
         body: dict[str, Any] = {"results": shown, "status": "OK", "request_id": "3", "count": len(shown)}
         following = start + self.page - (1 if self.repeats and self.page > 1 else 0)
         if start + self.page < len(rows):
-            cursor = json.dumps([asked, following]).encode().hex()
+            cursor = json.dumps([query, following]).encode().hex()
             # the host that the vendor calls its own, with a key that must not come back
             body["next_url"] = f"https://vendor.invalid{path}?cursor={cursor}&apiKey=from-the-vendor"
         return body
 
-    def _tickers(self, kind: str, asked: Mapping[str, str]) -> list[dict[str, Any]]:
-        day = dt.date.fromisoformat(asked["date"])
+    def _tickers(self, kind: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        day = dt.date.fromisoformat(query["date"])
         return [
             {
                 "ticker": x.ticker, "name": x.name, "market": "stocks", "locale": "us", "primary_exchange": "XNYS",
@@ -89,13 +89,13 @@ class FakePolygon:
                 "last_updated_utc": f"{day}T00:00:00Z",
             }
             for x in sorted(self.listings, key=lambda x: x.ticker)
-            if x.first <= day <= x.last and asked.get("ticker", x.ticker) == x.ticker
+            if x.first <= day <= x.last and query.get("ticker", x.ticker) == x.ticker
         ]  # fmt: skip
 
-    def _actions(self, kind: str, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+    def _actions(self, kind: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         name = {"splits": "execution_date", "dividends": "ex_dividend_date"}[kind]
         rows = {"splits": self.splits, "dividends": self.dividends}[kind]
-        return [row for row in rows if asked[f"{name}.gte"] <= row[name] <= asked[f"{name}.lte"]]
+        return [row for row in rows if query[f"{name}.gte"] <= row[name] <= query[f"{name}.lte"]]
 
 
 def bar(close: float, day: dt.date) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def trading(tickers: Mapping[str, float], sessions: Sequence[dt.date]) -> dict[t
 class FakeEdgar:
     """
     Attributes:
-        filings: (cik, form, filed, figures), figures by tag: {start, end, val}.
+        filings: (cik, form, filed, values), values by tag: {start, end, val}.
     """
 
     filings: list[tuple[str, str, dt.date, dict[str, list[dict[str, Any]]]]]
@@ -144,14 +144,14 @@ class FakeEdgar:
             raise NotFoundError('<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>')
         facts: dict[str, Any] = {}
         for filing in mine:
-            for tag, figures in filing[3].items():
+            for tag, values in filing[3].items():
                 taxonomy, name = tag.split(":")
                 unit = "USD/shares" if "PerShare" in name else "shares" if "Shares" in name else "USD"
                 place = facts.setdefault(taxonomy, {}).setdefault(name, {"label": name, "units": {}})["units"]
                 place.setdefault(unit, []).extend(
-                    figure | {"accn": accession(filing), "fy": 2017, "fp": "FY", "form": filing[1],
+                    value | {"accn": accession(filing), "fy": 2017, "fp": "FY", "form": filing[1],
                               "filed": str(filing[2])}
-                    for figure in figures
+                    for value in values
                 )  # fmt: skip
         return {"cik": int(cik), "entityName": f"Company {cik}", "facts": facts}
 
@@ -165,7 +165,7 @@ class FakeFred:
     """
     Attributes:
         vintages: by series, (observed on, published on, value or None where missing).
-        page: observations on one page, however many are asked for.
+        page: observations on one page, however many are requested.
     """
 
     vintages: dict[str, list[tuple[dt.date, dt.date, float | None]]]
@@ -183,7 +183,7 @@ class FakeFred:
             for i, (published, value) in enumerate(history):
                 ends = history[i + 1][0] - dt.timedelta(days=1) if i + 1 < len(history) else dt.date.max
                 if published <= last and ends >= first:
-                    # the vendor moves the dates into the period that was asked for
+                    # the vendor moves the dates into the requested period
                     rows.append({"realtime_start": str(max(published, first)), "realtime_end": str(min(ends, last)),
                                  "date": str(day), "value": "." if value is None else str(value)})  # fmt: skip
         offset, limit = int(parameters["offset"]), min(int(parameters["limit"]), self.page)

@@ -47,8 +47,8 @@ def real(name: str, folder: Path = BUNDLE) -> FileDrop:
 @lru_cache
 def some_sessions(first: dt.date, last: dt.date, n: int) -> list[dt.date]:
     days = calendar.between(first, last)
-    chosen = np.random.default_rng(11).choice(len(days), n, replace=False)
-    return [days[i] for i in sorted(chosen)]
+    drawn = np.random.default_rng(11).choice(len(days), n, replace=False)
+    return [days[i] for i in sorted(drawn)]
 
 
 class TestBundle:
@@ -64,29 +64,29 @@ class TestBundle:
                 & (pl.col("date_added") <= day)
                 & (pl.col("date_removed").is_null() | (pl.col("date_removed") > day))
             )
-            asked = {
+            expected = {
                 ticker + ".UNLINKED" if security is None or method == "identity_splice" else security
                 for ticker, security, method in inside.select("symbol", "security_id", "link_method").iter_rows()
             }
-            assert set(rows.filter(session=day)["symbol"]) == asked
-            assert rows.filter(session=day).height == len(asked)
-            assert 480 <= len(asked) <= 506  # the query gives 497 to 506 rows; some name one security twice
+            assert set(rows.filter(session=day)["symbol"]) == expected
+            assert rows.filter(session=day).height == len(expected)
+            assert 480 <= len(expected) <= 506  # the query gives 497 to 506 rows; some name one security twice
 
     def test_vintages_land_in_the_session_that_first_knew_them(self) -> None:
         days = some_sessions(dt.date(2015, 3, 23), dt.date(2017, 3, 30), 12)
         table = pl.read_parquet(BUNDLE / "prices_vintages_2015_2017.parquet")
         for day in days:
             after, until = (CLOCK.decision_time(d).replace(tzinfo=None) for d in (calendar.shift(day, -1), day))
-            asked = table.filter(
+            expected = table.filter(
                 (pl.col("knowledge_time") > after)
                 & (pl.col("knowledge_time") <= until)
                 & pl.col("date").is_in(list(calendar.all_sessions()))
             ).unique(["symbol", "date", "knowledge_time"])
             rows = parsed(real("vintages"), BARS, [day])
             assert set(rows.select("symbol", "event_date").iter_rows()) == set(
-                asked.select("symbol", "date").iter_rows()
+                expected.select("symbol", "date").iter_rows()
             )
-            assert rows.height == asked.height
+            assert rows.height == expected.height
             assert rows["grade"].unique().to_list() in ([], [Grade.OBSERVED])
 
     def test_versions_of_one_capture_keep_the_last_word(self) -> None:

@@ -90,7 +90,7 @@ class TestBundle:
         assert {series: by_series[series].days for series in volatility} == dict.fromkeys(volatility, 0)
         assert all(by_series[series].days >= 1 for series in later)
         sectors = {"XLB", "XLE", "XLF", "XLI", "XLK", "XLP", "XLU", "XLV", "XLY"}
-        wanted = {"SPY", "QQQ", "TLT", "GLD", "HYG", "LQD", "IYZ"} | sectors
-        served = funds.filter(pl.col("symbol").is_in(wanted)).group_by("symbol").len()
-        assert dict(served.iter_rows()) == dict.fromkeys(wanted, len(days))
+        expected = {"SPY", "QQQ", "TLT", "GLD", "HYG", "LQD", "IYZ"} | sectors
+        served = funds.filter(pl.col("symbol").is_in(expected)).group_by("symbol").len()
+        assert dict(served.iter_rows()) == dict.fromkeys(expected, len(days))
         assert (funds["session"] == funds["event_date"]).all()

@@ -47,9 +47,9 @@ def test_a_price_that_is_none_is_quarantined_with_file_symbol_date_and_value(
     values = {"open": "1", "high": "1", "low": "1", "close": "1", column: price}
     write(tmp_path, "bars.csv", HEADER, f"XYZ,2017-03-06,{','.join(values.values())},5", GOOD)
     shown = {"": "None", "0": "0.0", "-1": "-1.0", "nan": "NaN"}.get(price, price)
-    ((rule, said),) = quarantined(drop_of(tmp_path), [MON])
+    ((rule, message),) = quarantined(drop_of(tmp_path), [MON])
     assert rule == f"{column}_not_positive"
-    assert re.search(rf"bars.csv: XYZ 2017-03-06 has {column} {shown};.*fix it", said)
+    assert re.search(rf"bars.csv: XYZ 2017-03-06 has {column} {shown};.*fix it", message)
     assert parsed(drop_of(tmp_path), BARS, [MON])["symbol"].to_list() == ["GOOD"]
 
 
@@ -63,9 +63,9 @@ def test_a_price_that_is_none_is_quarantined_with_file_symbol_date_and_value(
 )
 def test_prices_out_of_order_are_quarantined(tmp_path: Path, prices: str, rule: str, shown: str) -> None:
     write(tmp_path, "bars.csv", HEADER, f"XYZ,2017-03-06,{prices},5", GOOD)
-    ((found, said),) = quarantined(drop_of(tmp_path), [MON])
+    ((found, message),) = quarantined(drop_of(tmp_path), [MON])
     assert found == rule
-    assert f"XYZ 2017-03-06 has {shown}" in said
+    assert f"XYZ 2017-03-06 has {shown}" in message
     assert parsed(drop_of(tmp_path), BARS, [MON])["symbol"].to_list() == ["GOOD"]
 
 
@@ -82,18 +82,18 @@ def test_a_bad_row_of_another_session_does_not_stop_this_one(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("volume", "rule", "said"),
+    ("volume", "rule", "message"),
     [
         ("-5", "volume_negative", "A 2017-03-06 has volume -5"),
         ("2.5", "unreadable", "column 'volume' holds '2.5' where a whole number belongs"),
         ("many", "unreadable", "column 'volume' holds 'many' where a whole number belongs"),
     ],
 )
-def test_a_negative_or_broken_volume_is_quarantined(tmp_path: Path, volume: str, rule: str, said: str) -> None:
+def test_a_negative_or_broken_volume_is_quarantined(tmp_path: Path, volume: str, rule: str, message: str) -> None:
     write(tmp_path, "bars.csv", HEADER, f"A,2017-03-06,1,1,1,1,{volume}", GOOD)
     ((found, reason),) = quarantined(drop_of(tmp_path), [MON])
     assert found == rule
-    assert said in reason
+    assert message in reason
     assert parsed(drop_of(tmp_path), BARS, [MON])["symbol"].to_list() == ["GOOD"]
 
 
@@ -127,19 +127,19 @@ def test_a_sound_row_is_not_held_against_a_broken_duplicate(tmp_path: Path) -> N
 def test_a_bar_from_the_future_is_quarantined_in_the_session_that_it_was_declared_in(tmp_path: Path) -> None:
     write(tmp_path, "bars.csv", f"{HEADER},known_at", "A,2017-03-08,1,1,1,1,5,2017-03-07T12:00:00")
     vendor = drop_of(tmp_path)
-    ((rule, said),) = quarantined(vendor, [MON])
+    ((rule, message),) = quarantined(vendor, [MON])
     assert rule == "future_date"
-    assert "A 2017-03-08 is declared known at 2017-03-07 12:00:00" in said
-    assert "a future date" in said
+    assert "A 2017-03-08 is declared known at 2017-03-07 12:00:00" in message
+    assert "a future date" in message
     assert quarantined(vendor, [TUE, WED]) == []
     assert parsed(vendor, BARS, [MON, TUE, WED]).is_empty()
 
 
 def test_a_bar_off_the_calendar_is_quarantined(tmp_path: Path) -> None:
     write(tmp_path, "bars.csv", HEADER, "A,2017-03-05,1,1,1,1,5")
-    ((rule, said),) = quarantined(drop_of(tmp_path), [calendar.shift(MON, -1), MON])
+    ((rule, message),) = quarantined(drop_of(tmp_path), [calendar.shift(MON, -1), MON])
     assert rule == "off_calendar"
-    assert re.search(r"A 2017-03-05 is no trading session of XNYS.*off_calendar: drop", said)
+    assert re.search(r"A 2017-03-05 is no trading session of XNYS.*off_calendar: drop", message)
 
 
 def test_benchmarks_are_checked_as_bars_are(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_an_impossible_observation_is_quarantined(tmp_path: Path, written: str, 
     write(tmp_path, "macro.csv", "series,date,value,known_at", written, "GOOD,2017-03-06,1,2017-03-06")
     found = quarantined(drop_of(tmp_path), [MON])
     assert found
-    assert all(re.search(f"macro.csv: .*{wrong}", said) for _, said in found)
+    assert all(re.search(f"macro.csv: .*{wrong}", message) for _, message in found)
     assert parsed(drop_of(tmp_path), MACRO, [MON])["series"].to_list() == ["GOOD"]
 
 
@@ -261,7 +261,7 @@ def test_a_universe_of_members_needs_the_members_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "message"),
     [
         ("split,0", "has split 0.0; a split is new shares per old one"),
         ("split,inf", "has split inf"),
@@ -270,13 +270,13 @@ def test_a_universe_of_members_needs_the_members_file(tmp_path: Path) -> None:
         ("spinoff,1", "has action 'spinoff'; it is none of split"),
     ],
 )
-def test_an_impossible_action_is_quarantined(tmp_path: Path, written: str, said: str) -> None:
+def test_an_impossible_action_is_quarantined(tmp_path: Path, written: str, message: str) -> None:
     write(tmp_path, "bars.csv", HEADER)
     lines = (f"A,2017-03-07,{written}", "GOOD,2017-03-07,split,2")
     write(tmp_path, "corporate_actions.csv", "symbol,ex_date,action,value", *lines)
     ((_, reason),) = quarantined(drop_of(tmp_path), [MON])
     assert "corporate_actions.csv: A " in reason
-    assert said in reason
+    assert message in reason
     assert parsed(drop_of(tmp_path), CORPORATE_ACTIONS, [MON])["symbol"].to_list() == ["GOOD"]
 
 

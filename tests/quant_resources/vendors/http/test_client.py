@@ -1,4 +1,4 @@
-"""A vendor is asked slowly, again where that can help, with bounds, and never with the key in any text."""
+"""Requests are rate-limited, retried where that can help, bounded, and never show the key in any text."""
 
 import datetime as dt
 import logging
@@ -50,10 +50,10 @@ def test_the_key_goes_in_a_header_or_in_the_parameter_that_the_vendor_knows(vend
     answer = client(vendor, clock).get(canonical("/v2/x", {"b": "2", "a": "1"}))
     assert answer.body == {"status": "OK", "path": "/v2/x"}
     assert answer.request == "/v2/x?a=1&b=2"
-    assert vendor.asked[0].headers["Authorization"] == f"Bearer {SECRET}"
+    assert vendor.requests[0].headers["Authorization"] == f"Bearer {SECRET}"
     client(vendor, clock, parameter="api_key").get("/y")
-    assert vendor.asked[1].parameters == {"api_key": SECRET}
-    assert "Authorization" not in vendor.asked[1].headers
+    assert vendor.requests[1].parameters == {"api_key": SECRET}
+    assert "Authorization" not in vendor.requests[1].headers
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_key_goes_in_a_header_or_in_the_parameter_that_the_vendor_knows(vend
 def test_what_may_go_well_the_next_time_is_asked_again(vendor: LocalVendor, fault: Fault) -> None:
     vendor.faults = [fault, fault]
     assert client(vendor, TestClock(NOW)).get("/x").body["status"] == "OK"
-    assert len(vendor.asked) == 3
+    assert len(vendor.requests) == 3
 
 
 def test_a_body_that_does_not_come_is_asked_for_again(vendor: LocalVendor) -> None:
@@ -76,7 +76,7 @@ def test_a_body_that_does_not_come_is_asked_for_again(vendor: LocalVendor) -> No
     impatient = FAST.model_copy(update={"timeout_seconds": 0.5, "tries": 20})
     assert client(vendor, TestClock(NOW), impatient).get("/x").body["status"] == "OK"
     released.set()
-    assert len(vendor.asked) >= 2
+    assert len(vendor.requests) >= 2
 
 
 def test_an_answer_that_cannot_be_whole_is_asked_for_again(vendor: LocalVendor) -> None:
@@ -88,13 +88,13 @@ def test_an_answer_that_cannot_be_whole_is_asked_for_again(vendor: LocalVendor) 
 
 
 @pytest.mark.parametrize(
-    ("header", "least"), [("17", 17.0), (format_datetime(NOW + dt.timedelta(seconds=40), usegmt=True), 39.0)]
+    ("header", "minimum"), [("17", 17.0), (format_datetime(NOW + dt.timedelta(seconds=40), usegmt=True), 39.0)]
 )
-def test_retry_after_is_kept_in_seconds_and_as_a_date(vendor: LocalVendor, header: str, least: float) -> None:
+def test_retry_after_is_kept_in_seconds_and_as_a_date(vendor: LocalVendor, header: str, minimum: float) -> None:
     vendor.faults = [faulty.status(429, Retry_After=header)]
     clock = TestClock(NOW)
     client(vendor, clock).get("/x")
-    assert [seconds for seconds in clock.slept if seconds >= least] == [pytest.approx(least, abs=1.1)]
+    assert [seconds for seconds in clock.slept if seconds >= minimum] == [pytest.approx(minimum, abs=1.1)]
 
 
 def test_waits_double_and_are_spread(vendor: LocalVendor) -> None:
@@ -128,10 +128,10 @@ def test_the_next_page_is_asked_of_the_base_address_without_any_key() -> None:
 
 def test_after_all_tries_the_error_names_the_request_and_the_mend(vendor: LocalVendor) -> None:
     vendor.faults = [faulty.malformed] * 9
-    said = r"test: http://127.*/v2/x\?a=1 gave no whole answer in 4 tries: no JSON .*again"
-    with pytest.raises(VendorError, match=said):
+    message = r"test: http://127.*/v2/x\?a=1 gave no whole answer in 4 tries: no JSON .*again"
+    with pytest.raises(VendorError, match=message):
         client(vendor, TestClock(NOW)).get("/v2/x?a=1")
-    assert len(vendor.asked) == 4
+    assert len(vendor.requests) == 4
 
 
 def test_the_total_time_is_bounded_whatever_the_vendor_asks_for(vendor: LocalVendor) -> None:
@@ -140,7 +140,7 @@ def test_the_total_time_is_bounded_whatever_the_vendor_asks_for(vendor: LocalVen
     with pytest.raises(VendorError, match="status 429"):
         client(vendor, clock).get("/x")
     assert sum(clock.slept) < 120
-    assert len(vendor.asked) == 1
+    assert len(vendor.requests) == 1
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 301])
@@ -148,7 +148,7 @@ def test_a_refusal_is_not_asked_again(vendor: LocalVendor, code: int) -> None:
     vendor.faults = [faulty.status(code, b'{"error": "no such thing"}')]
     with pytest.raises(RejectedError, match=f"status {code} .*no such thing"):
         client(vendor, TestClock(NOW)).get("/x")
-    assert len(vendor.asked) == 1
+    assert len(vendor.requests) == 1
 
 
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(vendor: LocalVendor) -> None:
@@ -162,7 +162,7 @@ def test_a_missing_key_is_named_with_the_fix(vendor: LocalVendor, value: str, mo
     monkeypatch.setenv("TEST_KEY", value)
     with pytest.raises(VendorError, match="export TEST_KEY with your key"):
         client(vendor, TestClock(NOW)).get("/x")
-    assert vendor.asked == []
+    assert vendor.requests == []
 
 
 @pytest.mark.parametrize("parameter", [None, "api_key"])

@@ -1,4 +1,4 @@
-"""SEC's company facts become figures as they were filed; a list of filings says when to ask for them again."""
+"""SEC's company facts become items as they were filed; a list of filings shows when to request them again."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -103,8 +103,8 @@ def test_sec_gets_the_user_agent_and_no_key(tmp_path: Path) -> None:
     with LocalVendor(FakeEdgar(FILINGS)) as server:
         parsed(market(server, tmp_path), FUNDAMENTALS, DAYS)
         assert server.lines() == ["/submissions/CIK0000000077.json", "/api/xbrl/companyfacts/CIK0000000077.json"]
-        assert all(asked.headers["User-Agent"] == "Tests tests@example.com" for asked in server.asked)
-        assert not any("Authorization" in asked.headers for asked in server.asked)
+        assert all(request.headers["User-Agent"] == "Tests tests@example.com" for request in server.requests)
+        assert not any("Authorization" in request.headers for request in server.requests)
 
 
 def test_facts_are_asked_for_again_only_when_something_was_filed(tmp_path: Path) -> None:
@@ -113,17 +113,17 @@ def test_facts_are_asked_for_again_only_when_something_was_filed(tmp_path: Path)
     with LocalVendor(fake) as server:
         vendor = market(server, tmp_path, clock)
         first = parsed(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 6, 30)))
-        server.asked.clear()
+        server.requests.clear()
         parsed(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 6, 30)))
-        assert server.asked == []
+        assert server.requests == []
         clock.moment = end_of_day(dt.date(2017, 7, 14)) + dt.timedelta(hours=1)
         parsed(vendor, FUNDAMENTALS, [dt.date(2017, 7, 14)])
         assert server.lines() == ["/submissions/CIK0000000077.json"]
         fake.today = clock.moment.date() + dt.timedelta(days=60)
         clock.moment = end_of_day(dt.date(2017, 8, 31)) + dt.timedelta(hours=1)
-        server.asked.clear()
+        server.requests.clear()
         whole = parsed(vendor, FUNDAMENTALS, calendar.between(DAYS[0], dt.date(2017, 8, 31)))
-        assert len(server.asked) == 2
+        assert len(server.requests) == 2
     assert whole.filter(pl.col("session") <= dt.date(2017, 6, 30)).equals(first)
     assert whole.height == first.height + 3
 
@@ -147,9 +147,9 @@ def test_a_company_without_statements_has_no_facts_and_is_not_asked_for_again(tm
     with LocalVendor(FakeEdgar([("88", "8-K", Q1, {})])) as server:
         vendor = market(server, tmp_path, NONE="88")
         assert parsed(vendor, FUNDAMENTALS, DAYS).is_empty()
-        server.asked.clear()
+        server.requests.clear()
         assert parsed(vendor, FUNDAMENTALS, DAYS).is_empty()
-        assert server.asked == []
+        assert server.requests == []
 
 
 def test_the_sic_code_is_known_from_the_day_on_which_it_was_read(tmp_path: Path) -> None:

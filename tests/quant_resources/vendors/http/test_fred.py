@@ -1,4 +1,4 @@
-"""FRED's vintages become observations as they were published, asked for from the last vintage on."""
+"""FRED's vintages become observations as they were published, requested from the last vintage on."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -58,11 +58,11 @@ def parsed(vendor: RemoteMarket, days: Sequence[dt.date]) -> pl.DataFrame:
 def test_each_vintage_is_known_at_the_end_of_its_day_and_a_missing_value_is_null(tmp_path: Path) -> None:
     with LocalVendor(FakeFred({"GDP": GDP})) as server:
         rows = parsed(market(server, tmp_path), DAYS)
-        periods = [(x.parameters["realtime_start"], x.parameters["realtime_end"]) for x in server.asked]
+        periods = [(x.parameters["realtime_start"], x.parameters["realtime_end"]) for x in server.requests]
     assert set(rows.select("series", "event_date", "value", "known_at", "grade").rows()) == {
         ("GROWTH", day, value, end_of_day(published), Grade.DATED)
         for day, published, value in GDP
-        if published != dt.date(2017, 4, 14)  # the same figure again
+        if published != dt.date(2017, 4, 14)  # the same value again
     }
     assert rows.height == 5
     assert list(dict.fromkeys(periods)) == [
@@ -79,13 +79,13 @@ def test_the_next_fetch_asks_from_the_last_vintage_on(tmp_path: Path) -> None:
     with LocalVendor(fake) as server:
         vendor = market(server, tmp_path, clock)
         before = parsed(vendor, until)
-        server.asked.clear()
+        server.requests.clear()
         assert parsed(vendor, until).equals(before)
-        assert server.asked == []
+        assert server.requests == []
         fake.vintages = {"GDP": GDP}
         clock.moment = LATER
         whole = parsed(vendor, DAYS)
-        assert {x.parameters["realtime_start"] for x in server.asked} == {"2017-03-28"}
+        assert {x.parameters["realtime_start"] for x in server.requests} == {"2017-03-28"}
     assert whole.filter(pl.col("session") <= until[-1]).equals(before)
     with LocalVendor(fake) as server:
         assert parsed(market(server, tmp_path / "other"), DAYS).equals(whole)
@@ -148,8 +148,8 @@ def test_a_page_that_is_shorter_than_it_says_is_asked_for_again(tmp_path: Path) 
 
 def test_a_key_that_is_rejected_is_named_by_its_variable_only(tmp_path: Path) -> None:
     with LocalVendor(FakeFred({"GDP": GDP})) as server:
-        said = b'{"error_code": 400, "error_message": "The value a-key-of-fred for api_key is not registered."}'
-        server.faults = [faulty.status(400, said)]
+        message = b'{"error_code": 400, "error_message": "The value a-key-of-fred for api_key is not registered."}'
+        server.faults = [faulty.status(400, message)]
         with pytest.raises(VendorError, match=r"The value \*\*\* for api_key") as error:
             parsed(market(server, tmp_path), DAYS)
     assert "a-key-of-fred" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Polygon's answers become bars, actions and tickers of securities, asked for as far as they are missing."""
+"""Polygon's answers become bars, actions and tickers of securities, requested where they are missing."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ Start = Callable[..., tuple[LocalVendor, RemoteMarket, TestClock]]
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts a local Polygon, and a market that asks it."""
+    """Starts a local Polygon, and a market that requests from it."""
     monkeypatch.setenv("POLYGON_API_KEY", "a-key-of-polygon")
     with ExitStack() as servers:
 
@@ -73,7 +73,7 @@ def test_bars_of_the_whole_market_are_known_by_rule_under_their_figi(start: Star
         (DAYS[1], "BBG00BBB", 20.01, 1_500_000, 20.03001, 1234, end_of_day(DAYS[1]), Grade.RULED),
     ]  # fmt: skip
     assert parsed(vendor, BENCHMARKS, DAYS[:2]).select("symbol", "close").rows() == [("FUND", 30.0), ("FUND", 30.01)]
-    assert all(asked.headers["Authorization"] == "Bearer a-key-of-polygon" for asked in server.asked)
+    assert all(request.headers["Authorization"] == "Bearer a-key-of-polygon" for request in server.requests)
 
 
 def test_bars_of_configured_tickers_take_one_request_each_for_the_whole_range(start: Start) -> None:
@@ -89,11 +89,11 @@ def test_bars_of_configured_tickers_take_one_request_each_for_the_whole_range(st
 def test_a_second_fetch_asks_only_for_what_is_new(start: Start, tickers: list[str] | None) -> None:
     server, vendor, _ = start(FakePolygon(trading({"AAA": 10, "BBB": 20}, DAYS), TWO), tickers=tickers)
     before = parsed(vendor, BARS, DAYS[:10])
-    server.asked.clear()
+    server.requests.clear()
     parsed(vendor, BARS, DAYS[:10])
-    assert server.asked == []
+    assert server.requests == []
     whole = parsed(vendor, BARS, DAYS[:12])
-    assert len(server.asked) == 2  # two sessions, or two tickers
+    assert len(server.requests) == 2  # two sessions, or two tickers
     assert whole.filter(pl.col("session") <= DAYS[9]).equals(before)
     assert all(str(day) not in line for day in DAYS[:10] for line in server.lines())
 
@@ -106,7 +106,7 @@ def test_sessions_are_asked_for_once_more_and_what_changed_or_came_late_is_a_lat
     fake.bars["AAA", DAYS[1]] = 99.0
     fake.bars["BBB", DAYS[1]] = 77.0
     clock.moment = arrived = end_of_day(DAYS[2]) + dt.timedelta(hours=1)
-    server.asked.clear()
+    server.requests.clear()
     rows = parsed(vendor, BARS, DAYS[2:3])
     assert sorted(line.split("/")[-1][:10] for line in server.lines() if "grouped" in line) == [
         str(DAYS[1]),
@@ -172,9 +172,9 @@ def test_many_new_tickers_are_looked_up_by_the_list_of_the_day_page_by_page(star
     fake = FakePolygon(trading(dict.fromkeys(names, 10.0), DAYS[:2]), [Listing(t, f"F{t}") for t in names], page=7)
     server, vendor, _ = start(fake)
     assert parsed(vendor, BARS, DAYS[:2])["symbol"].n_unique() == 60
-    pages = [asked for asked in server.asked if asked.path == "/v3/reference/tickers"]
+    pages = [request for request in server.requests if request.path == "/v3/reference/tickers"]
     assert len(pages) == 9
-    assert not any("apiKey" in asked.parameters for asked in pages)
+    assert not any("apiKey" in request.parameters for request in pages)
 
 
 MANY = [f"T{i:03d}" for i in range(60)]
@@ -187,29 +187,29 @@ def interrupted(start: Start, days: int) -> tuple[LocalVendor, RemoteMarket, Tes
     server.faults = [*[None] * (days + 3), *[faulty.status(500)] * 12]
     with pytest.raises(VendorError, match="gave no whole answer in 12 tries: status 500"):
         vendor.complete(BARS, DAYS[:days])
-    server.asked.clear()
+    server.requests.clear()
     return server, vendor, clock, fake
 
 
 def test_an_interrupted_list_goes_on_at_the_page_where_it_stopped(start: Start) -> None:
     server, vendor, _, _ = interrupted(start, 1)
     assert parsed(vendor, BARS, DAYS[:1])["symbol"].to_list() == [f"F{t}" for t in MANY]
-    assert len(server.asked) == 6
-    assert all("cursor" in asked.parameters for asked in server.asked)
+    assert len(server.requests) == 6
+    assert all("cursor" in request.parameters for request in server.requests)
 
 
 def test_a_cursor_that_is_no_longer_known_begins_the_list_anew(start: Start) -> None:
     server, vendor, _, _ = interrupted(start, 1)
     server.faults = [faulty.status(400, b'{"status": "ERROR", "error": "cursor expired"}')]
     assert parsed(vendor, BARS, DAYS[:1])["symbol"].to_list() == [f"F{t}" for t in MANY]
-    assert len(server.asked) == 1 + 9
+    assert len(server.requests) == 1 + 9
 
 
 def test_a_list_that_was_interrupted_long_ago_is_asked_for_anew(start: Start) -> None:
     server, vendor, clock, fake = interrupted(start, 1)
     clock.moment += dt.timedelta(days=1)
     assert parsed(vendor, BARS, DAYS[:1]).height == len(fake.listings)
-    assert len(server.asked) == 9
+    assert len(server.requests) == 9
 
 
 @pytest.mark.parametrize("repeats", [False, True])
@@ -239,7 +239,7 @@ def test_actions_are_known_at_their_declaration_or_on_the_morning_of_the_ex_date
         (ex, "BBG00AAA", "cash_dividend", 0.25, end_of_day(DAYS[2])),
         (ex, "BBG00AAA", "special_dividend", 1.0, end_of_day(DAYS[3])),
         (ex, "BBG00BBB", "cash_dividend", pytest.approx(0.3), end_of_day(DAYS[4])),
-        # nobody asks for an ex-date more than two months ahead, nor can link a ticker before its first bar
+        # no ex-date is requested more than two months ahead, nor can link a ticker before its first bar
         (dt.date(2017, 5, 10), "BBG00BBB", "cash_dividend", 0.3, end_of_day(DAYS[0])),
         (dt.date(2017, 6, 14), "BBG00BBB", "cash_dividend", 0.4, end_of_day(dt.date(2017, 4, 1))),
     ])  # fmt: skip
@@ -268,7 +268,7 @@ def test_what_polygon_has_not_is_empty(start: Start) -> None:
     server, vendor, _ = start(FakePolygon(trading({"AAA": 10}, DAYS[:1]), TWO))
     for dataset in (MEMBERS, INDUSTRIES):
         assert parsed(vendor, dataset, DAYS[:1]).is_empty()
-    assert server.asked == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("body", [{"status": "OK"}, {"status": "OK", "results": None, "resultsCount": 0}])
@@ -276,9 +276,9 @@ def test_a_day_without_any_bar_is_an_answer(start: Start, body: dict[str, object
     server, vendor, _ = start(FakePolygon({}, []))
     server.answers = lambda path, parameters: body
     assert parsed(vendor, BARS, DAYS[:2]).is_empty()
-    server.asked.clear()
+    server.requests.clear()
     assert parsed(vendor, BARS, DAYS[:2]).is_empty()
-    assert server.asked == []
+    assert server.requests == []
 
 
 # --- properties -----------------------------------------------------------------------------------------------------
@@ -324,16 +324,16 @@ def test_every_misbehaviour_is_survived_with_nothing_lost_or_doubled(start: Star
     )  # fmt: skip
     server, vendor, _ = start(fake)
     good = {dataset.name: parsed(vendor, dataset, DAYS[:6]) for dataset in (BARS, CORPORATE_ACTIONS)}
-    count = len(server.asked)
+    count = len(server.requests)
     bad = [
         faulty.status(429, Retry_After="3"), None, faulty.status(500), faulty.malformed, None, faulty.half,
         faulty.cut, faulty.reset, None, faulty.status(503), faulty.status(429), faulty.reset,
     ]  # fmt: skip
     server.faults = bad * 6
-    server.asked.clear()
+    server.requests.clear()
     again = market(server, tmp_path / "other", TestClock(LATER))
     for dataset in (BARS, CORPORATE_ACTIONS):
         assert parsed(again, dataset, DAYS[:6]).equals(good[dataset.name])
     assert good[BARS.name].height == 360
     assert good[CORPORATE_ACTIONS.name].height == 60
-    assert len(server.asked) > count
+    assert len(server.requests) > count

@@ -48,7 +48,7 @@ KEYS = {"POLYGON_API_KEY": "the-secret-of-polygon", "FRED_API_KEY": "the-secret-
 
 
 class Everyone:
-    """All three vendors behind one address; every answer of Polygon's repeats the key that it was asked with."""
+    """All three vendors behind one address; every answer of Polygon's repeats the key that it was sent."""
 
     def __init__(self) -> None:
         names = {f"T{i:02d}": 10.0 + i for i in range(55)}
@@ -126,25 +126,25 @@ def everything_in(folder: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def test_a_run_fetches_what_is_missing_and_comes_to_adjusted_bars(server: LocalVendor, tmp_path: Path) -> None:
-    chosen = load(str(profile_at(server, tmp_path)))
-    runner = make_runner(tmp_path / "store", chosen, make_vendor(chosen, tmp_path))
+    configured = load(str(profile_at(server, tmp_path)))
+    runner = make_runner(tmp_path / "store", configured, make_vendor(configured, tmp_path))
     assets = [asset for asset in core_assets() if asset.name in STORED]
     for asset in assets:
         assert failures(run_and_check(runner, asset, DAYS)) == []
-    assert len(server.asked) == len(set(server.lines()))  # nothing was asked for twice
+    assert len(server.requests) == len(set(server.lines()))  # nothing was requested twice
     bars = runner.store.read("market/adjusted_bars", DAYS[-1], DAYS[8], DAYS[8])
     row = bars.filter(symbol="FIGIT01").row(0, named=True)
     assert (row["split_ratio"], bars.height) == (2.0, 55)
     assert row["log_return"] == pytest.approx(math.log(2 * 5.54 / 11.07))
     paid = runner.store.read("market/adjusted_bars", DAYS[-1], DAYS[6], DAYS[6])
     assert set(paid["dividend_usd"]) == {0.1}
-    server.asked.clear()
-    afresh = make_runner(tmp_path / "again", chosen, make_vendor(chosen, tmp_path))
+    server.requests.clear()
+    afresh = make_runner(tmp_path / "again", configured, make_vendor(configured, tmp_path))
     for asset in assets:
         for day in DAYS:
             run(afresh, asset, [day])
     assert contents(afresh.store, assets) == contents(runner.store, assets)
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_without_named_companies_those_of_the_tickers_are_asked_for(server: LocalVendor, tmp_path: Path) -> None:
@@ -169,13 +169,13 @@ def test_fetch_says_what_it_did_and_a_second_one_asks_nothing(server: LocalVendo
     words = ["fetch", "--profile", profile, "--from", DAYS[0], "--to", DAYS[4]]
     first = tiny.asof(home, *words)
     assert first.code == 0, first.out + first.err
-    assert f"complete: {len(server.asked)} requests" in first.out
-    server.asked.clear()
+    assert f"complete: {len(server.requests)} requests" in first.out
+    server.requests.clear()
     second = tiny.asof(home, *words)
     assert second.code == 0
     assert "market/bars: 0 fetched, 5 there: complete" in second.out
     assert "complete: 0 requests" in second.out
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_what_one_vendor_refuses_does_not_keep_the_others_back(
@@ -241,8 +241,8 @@ fetch_raw(load(sys.argv[1]), raw.RawStore(pathlib.Path(sys.argv[2])), days, prin
 @pytest.mark.parametrize("after", [7, 28])
 def test_a_fetch_that_is_killed_goes_on_where_it_stopped(server: LocalVendor, tmp_path: Path, after: int) -> None:
     whole = parsed(market(server, tmp_path / "whole"))
-    asked = len(server.asked)  # which is all that there is to ask
-    server.asked.clear()
+    sent = len(server.requests)  # all that there are
+    server.requests.clear()
     profile = profile_at(server, tmp_path / "killed")
     command = [sys.executable, "-c", SCRIPT, str(profile), str(tmp_path / "killed" / "raw"), str(after)]
     killed = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False, capture_output=True)
@@ -250,8 +250,8 @@ def test_a_fetch_that_is_killed_goes_on_where_it_stopped(server: LocalVendor, tm
     resumed = parsed(market(server, tmp_path / "killed"))
     for name, rows in resumed.items():
         assert_frame_equal(rows, whole[name])
-    # at most the answer that had arrived and was not noted yet is asked for twice
-    assert len(server.asked) <= asked + 1
+    # at most the answer that had arrived and was not recorded yet is requested twice
+    assert len(server.requests) <= sent + 1
 
 
 def test_misbehaving_vendors_are_survived_with_nothing_lost_or_doubled(server: LocalVendor, tmp_path: Path) -> None:
@@ -272,23 +272,23 @@ def test_no_key_is_in_any_file_of_the_home_nor_in_any_output(
 ) -> None:
     home, profile = tmp_path / "home", profile_at(server, tmp_path)
     caplog.set_level("DEBUG")
-    said = ""
+    message = ""
     server.faults = [faulty.reset, faulty.status(500, KEYS["POLYGON_API_KEY"].encode())]
     words = ["--profile", profile, "--from", DAYS[0], "--to", DAYS[2], "--select", "market/bars"]
     for command in (["fetch", *words[:-2]], ["backfill", *words, "--select", "market/macro"]):
         answer = tiny.asof(home, *command)
         assert answer.code == 0, answer.out + answer.err
-        said += answer.out + answer.err
+        message += answer.out + answer.err
     server.faults = [faulty.status(403, f"no such key {KEYS['POLYGON_API_KEY']}".encode())] * 9
     failed = tiny.asof(home, "backfill", *words[:-3], DAYS[3], "--select", "market/bars")
     assert failed.code == 1
-    said += failed.out + failed.err + caplog.text
-    assert "was rejected with status 403 (no such key ***); check the key in POLYGON_API_KEY" in said
+    message += failed.out + failed.err + caplog.text
+    assert "was rejected with status 403 (no such key ***); check the key in POLYGON_API_KEY" in message
     unpacked = RawStore(home / "raw")
     contents = [unpacked.content(page.digest) for load_ in unpacked.loads("") for page in load_.pages]
     assert any(b"***" in content for content in contents)  # the vendor did repeat the key
     for secret in KEYS.values():
-        assert secret not in said
+        assert secret not in message
         assert not [content for content in contents if secret.encode() in content]
         assert not [path for path, content in everything_in(home) if secret.encode() in content]
 
