@@ -38,13 +38,13 @@ def checked(*, missing: Collection[str] = (), **arguments: Argument) -> tuple[Ar
 def _floats(value: Numbers, name: str) -> Array:
     try:
         if library_of(value) == PANDAS:
-            found = value.to_numpy(dtype="float64", na_value=np.nan)
+            array = value.to_numpy(dtype="float64", na_value=np.nan)
         else:
-            found = np.asarray(value.to_numpy() if isinstance(value, pl.Series | pl.DataFrame) else value)
+            array = np.asarray(value.to_numpy() if isinstance(value, pl.Series | pl.DataFrame) else value)
             # text of digits would become numbers, and dates would become days
-            if found.dtype.kind not in "fiubO":
-                raise ValueError(f"it holds {found.dtype}")
-        return np.ascontiguousarray(found, dtype=np.float64)
+            if array.dtype.kind not in "fiubO":
+                raise ValueError(f"it holds {array.dtype}")
+        return np.ascontiguousarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is no array of numbers: {error}; pass one of floats") from error
 

@@ -21,26 +21,28 @@ def day(value: Day, name: str) -> dt.date:
     Raises:
         ValueError: no day, or a moment within one.
     """
-    found = moment(value, name)
-    if isinstance(found, dt.datetime):
-        raise ValueError(f"{name} is {found}, a moment; pass a day, as '2016-12-30'")
-    return found
+    parsed = moment(value, name)
+    if isinstance(parsed, dt.datetime):
+        raise ValueError(f"{name} is {parsed}, a moment; pass a day, as '2016-12-30'")
+    return parsed
 
 
 def moment(value: Moment, name: str) -> dt.date | dt.datetime:
-    """A date, or a datetime with a time zone where a time of day is given.
+    """A date, or a datetime with a time zone where there is a time of day.
 
     Raises:
         ValueError: neither, or a time of day without a time zone.
     """
-    found = _parsed(value, name)
-    if not isinstance(found, dt.datetime):
-        return found
-    if found.tzinfo is None and found.time() == MIDNIGHT:  # what pandas and NumPy make of a day
-        return found.date()
-    if found.tzinfo is None:
-        raise ValueError(f"{name} is {found}, without a time zone; write it in UTC, as '2016-12-30T14:00:00+00:00'")
-    return dt.datetime.combine(found.date(), found.time(), found.tzinfo)  # a pandas Timestamp is a datetime of its own
+    parsed = _parsed(value, name)
+    if not isinstance(parsed, dt.datetime):
+        return parsed
+    if parsed.tzinfo is None and parsed.time() == MIDNIGHT:  # what pandas and NumPy make of a day
+        return parsed.date()
+    if parsed.tzinfo is None:
+        raise ValueError(f"{name} is {parsed}, without a time zone; write it in UTC, as '2016-12-30T14:00:00+00:00'")
+    return dt.datetime.combine(
+        parsed.date(), parsed.time(), parsed.tzinfo
+    )  # a pandas Timestamp is a datetime of its own
 
 
 def days(values: object, name: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
@@ -49,12 +51,12 @@ def days(values: object, name: str) -> np.ndarray[tuple[int], np.dtype[np.dateti
     Raises:
         ValueError: a value that is missing or no day, or more than one dimension.
     """
-    found = _column(values, name)
-    if found.ndim != 1:
-        raise ValueError(f"{name} has shape {found.shape}, expected (n,): a day for each row")
-    if np.isnat(found).any():
-        raise ValueError(f"{name}: row {int(np.isnat(found).argmax())} is missing; pass a day for each row")
-    return found
+    parsed = _column(values, name)
+    if parsed.ndim != 1:
+        raise ValueError(f"{name} has shape {parsed.shape}, expected (n,): a day for each row")
+    if np.isnat(parsed).any():
+        raise ValueError(f"{name}: row {int(np.isnat(parsed).argmax())} is missing; pass a day for each row")
+    return parsed
 
 
 def sessions(first: Day, last: Day) -> list[dt.date]:

@@ -66,7 +66,7 @@ def stock_features(
     Args:
         bars: as `adjusted_bars` returns them.
         names: of the features; by default all.
-        first: the first day that is wanted; earlier ones are what windows look back on. By default the first bar.
+        first: the first day of the result; earlier ones are what windows look back on. By default the first bar.
         sessions: the calendar, ascending.
         settings: the features' parameters.
 
@@ -97,8 +97,8 @@ def alpha158(
     rows = adjusted(bars)
     calendar = _sessions(rows, sessions)
     begin = calendar[0] if first is None else day(first, "first")
-    chosen = tuple(FACTORS) if names is None else tuple(names)
-    return factors.factors(rows, calendar, begin, chosen, Features().min_observations_fraction)
+    requested = tuple(FACTORS) if names is None else tuple(names)
+    return factors.factors(rows, calendar, begin, requested, Features().min_observations_fraction)
 
 
 def forward_returns(
@@ -127,8 +127,8 @@ def forward_returns(
     """
     rows = adjusted(bars)
     known = CORPORATE_ACTIONS.empty() if actions is None else rows_of(CORPORATE_ACTIONS, actions, "actions", ("value",))
-    chosen = Features.model_validate({**dict(settings or Features()), "horizons": tuple(horizons)})
-    frame = returns_ahead(rows, known, _sessions(rows, sessions), chosen)
+    parameters = Features.model_validate({**dict(settings or Features()), "horizons": tuple(horizons)})
+    frame = returns_ahead(rows, known, _sessions(rows, sessions), parameters)
     return frame.drop("session").sort(DATE, "symbol", "horizon_sessions")
 
 

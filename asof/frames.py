@@ -35,7 +35,7 @@ def as_polars(frame: Frame, name: str) -> pl.DataFrame:
 
 
 def rows_of(dataset: Dataset, frame: Frame, name: str, columns: tuple[str, ...] = ()) -> pl.DataFrame:
-    """`event_date`, the key and columns of a dataset, in its types and order of rows.
+    """`event_date`, the key and columns of a dataset, in its types, sorted by `event_date` and key.
 
     Args:
         columns: those that must be there; of the dataset's others the missing ones are null.
@@ -43,12 +43,12 @@ def rows_of(dataset: Dataset, frame: Frame, name: str, columns: tuple[str, ...] 
     Raises:
         ValueError: a column that is missing or of another type, a null in a date or key, a row twice.
     """
-    given, schema = as_polars(frame, name), dataset.computed_schema
+    rows, schema = as_polars(frame, name), dataset.computed_schema
     needed = [DATE, *dataset.key, *columns]
-    if missing := [column for column in needed if column not in given.columns]:
+    if missing := [column for column in needed if column not in rows.columns]:
         raise ValueError(f"{name} has no column {', '.join(missing)}; it needs {', '.join(needed)}")
-    typed = given.select(
-        _typed(given.get_column(column), dtype, name) if column in given.columns else pl.lit(None, dtype).alias(column)
+    typed = rows.select(
+        _typed(rows.get_column(column), dtype, name) if column in rows.columns else pl.lit(None, dtype).alias(column)
         for column, dtype in schema.items()
     )
     _require_keys(typed, [DATE, *dataset.key], name)

@@ -125,8 +125,8 @@ def deflated_sharpe_ratio(returns: Numbers, trial_sharpes_annual: Numbers, risk_
     """Probability that the true Sharpe ratio exceeds what the best of all trials shows by luck.
 
     Args:
-        returns: (T,) simple, per session, of the trial that was chosen.
-        trial_sharpes_annual: (N,) of every trial that was made, the chosen one too.
+        returns: (T,) simple, per session, of the trial that was selected.
+        trial_sharpes_annual: (N,) of every trial that was made, the selected one too.
 
     Raises:
         ValueError: no trial, fewer than 21 returns, or returns without spread.

@@ -122,8 +122,8 @@ def solve(problem: Problem, *, relax: bool = False) -> Solution:
     """The optimal weights; `weights` is None and `status` "infeasible" where no weights keep all limits.
 
     Args:
-        relax: where no weights keep all limits, widen by the least amount, in this order: turnover, cash, constraints,
-            net and gross; `relaxations` says what was widened.
+        relax: where no weights keep all limits, widen by the smallest amount, in this order: turnover, cash,
+            constraints, net and gross; `relaxations` says what was widened.
     """
     return optimizer.solve(problem, optimizer.LADDER if relax else ())
 

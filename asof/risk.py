@@ -106,20 +106,20 @@ def estimate(
     Raises:
         ValueError: a column or value that is missing, a day that is not a session, or too short a history.
     """
-    rows, chosen = adjusted(bars), settings or Risk()  # sorted by event_date
+    rows, parameters = adjusted(bars), settings or Risk()  # sorted by event_date
     last: dt.date = rows.item(-1, DATE) if session is None else day(session, "session")
     rows = rows.filter(pl.col(DATE) <= last)
-    days = window_sessions(last, chosen.lookback_sessions + 1)
+    days = window_sessions(last, parameters.lookback_sessions + 1)
     features, universe, groups = stock_features(rows, STYLE_FEATURES), _universe(rows), _industries(industries, rows)
-    held = pl.concat(exposures(rows, features, universe, groups, at, chosen) for at in days)
+    held = pl.concat(exposures(rows, features, universe, groups, at, parameters) for at in days)
     parts = [factor_model.factor_and_specific_returns(rows, held, at) for at in days[1:]]
     earned, residuals = (pl.concat(part[i] for part in parts) for i in (0, 1))
-    pairs = covariance.factor_covariance(earned, held, last, chosen)
-    own = specific.specific_risk(residuals, held, last, chosen)
+    pairs = covariance.factor_covariance(earned, held, last, parameters)
+    own = specific.specific_risk(residuals, held, last, parameters)
     if pairs.is_empty() or own.is_empty():
         raise ValueError(
             f"bars up to {last} give {earned[DATE].n_unique()} sessions of factor returns, expected at least "
-            f"{chosen.min_observations}; pass more, or lower min_observations"
+            f"{parameters.min_observations}; pass more, or lower min_observations"
         )
     return _assembled(held.filter(pl.col(DATE) == last).sort("symbol"), pairs, own, last)
 

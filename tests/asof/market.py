@@ -9,7 +9,7 @@ N_SESSIONS = 320
 
 
 def bars(n_symbols: int = 6, n_sessions: int = N_SESSIONS, seed: int = 0) -> pl.DataFrame:
-    """event_date, symbol, open, high, low, close, volume; a random walk with a common factor."""
+    """event_date, symbol, open, high, low, close, volume; random returns with a common factor."""
     rng = np.random.default_rng(seed)
     first = sessions.index_of(sessions.at_or_after(sessions.all_sessions()[5000]))
     days = list(sessions.all_sessions()[first : first + n_sessions])

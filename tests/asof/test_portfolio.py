@@ -42,10 +42,10 @@ def test_a_constraint_of_ones_own_is_kept_and_priced() -> None:
     assert solve(again).weights == pytest.approx(solution.weights)
 
 
-def test_what_cannot_be_kept_is_infeasible_or_relaxed_by_the_least() -> None:
+def test_what_cannot_be_kept_is_infeasible_or_relaxed_by_the_smallest_amount() -> None:
     impossible = problem(ALPHA, COVARIANCE, constraints=[Constraint("much", np.ones(4), lower=1.2)])
-    refused = solve(impossible)
-    assert (refused.status, refused.weights) == ("infeasible", None)
+    impossible_weights = solve(impossible)
+    assert (impossible_weights.status, impossible_weights.weights) == ("infeasible", None)
     relaxed = solve(impossible, relax=True)
     assert relaxed.status == "relaxed"
     assert "much from 1.2 to 0.99" in relaxed.relaxations[0]

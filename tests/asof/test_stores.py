@@ -48,11 +48,11 @@ def test_what_is_stored_is_listed_with_its_columns(stored_home: Path) -> None:
 def test_a_training_set_takes_frames_of_pandas_and_dates_as_text(stored_home: Path) -> None:
     store = asof.open(stored_home)
     rows = store.read("market/universe", LAST, LAST, columns=[]).select("symbol", session="event_date")
-    asked = ({"features/stock_features": ["return_1"]}, {"features/labels": ["label_log"]})
-    expected = store.store.training_set(rows, *asked, LAST)
+    columns = ({"features/stock_features": ["return_1"]}, {"features/labels": ["label_log"]})
+    expected = store.store.training_set(rows, *columns, LAST)
     as_text = rows.with_columns(pl.col("session").cast(pl.String)).to_pandas()
     for frame in (rows, rows.to_pandas(), as_text):
-        training = store.training_set(frame, *asked, as_of=str(LAST))
+        training = store.training_set(frame, *columns, as_of=str(LAST))
         assert_frame_equal(training.select(expected.columns), expected)
 
 
