@@ -328,7 +328,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "import quant_assets.execution.trading.cost_terms.registry",
             "cost_terms",
         ),
-        ("quant_assets/backtest/pnl.py", "import quant_assets.strategies", "slices"),
+        ("quant_assets/backtest/pnl.py", "import quant_assets.books", "slices"),
         ("quant_assets/engine/runner.py", "import dagster", "dagster"),
     ],
 )

@@ -11,13 +11,13 @@ from polars.testing import assert_frame_equal
 from configs.settings import Profile
 from feature_store import sessions as calendar
 from feature_store.schemas.market import UNIVERSE
+from quant_assets.books import book_assets
 from quant_assets.engine.asset import SessionAsset, same
 from quant_assets.engine.identity import code_of
 from quant_assets.engine.runner import Runner
 from quant_assets.execution.book.replay import rule_step
 from quant_assets.execution.book.target_weights import Holdings
 from quant_assets.graph import all_assets
-from quant_assets.strategies import strategy_assets
 from tests.engine.market import SESSIONS, make_runner, profile, run
 from tests.execution import markets
 from tests.execution.random_markets import random_market
@@ -43,7 +43,7 @@ def most_liquid(holdings: Holdings, inputs: Mapping[str, pl.DataFrame]) -> np.nd
 
 
 def assets(rule=equal_weights, **inputs) -> list[SessionAsset]:
-    return strategy_assets("execution/mine", "A book of a test.", rule, inputs)
+    return book_assets("execution/mine", "A book of a test.", rule, inputs)
 
 
 def stepped(rule):
@@ -77,7 +77,7 @@ def test_the_rule_of_equal_weights_gives_the_bits_of_the_equal_weight_book(
         assert_frame_equal(own.select(same_but_status), expected.select(same_but_status), check_exact=True)
 
 
-def test_a_strategy_is_a_book_with_its_orders_and_its_account() -> None:
+def test_a_book_comes_with_its_orders_and_its_account() -> None:
     book, orders, account = assets()
     assert [asset.name for asset in (book, orders, account)] == [
         "execution/mine", "execution/mine_orders", "execution/mine_pnl",

@@ -1,4 +1,4 @@
-"""A book by a rule of one's own, beside the platform's: its account, orders, profit and checks from the same code."""
+"""Books by rules of target weights, beside the platform's: account, orders, profit and checks from the same code."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from quant_assets.execution.trading.orders import orders
 LONG_ONLY = OF_ACCOUNT | {"borrow": same(BORROW, columns=())}
 
 
-def strategy_assets(
+def book_assets(
     name: str, description: str, rule: TargetWeights, inputs: Mapping[str, Window] | None = None
 ) -> list[SessionAsset]:
     """The assets of a book that holds what a rule of target weights says: the book, its orders and its account.
@@ -32,7 +32,7 @@ def strategy_assets(
     settings, after the pre-trade checks. It never sells short.
 
     Args:
-        name: of the book's dataset, for example "execution/momentum_book"; orders are NAME_orders, the account
+        name: of the book's dataset, for example "my_research/momentum_book"; orders are NAME_orders, the account
             NAME_pnl.
         description: one sentence, for the catalogue.
         rule: pure function of the holdings and the inputs; `execution.book.target_weights` has its contract.
