@@ -23,8 +23,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks._edits import PACKAGES, Edit
 from benchmarks._figures import scratch
-from benchmarks._staleness_edits import HARMLESS, PACKAGES, REAL, Edit
+from benchmarks._staleness_edits import HARMLESS, REAL
 from tests.engine.market import OVERRIDES
 
 ROOT = Path(__file__).parent.parent
