@@ -14,8 +14,12 @@ const paint = colour => figures.forEach(figure => {
 });
 
 plots.forEach(({data, layout}, i) => {
-  const narrow = figures[i].clientWidth < 600;
-  const fitting = narrow ? {margin: {l: 40, r: 8, t: 30, b: 40}, font: {size: 11}, legend: {...layout.legend, font: {size: 10}}} : {};
+  const fitting = figures[i].clientWidth >= 600 ? {} : {
+    margin: {l: 40, r: 8, t: 30, b: 40},
+    font: {size: 11},
+    legend: {...layout.legend, font: {size: 10}},
+    annotations: (layout.annotations || []).map(one => ({...one, font: {...one.font, size: 10}})),
+  };
   // the mode bar would lie over the lines; dragging zooms and a double click goes back without it
   Plotly.newPlot(figures[i], data.map(whole), {...layout, ...fitting}, {displayModeBar: false, responsive: true});
 });

@@ -29,7 +29,6 @@ THEME = go.layout.Template(
         colorway=PALETTE,
         xaxis={"gridcolor": GRID, "zeroline": False, "linecolor": GRID},
         yaxis={"gridcolor": GRID, "zeroline": True, "zerolinecolor": GRID, "linecolor": GRID, "automargin": True},
-        annotationdefaults={"font": {"size": 13}},
     )
 )
 
@@ -40,6 +39,7 @@ def styled(figure: go.Figure, height: int) -> go.Figure:
     >>> styled(go.Figure(), 200).layout.height
     200
     """
+    figure.update_annotations(font_size=13)  # titles of subplots, which Plotly writes larger than headings
     return figure.update_layout(template=THEME, height=height)
 
 

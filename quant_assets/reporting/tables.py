@@ -8,6 +8,8 @@ import polars as pl
 from quant_assets.numerics.arrays import Array
 from quant_assets.reporting.formats import Format, label, plain
 
+SENTENCE = 40  # characters: a longer text is wrapped
+
 
 @dataclass(frozen=True)
 class Link:
@@ -73,7 +75,7 @@ class Table:
     ) -> "Table":
         """The rows of a frame; columns without a format are shown by their type, headings by `formats.label`.
 
-        A column is numeric if its type is, or if it has a format.
+        A column is numeric if its type is, or if it has a format; it is text if a value of it is a sentence.
         """
         formats, labels = formats or {}, labels or {}
         columns = tuple(
@@ -81,6 +83,7 @@ class Table:
                 label=labels.get(name, label(name)),
                 is_numeric=dtype.is_numeric() or name in formats,
                 format=formats.get(name, plain),
+                is_text=dtype == pl.String and (frame[name].str.len_chars().max() or 0) > SENTENCE,
             )
             for name, dtype in frame.schema.items()
         )
