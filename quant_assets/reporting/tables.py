@@ -83,7 +83,7 @@ class Table:
                 label=labels.get(name, label(name)),
                 is_numeric=dtype.is_numeric() or name in formats,
                 format=formats.get(name, plain),
-                is_text=dtype == pl.String and (frame[name].str.len_chars().max() or 0) > SENTENCE,
+                is_text=dtype == pl.String and any(len(text) > SENTENCE for text in frame[name].drop_nulls()),
             )
             for name, dtype in frame.schema.items()
         )
