@@ -51,7 +51,7 @@ def test_refresh_stores_new_generations_and_leaves_nothing_stale(home: Path, mon
     assert {row["stale"] for row in json.loads(asof(home, "status", "--json").out)} == {0}
     again = asof(home, "impact")
     assert again.code == 0
-    assert "every stored session" in again.out
+    assert "Every stored session" in again.out
     assert "nothing is stale" in asof(home, "refresh").out
 
     (symbol,) = arrival.added["symbol"]
