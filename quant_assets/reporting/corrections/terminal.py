@@ -7,7 +7,8 @@ import polars as pl
 from rich.console import Console
 
 from quant_assets.operations.impact import Impact
-from quant_assets.reporting.formats import fixed, plain
+from quant_assets.reporting.formats import fixed
+from quant_assets.reporting.formats import shares as shares_text
 from quant_assets.reporting.tables import Column, Table
 from quant_assets.reporting.terminal import print_line, print_table
 
@@ -44,4 +45,4 @@ def order_texts(row: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _order(side: str | None, shares: float | None, price: float | None) -> tuple[str, str]:
-    return ("none", "") if side is None else (f"{side} {plain(shares)}", fixed(price, 4))
+    return ("none", "") if side is None else (f"{side} {shares_text(shares)}", fixed(price, 4))
