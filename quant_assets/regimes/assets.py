@@ -15,6 +15,7 @@ SIGNALS = trailing(
     lambda p: signal_columns(p.regimes.industry.kind, INDUSTRY_FEATURES),
 )
 INDUSTRY = (Choice(registry.__name__, "DETECTORS", lambda p: (p.regimes.industry.kind,)),)
+FITTED = (*INDUSTRY, Choice(registry.__name__, "FITS", lambda p: (p.regimes.industry.kind,)))
 OF_MARKET = (Choice(registry.__name__, "DETECTORS", lambda p: (p.regimes.market.kind,)),)
 CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
 
@@ -22,7 +23,7 @@ PARAMETERS = ("fit_session", "mean_0", "mean_1", "variance_0", "variance_1", "in
 FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS, PARAMETERS)}
 
 ASSETS: list[SessionAsset] = [
-    ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry", choices=INDUSTRY),
+    ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry", choices=FITTED),
     CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     CrossSection(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from configs.errors import ConfigError
 from configs.settings import Regimes
 from feature_store.dataset import Dataset
 from feature_store.schemas.regimes import (
@@ -18,7 +19,7 @@ from feature_store.schemas.regimes import (
 from quant_assets.numerics.arrays import Array
 from quant_assets.numerics.panel import panel, window, window_sessions
 from quant_assets.regimes.detectors.protocol import STATES_IN_ORDER, Aspect, StateFit, StateParameters
-from quant_assets.regimes.detectors.registry import DETECTORS
+from quant_assets.regimes.detectors.registry import DETECTORS, FITS
 
 DATASETS: Mapping[Aspect, Dataset] = {"trend": TREND_STATES, "volatility": VOLATILITY_STATES}
 LABELS_OF_TWO: Mapping[Aspect, tuple[str, str]] = {
@@ -44,14 +45,16 @@ def hmm_fits(features: pl.DataFrame, session: dt.date, settings: Regimes, seed: 
         sessions or a signal that never moves. A fit that was stopped early keeps its parameters and says
         `converged` = false.
     """
-    detector = DETECTORS[settings.industry.kind]
-    seen = window(features, session, settings.lookback_sessions)
     rows: list[dict[str, object]] = []
-    for aspect, signals in detector.signals.items() if detector.is_fitted else ():
+    fit = FITS.get(settings.industry.kind)
+    if fit is None:
+        return pl.DataFrame(rows, schema=HMM_FITS.computed_schema)
+    seen = window(features, session, settings.lookback_sessions)
+    for aspect, signals in DETECTORS[settings.industry.kind].signals.items():
         for industry, series in _series(seen, signals).items():
             if len(series) >= settings.min_observations:
                 rng = np.random.default_rng([seed, *f"{aspect}/{industry}".encode()])
-                fitted = detector.fit(aspect, series, settings.industry, rng)
+                fitted = fit(aspect, series, settings.industry, rng)
                 rows += _fit_rows(aspect, industry, fitted, session, len(series)) if fitted else []
     return pl.DataFrame(rows, schema=HMM_FITS.computed_schema)
 
@@ -60,12 +63,12 @@ def signal_columns(kind: str, dataset: Dataset) -> tuple[str, ...]:
     """Columns that a detector's signals read.
 
     Raises:
-        ValueError: the dataset lacks one.
+        ConfigError: the dataset lacks one.
     """
     signals = [signal for signals in DETECTORS[kind].signals.values() for signal in signals]
     columns = tuple(dict.fromkeys(name for signal in signals for name in signal.meta.root_names()))
     if absent := [name for name in columns if name not in dataset.values]:
-        raise ValueError(f"detector {kind} reads {', '.join(absent)}, which {dataset.name} lacks; choose another")
+        raise ConfigError(f"detector {kind} reads {', '.join(absent)}, which {dataset.name} lacks; choose another")
     return columns
 
 

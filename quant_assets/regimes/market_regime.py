@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
+from configs.errors import ConfigError
 from configs.settings import Regimes
 from quant_assets.regimes.detectors.protocol import STATES_IN_ORDER, Aspect
 from quant_assets.regimes.detectors.registry import DETECTORS
@@ -23,10 +24,10 @@ def market_regime(features: pl.DataFrame, session: dt.date, settings: Regimes) -
         is.
 
     Raises:
-        ValueError: a detector that is fitted.
+        ConfigError: a detector that is fitted.
     """
     if DETECTORS[settings.market.kind].is_fitted:
-        raise ValueError(
+        raise ConfigError(
             f"regimes.market: {settings.market.kind} is fitted, and the market's parameters are not stored; "
             "choose one that is not, such as thresholds"
         )

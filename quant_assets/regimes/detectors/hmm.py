@@ -37,30 +37,28 @@ class Hmm:
     is_fitted: ClassVar[bool] = True
 
     @staticmethod
-    def fit(aspect: Aspect, signals: Array, settings: HmmSettings, rng: np.random.Generator) -> StateFit | None:
-        """None where a signal never moves."""
-        if not moves(signals):
-            return None
-        found = fit(
-            signals,
-            settings.n_states,
-            settings.max_iterations,
-            settings.tolerance,
-            settings.variance_floor,
-            settings.random_starts,
-            rng,
-        )
-        return StateFit(
-            found.mean, found.variance, found.initial, found.transition, found.log_likelihood, found.converged
-        )
-
-    @staticmethod
     def probabilities(
         aspect: Aspect, signals: Array, parameters: StateParameters | None, settings: HmmSettings
     ) -> Array:
         if parameters is None:
             raise ValueError("a hidden Markov model filters under parameters; pass those in force")
         return last_states(signals, parameters.mean, parameters.variance, parameters.transition, parameters.initial)
+
+
+def state_fit(aspect: Aspect, signals: Array, settings: HmmSettings, rng: np.random.Generator) -> StateFit | None:
+    """Parameters of one series, from (T, D) signals without NaN; None where a signal never moves."""
+    if not moves(signals):
+        return None
+    best = fit(
+        signals,
+        settings.n_states,
+        settings.max_iterations,
+        settings.tolerance,
+        settings.variance_floor,
+        settings.random_starts,
+        rng,
+    )
+    return StateFit(best.mean, best.variance, best.initial, best.transition, best.log_likelihood, best.converged)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,17 @@ class StateParameters:
     transition: Array
 
 
+class Fit(Protocol[S_contra]):
+    """How a kind of detector finds its parameters.
+
+    It stands apart from the detector, so that what fits alone, as a library of optimizers, counts in the fits and not
+    in the states that are filtered under them.
+    """
+
+    def __call__(self, aspect: Aspect, signals: Array, settings: S_contra, rng: np.random.Generator) -> StateFit | None:
+        """Parameters of one series, from (T, D) signals without NaN; None where there are none."""
+
+
 class Detector(Protocol[S_contra]):
     """A kind of detector of the states of trend and of volatility; the class is its entry in `registry.DETECTORS`.
 
@@ -61,16 +72,13 @@ class Detector(Protocol[S_contra]):
         settings: type of its settings, whose `kind` names it.
         signals: by aspect, expressions over INDUSTRY_FEATURES (`regimes.industry`) or MARKET_FEATURES
             (`regimes.market`) that it sees; null or infinite where there is none.
-        is_fitted: whether it has parameters, which regimes/hmm_fits stores; the market's detector has none.
+        is_fitted: whether it has parameters, which its entry in `registry.FITS` finds and regimes/hmm_fits stores; the
+            market's detector has none.
     """
 
     settings: ClassVar[type[DetectorSettings]]
     signals: ClassVar[Mapping[Aspect, tuple[pl.Expr, ...]]]
     is_fitted: ClassVar[bool]
-
-    @staticmethod
-    def fit(aspect: Aspect, signals: Array, settings: S_contra, rng: np.random.Generator) -> StateFit | None:
-        """Parameters of one series, from (T, D) signals without NaN; None where there are none."""
 
     @staticmethod
     def probabilities(aspect: Aspect, signals: Array, parameters: StateParameters | None, settings: S_contra) -> Array:

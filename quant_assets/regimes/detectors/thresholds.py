@@ -8,7 +8,7 @@ import polars as pl
 
 from configs.settings.detectors import DetectorSettings, ThresholdsSettings
 from quant_assets.numerics.arrays import Array, Index
-from quant_assets.regimes.detectors.protocol import Aspect, StateFit, StateParameters
+from quant_assets.regimes.detectors.protocol import Aspect, StateParameters
 
 N_STATES = 3
 
@@ -27,10 +27,6 @@ class Thresholds:
         "volatility": (pl.col("volatility_percentile"), pl.col("volatility_21")),
     }
     is_fitted: ClassVar[bool] = False
-
-    @staticmethod
-    def fit(aspect: Aspect, signals: Array, settings: ThresholdsSettings, rng: np.random.Generator) -> StateFit | None:
-        return None
 
     @staticmethod
     def probabilities(
