@@ -49,15 +49,8 @@ def state_fit(aspect: Aspect, signals: Array, settings: HmmSettings, rng: np.ran
     """Parameters of one series, from (T, D) signals without NaN; None where a signal never moves."""
     if not moves(signals):
         return None
-    best = fit(
-        signals,
-        settings.n_states,
-        settings.max_iterations,
-        settings.tolerance,
-        settings.variance_floor,
-        settings.random_starts,
-        rng,
-    )
+    counts = (settings.n_states, settings.max_iterations)
+    best = fit(signals, *counts, settings.tolerance, settings.variance_floor, settings.random_starts, rng)
     return StateFit(best.mean, best.variance, best.initial, best.transition, best.log_likelihood, best.converged)
 
 

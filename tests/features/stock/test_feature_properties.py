@@ -106,7 +106,9 @@ def test_features_of_prices_that_pay_nothing_are_ta_libs():
 
 def assert_twins(frame: pl.DataFrame, days: list[dt.date], rows: pl.DataFrame, config: Features) -> None:
     for row in rows.iter_rows(named=True):
-        slow = twin.Twin(twin.frame_of(frame, days, row["symbol"]), days.index(row["event_date"]), config).features()
+        slow = twin.StockReference(
+            twin.frame_of(frame, days, row["symbol"]), days.index(row["event_date"]), config
+        ).features()
         assert slow.keys() == set(NAMES)
         for name in NAMES:
             known = slow[name] is not None
