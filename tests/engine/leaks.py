@@ -243,6 +243,14 @@ class LiesInItsPayload(Wrapped):
         return collapsed(everything).filter(pl.col("known_at") <= until)
 
 
+class TellsTooEarly(Wrapped):
+    """Rows dated a week after the session that gets them."""
+
+    def parse(self, dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date]) -> pl.DataFrame:
+        rows = self.inner.parse(dataset, raw, sessions)
+        return rows.with_columns(known_at=pl.col("known_at") + pl.duration(days=7))
+
+
 class KnewNothingThen(Wrapped):
     """Grades its rows hindsight."""
 
@@ -281,10 +289,22 @@ class FitsAtThePeriodsEnd(Calculation):
 # -- books that trade at the price they saw ----------------------------------------------------------------------------
 
 
+def close_of(t: dt.date) -> tuple[dt.date, dt.datetime]:
+    return t, calendar.closes_at(t)
+
+
+def next_open(t: dt.date) -> tuple[dt.date, dt.datetime]:
+    return t, calendar.opens_at(calendar.shift(t, 1))
+
+
+def open_after_yesterday(t: dt.date) -> tuple[dt.date, dt.datetime]:
+    return calendar.shift(t, -1), calendar.opens_at(t)
+
+
 def filling_at_the_close(
-    told: Callable[[dt.date], tuple[dt.date, dt.datetime]], price: str = "price_usd"
+    claimed: Callable[[dt.date], tuple[dt.date, dt.datetime]], price: str = "price_usd"
 ) -> Callable[..., pl.DataFrame]:
-    """A step whose orders are filled at once; `told` gives the session and moment that it claims."""
+    """A step whose orders are filled at once; `claimed` gives the session and moment that it claims."""
 
     def leaky(
         state: pl.DataFrame | None,
@@ -301,7 +321,7 @@ def filling_at_the_close(
             rows = rows.join(market.bars.filter(event_date=session).select("symbol", "open"), on="symbol", how="left")
             ordered &= pl.col("open").is_not_null()
         paid = rows.select((pl.col("order_shares") * pl.col("price_usd")).sum()).item()
-        decided_on, filled_at = told(session)
+        decided_on, filled_at = claimed(session)
         traded = pl.when(pl.col("symbol") == CASH).then(-paid).otherwise(pl.col("order_shares").fill_null(0.0))
         return (
             rows.with_columns(

@@ -235,10 +235,11 @@ def test_a_repeated_adoption_finds_nothing_and_records_nothing(runner: Runner) -
     assert len(runner.store.adoptions()) == 1
 
 
-def test_a_function_that_fails_is_a_difference(runner: Runner) -> None:
-    def broken(bars: pl.DataFrame, sessions: list) -> pl.DataFrame:
-        raise ZeroDivisionError("by nothing")
+def broken(bars: pl.DataFrame, sessions: list) -> pl.DataFrame:
+    raise ZeroDivisionError("by nothing")
 
+
+def test_a_function_that_fails_is_a_difference(runner: Runner) -> None:
     found = adopted(runner, with_mean(replace(MEAN, function=broken)), count=2)
     assert [d.what for d in found.assessments[0].differences] == [
         "cannot be computed: ZeroDivisionError: by nothing"

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,13 +30,17 @@ from tests.engine.leaks import (
     KnewNothingThen,
     Leak,
     LiesInItsPayload,
+    TellsTooEarly,
     WithoutSegments,
     Wrapped,
     book_alone,
     book_named,
     centred,
+    close_of,
     filling_at_the_close,
     mean_5,
+    next_open,
+    open_after_yesterday,
     value_of,
 )
 from tests.engine.market import (
@@ -136,16 +141,10 @@ def test_a_fit_that_is_called_with_its_own_test_period_is_caught(
 
 
 BOOKS = {
-    "at the close, and says so": filling_at_the_close(lambda t: (t, sessions.closes_at(t))),
-    "at the close, dated to the next open": filling_at_the_close(
-        lambda t: (t, sessions.opens_at(sessions.shift(t, 1)))
-    ),
-    "at the close, dated to the open after yesterday's decision": filling_at_the_close(
-        lambda t: (sessions.shift(t, -1), sessions.opens_at(t))
-    ),
-    "at the open before the signal, dated to yesterday's decision": filling_at_the_close(
-        lambda t: (sessions.shift(t, -1), sessions.opens_at(t)), "open"
-    ),
+    "at the close, and says so": filling_at_the_close(close_of),
+    "at the close, dated to the next open": filling_at_the_close(next_open),
+    "at the close, dated to the open after yesterday's decision": filling_at_the_close(open_after_yesterday),
+    "at the open before the signal, dated to yesterday's decision": filling_at_the_close(open_after_yesterday, "open"),
 }
 
 
@@ -241,11 +240,6 @@ def test_a_vendor_that_fetches_beyond_the_day_is_rejected(tmp_path: Path, chosen
 
 
 def test_a_row_known_after_its_session_is_rejected_by_the_writer(tmp_path: Path, chosen: Profile) -> None:
-    class TellsTooEarly(Wrapped):
-        def parse(self, dataset, raw, sessions):
-            rows = self.inner.parse(dataset, raw, sessions)
-            return rows.with_columns(known_at=pl.col("known_at") + pl.duration(days=7))
-
     with pytest.raises(LookaheadError, match="after the decision time"):
         run(make_runner(tmp_path, chosen, TellsTooEarly(make_vendor(chosen))), Source(BARS), [SESSIONS[0]])
 
@@ -307,20 +301,25 @@ def test_a_source_of_hindsight_is_rejected_without_an_exception_and_graded_with_
     assert {o.partition.grade for o in run(runner, close, SESSIONS[:2])} == {Grade.HINDSIGHT}
 
 
-def test_the_limit_a_payload_that_lies_of_itself_and_a_door_beside_the_inputs_are_not_seen(
+def test_a_payload_that_lies_of_itself_and_a_read_beside_the_inputs_are_not_seen(
     planted: Runner, chosen: Profile, tmp_path: Path
 ) -> None:
     """Law 11 stands where recomputing cannot: such a vendor is graded hindsight; import-linter closes the doors."""
     liar = make_runner(tmp_path / "liar", chosen, LiesInItsPayload(make_vendor(chosen), SESSIONS[:30]))
     assert failures(run_and_check(liar, Source(BARS), SESSIONS[:20])) == []
-    tape = truth_of(chosen).returns
+    oracle = reading_the_truth(truth_of(chosen).returns)
+    beside_the_inputs = TimeSeries(valued("leaks/oracle"), through(oracle), {"bars": trailing(ADJUSTED_BARS, 2)})
+    assert failures(run_and_check(planted, beside_the_inputs, RANGE)) == []
+
+
+def reading_the_truth(returns: pl.DataFrame) -> Callable[[pl.DataFrame, list[dt.date]], pl.DataFrame]:
+    """A table that no input declares."""
 
     def oracle(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
-        seen = tape.select("event_date", "symbol", value="idiosyncratic")
+        seen = returns.select("event_date", "symbol", value="idiosyncratic")
         return seen.filter(pl.col("event_date").is_in(sessions)) if bars.height else seen.clear()
 
-    through_a_door = TimeSeries(valued("leaks/door"), through(oracle), {"bars": trailing(ADJUSTED_BARS, 2)})
-    assert failures(run_and_check(planted, through_a_door, RANGE)) == []
+    return oracle
 
 
 def through(oracle):
