@@ -33,15 +33,17 @@ from tests.engine.leaks import (
     TellsTooEarly,
     WithoutSegments,
     Wrapped,
+    centred,
+    mean_5,
+    value_of,
+)
+from tests.engine.leaky_books import (
     book_alone,
     book_named,
-    centred,
     close_of,
     filling_at_the_close,
-    mean_5,
     next_open,
     open_after_yesterday,
-    value_of,
 )
 from tests.engine.market import (
     SESSIONS,
