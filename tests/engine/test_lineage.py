@@ -27,6 +27,14 @@ def footer(store: Store, dataset: Dataset, session=LAST) -> dict[str, str | None
     return found.lineage
 
 
+def closes(bars):
+    return bars.select("event_date", "symbol", value="close")
+
+
+def closes_of_members(bars, members):
+    return closes(bars)
+
+
 def known_by(store: Store, session) -> str:
     digest = ""
     for partition in store.partitions(CORPORATE_ACTIONS, None, session):
@@ -85,16 +93,10 @@ def test_it_is_no_part_of_the_fingerprint_and_comes_back_with_the_index(
 def test_a_dataset_of_its_own_inherits_from_what_it_reads(whole: Path, chosen: Profile, tmp_path: Path) -> None:
     runner = make_runner(copy_store(whole, tmp_path / "store"), chosen, datasets=[OWN])
 
-    def closes(bars):
-        return bars.select("event_date", "symbol", value="close")
-
     run(runner, CrossSection(OWN, closes, {"bars": same(BARS)}), SESSIONS[:1])
     assert footer(runner.store, OWN, SESSIONS[0]) == {CONSTITUENCY: None, ACTIONS: None}
 
-    def both(bars, members):
-        return closes(bars)
-
-    run(runner, CrossSection(OWN, both, {"bars": same(BARS), "members": same(MEMBERS)}), SESSIONS[:1])
+    run(runner, CrossSection(OWN, closes_of_members, {"bars": same(BARS), "members": same(MEMBERS)}), SESSIONS[:1])
     assert footer(runner.store, OWN, SESSIONS[0]) == {CONSTITUENCY: SIMULATED, ACTIONS: None}
 
 
