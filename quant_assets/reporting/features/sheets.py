@@ -57,7 +57,7 @@ def sheet(
             "null_ic is the correlation of the labels with a flag where the feature is null.",
             _by_horizon(information),
         ],
-        f"On real data, horizon of {horizon} sessions": [plots(study, f)],
+        f"In the stored history, horizon of {horizon} sessions": [plots(study, f)],
         "Decay": [
             f"Rank IC of the feature as it was so many sessions ago, on the labels of {horizon} sessions.",
             decay(study, f),
