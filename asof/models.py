@@ -1,5 +1,6 @@
 """The platform's models as scikit-learn estimators: `fit`, `predict`, `score`; they work in `cross_val_score`."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from quant_assets.alpha.training.samples import Sample
 __all__ = ["LightGBM", "Ridge"]
 
 
-class _Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class _Estimator(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A kind of model, fitted on all rows alike.
 
     Attributes:
@@ -25,8 +26,9 @@ class _Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     seed: int = 0
 
+    @abstractmethod
     def _model(self) -> tuple[type[Model[Any]], ModelSettings]:
-        raise NotImplementedError
+        """The kind, and its settings."""
 
     def fit(self, X: Numbers, y: Numbers) -> Self:
         """From (n, P) features, NaN where missing, and (n,) labels."""

@@ -18,7 +18,7 @@ from feature_store.schemas.risk import EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RI
 from quant_assets.numerics.panel import window_sessions
 from quant_assets.numerics.units import SESSIONS_PER_YEAR
 from quant_assets.risk import covariance, factor_model, specific
-from quant_assets.risk.exposures import exposure_matrix, exposures
+from quant_assets.risk.exposures import STYLE_FEATURES, exposure_matrix, exposures
 
 __all__ = [
     "RiskModel",
@@ -30,7 +30,6 @@ __all__ = [
     "weighted_covariance",
 ]
 
-STYLE_FEATURES = ("momentum_252_21", "volatility_63", "reversal_21")
 ADV_SESSIONS = 21
 
 

@@ -7,6 +7,7 @@
 Rows may come in any order, and may be of many stocks: all rows of a session are on the same side.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +23,14 @@ Split = rules.Split
 Groups = Any  # a column of days, or two
 
 
-class _Splitter:
+class _Splitter(ABC):
     """What scikit-learn asks of a splitter."""
 
     horizon_sessions: int | None
 
+    @abstractmethod
     def _rule(self) -> rules.PurgedKFold | rules.CombinatorialPurged | rules.WalkForward:
-        raise NotImplementedError
+        """The platform's splitter."""
 
     def get_n_splits(self, X: object = None, y: object = None, groups: object = None) -> int:
         """Number of splits, whatever the rows are."""

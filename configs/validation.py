@@ -22,34 +22,46 @@ def validated(tree: Tree, layers: Sequence[Layer]) -> Profile:
     try:
         profile = Profile.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError("\n".join(_complaint(one, layers) for one in error.errors())) from None
+        raise ConfigError(complaints(error, layers)) from None
     for line in _hindsight(profile):
         raise ConfigError(f"{writer_of(('vendor',), layers)}: {line}")
     return profile
 
 
-def _complaint(error: Mapping[str, Any], layers: Sequence[Layer]) -> str:
-    """One validation error as: where it was written, key, value, what is wrong, and the fix."""
-    where, kinds, field = located(error["loc"])
-    dotted, source = ".".join(map(str, where)), writer_of(where, layers)
+def complaints(
+    error: ValidationError, layers: Sequence[Layer] = (), root: type[Settings] = Profile, at: Location = ()
+) -> str:
+    """A line for each wrong setting: where it was written, key, value, what is wrong, and the fix.
+
+    Args:
+        layers: one of them wrote it; without any, no place is named.
+        root, at: type of what was validated, and its place in the profile.
+    """
+    return "\n".join(_complaint(one, layers, root, at) for one in error.errors())
+
+
+def _complaint(error: Mapping[str, Any], layers: Sequence[Layer], root: type[Settings], at: Location) -> str:
+    where, kinds, field = located(error["loc"], root)
+    dotted = ".".join(map(str, (*at, *where)))
+    place = f"{writer_of((*at, *where), layers)}: " if layers else ""
     match error["type"]:
         case "extra_forbidden":
             known = [name for kind in kinds for name in describe(kind)]
             close = did_you_mean(str(where[-1]), known)
-            return f"{source}: there is no setting `{dotted}`{close}; known here: {', '.join(known)}"
+            return f"{place}there is no setting `{dotted}`{close}; known here: {', '.join(known)}"
         case "missing":
-            return f"{source}: `{dotted}` is missing; write it{_expected(field)}"
+            return f"{place}`{dotted}` is missing; write it{_expected(field)}"
         case "union_tag_not_found":
-            return f"{source}: `{dotted}.kind` is missing; write one of {', '.join(_tags(field))}"
+            return f"{place}`{dotted}.kind` is missing; write one of {', '.join(_tags(field))}"
         case "union_tag_invalid":
             tag = error["ctx"]["tag"]
             return (
-                f"{source}: {dotted}.kind = {tag!r}: there is no such kind{did_you_mean(tag, _tags(field))}; "
+                f"{place}{dotted}.kind = {tag!r}: there is no such kind{did_you_mean(tag, _tags(field))}; "
                 f"write one of {', '.join(_tags(field))}"
             )
     if isinstance(error["input"], Mapping | Settings):  # of a section: the message names the keys
-        return f"{source}: {dotted}: {_message(error)}"
-    return f"{source}: {dotted} = {error['input']!r}: {_message(error)}{_expected(field)}"
+        return f"{place}{dotted}: {_message(error)}"
+    return f"{place}{dotted} = {error['input']!r}: {_message(error)}{_expected(field)}"
 
 
 def _message(error: Mapping[str, Any]) -> str:
@@ -66,14 +78,14 @@ def _expected(field: Description | None) -> str:
 
 
 def located(
-    loc: Location,
+    loc: Location, root: type[Settings] = Profile
 ) -> tuple[Location, tuple[type[Settings], ...], Description | None]:
     """The location as a user writes it, the classes of settings that hold its last part, and the field that it is.
 
     pydantic names, in a union, the kind that was tried beside the keys.
     """
     where: list[str | int] = []
-    kinds: tuple[type[Settings], ...] = (Profile,)
+    kinds: tuple[type[Settings], ...] = (root,)
     holders, field = kinds, None
     for part in loc:
         if tagged := tuple(kind for kind in kinds if kind_name(kind) == part):

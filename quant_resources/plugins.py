@@ -15,12 +15,13 @@ from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import Profile, Settings
+from configs.validation import complaints
 from feature_store.code.identity import count_as_ours
 from feature_store.dataset import Dataset
 from feature_store.schemas.catalogue import DATASETS
@@ -135,20 +136,7 @@ def _section(name: str, kind: type[Settings], section: object) -> Settings:
     try:
         return kind.model_validate(section)
     except ValidationError as error:
-        lines = [_complaint(name, kind, dict(one)) for one in error.errors()]
-        raise PluginError("\n".join(lines)) from None
-
-
-def _complaint(plugin: str, kind: type[Settings], error: Mapping[str, Any]) -> str:
-    key = ".".join(["plugin_settings", plugin, *map(str, error["loc"])])
-    if error["type"] == "extra_forbidden":
-        known = list(kind.model_fields)
-        return (
-            f"there is no setting `{key}`{did_you_mean(str(error['loc'][-1]), known)}; known here: {', '.join(known)}"
-        )
-    if error["type"] == "missing":
-        return f"`{key}` is missing; write it into the profile"
-    return f"{key} = {error['input']!r}: {error['msg']}"
+        raise PluginError(complaints(error, root=kind, at=("plugin_settings", name))) from None
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------

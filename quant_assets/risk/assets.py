@@ -14,7 +14,7 @@ from feature_store.schemas.risk import (
 from quant_assets.engine.asset import CrossSection, SessionAsset, same, trailing
 from quant_assets.risk.cost_parameters import cost_parameters
 from quant_assets.risk.covariance import factor_covariance
-from quant_assets.risk.exposures import exposures
+from quant_assets.risk.exposures import STYLE_FEATURES, exposures
 from quant_assets.risk.factor_model import explained_variance, factor_and_specific_returns
 from quant_assets.risk.specific import specific_risk
 
@@ -29,7 +29,7 @@ ASSETS: list[SessionAsset] = [
         exposures,
         {
             "bars": trailing(ADJUSTED_BARS, lambda p: p.risk.lookback_sessions, RETURN),
-            "features": same(STOCK_FEATURES, ("momentum_252_21", "volatility_63", "reversal_21")),
+            "features": same(STOCK_FEATURES, STYLE_FEATURES),
             "universe": same(UNIVERSE, ("tradable", "adv_usd")),
             "industries": same(INDUSTRIES),
         },

@@ -11,6 +11,7 @@ from quant_assets.features.scores import with_industry
 from quant_assets.numerics.arrays import Array
 from quant_assets.risk.returns import window_returns
 
+STYLE_FEATURES = ("momentum_252_21", "volatility_63", "reversal_21")  # of STOCK_FEATURES
 STOCKS_PER_FACTOR = 2  # with fewer, factors explain the noise of single stocks, and specific risk vanishes
 INDUSTRY = "industry:"
 PASSES = 10  # of centring, scaling and limiting; skewed values would go on for ever

@@ -19,7 +19,7 @@ def add_detector(detector: type[Detector[Any]], fit: Fit[Any] | None = None) -> 
         fit: finds its parameters, if it is fitted.
 
     Raises:
-        ValueError: another detector has its kind, or what it says of being fitted is not so.
+        ValueError: another detector or fit has its kind, or what it says of being fitted is not so.
     """
     if detector.is_fitted != (fit is not None):
         needs = "pass its fit too" if detector.is_fitted else "is_fitted is False, so leave its fit out"
@@ -27,5 +27,5 @@ def add_detector(detector: type[Detector[Any]], fit: Fit[Any] | None = None) -> 
     kind = add_kind(DETECTOR_SETTINGS, detector.settings)
     if DETECTORS.setdefault(kind, detector) is not detector:
         raise ValueError(f"kind {kind!r} is that of {DETECTORS[kind].__qualname__}; rename {detector.__qualname__}'s")
-    if fit is not None:
-        FITS[kind] = fit
+    if fit is not None and FITS.setdefault(kind, fit) is not fit:
+        raise ValueError(f"detector {detector.__qualname__}: another fit of kind {kind!r} is known; register it once")

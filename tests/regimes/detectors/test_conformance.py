@@ -122,13 +122,3 @@ def test_a_session_without_a_signal_leaves_a_state_that_sums_to_one_or_none_at_a
     found = probabilities(kind, aspect, signals, parameters)
     assert np.isnan(found[0]).all() or found[0].sum() == pytest.approx(1.0, abs=1e-12)
     assert not np.isnan(found[1:]).any()
-
-
-# -- refusals ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_detector_with_parameters_gives_none_for_signals_that_never_move(kind: str, aspect: Aspect) -> None:
-    if kind not in FITS:
-        pytest.skip("it has no parameters")
-    still = np.full((FITTED_ON, len(DETECTORS[kind].signals[aspect])), 0.2)
-    assert FITS[kind](aspect, still, settings_of(kind), np.random.default_rng(1)) is None
