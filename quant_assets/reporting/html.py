@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 from quant_assets.numerics.arrays import Array
 from quant_assets.reporting.document import Document, Part, plots_of
 from quant_assets.reporting.plot_data import plot_data
-from quant_assets.reporting.plots import BLUE, DARK_INK, GREY, INK
+from quant_assets.reporting.plots import BLUE, DARK_INK, GREY, HALF, INK
 from quant_assets.reporting.tables import Column, Link, Sparkline, Table
 
 HERE = Path(__file__).parent
@@ -72,7 +72,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"kind": kind, "cell": cell}
-    environment.globals["table_of"] = Table.of
+    environment.globals |= {"table_of": Table.of, "half": HALF}
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment
 

@@ -29,7 +29,7 @@ dark.addEventListener("change", () => paint(ink()));
 // responsive plots follow the window, and paper is another one: A4 within its margins
 window.addEventListener("beforeprint", () => {
   paint("INK_IN_LIGHT");
-  figures.forEach(figure => Plotly.relayout(figure, {width: 680}));
+  figures.forEach(figure => Plotly.relayout(figure, {width: figure.className === "half" ? 336 : 680}));
 });
 window.addEventListener("afterprint", () => {
   figures.forEach(figure => Plotly.relayout(figure, {width: null, autosize: true}));

@@ -15,6 +15,7 @@ DIVERGING = [[0.0, VERMILION], [0.5, "rgba(247,247,247,0)"], [1.0, BLUE]]
 GRID = "rgba(128,128,128,0.25)"
 INK = "#333333"  # text, and the lines that say so in `meta`
 DARK_INK = "#e4e4e4"  # what a page turns it into in the dark
+HALF = "half"  # `meta` of a plot that takes half of a wide page; on a narrow one it takes all
 
 THEME = go.layout.Template(
     layout=go.Layout(

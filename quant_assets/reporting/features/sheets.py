@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
-from plotly.subplots import make_subplots
 
 from quant_assets.alpha.evidence.feature_study import METRICS, FeatureStudy, decay, grouped
 from quant_assets.numerics.arrays import Array
 from quant_assets.reporting.document import Part
-from quant_assets.reporting.plots import BLUE, GREY, ORANGE, PALETTE, styled
+from quant_assets.reporting.plots import BLUE, GREY, HALF, ORANGE, PALETTE, styled
 
 PLOT_STEP = 5  # sessions between points of a plot: a screen has no room for more
 
@@ -57,7 +56,7 @@ def sheet(
             "null_ic is the correlation of the labels with a flag where the feature is null.",
             _by_horizon(information),
         ],
-        f"In the stored history, horizon of {horizon} sessions": [plots(study, f)],
+        f"In the stored history, horizon of {horizon} sessions": plots(study, f),
         "Decay": [
             f"Rank IC of the feature as it was so many sessions ago, on the labels of {horizon} sessions.",
             decay(study, f),
@@ -102,30 +101,49 @@ def _mean(values: Array) -> float | None:
     return float(seen.mean()) if len(seen) else None
 
 
-def plots(study: FeatureStudy, f: int) -> go.Figure:
-    """Running sum of rank ICs, mean label by fifth, the feature's quartiles over time, and its coverage."""
-    titles = ("rank IC, running sum", "mean label by fifth, bp", "quartiles across stocks", "coverage")
-    figure = make_subplots(rows=2, cols=2, subplot_titles=titles, vertical_spacing=0.14, horizontal_spacing=0.09)
-    days = study.sessions[::PLOT_STEP]
+def plots(study: FeatureStudy, f: int) -> list[go.Figure]:
+    """Running sum of rank ICs, mean label by fifth, the feature's quartiles over time, and its coverage.
+
+    Four of half the page's width, so that they stand one under another on a narrow screen.
+    """
+    figures = {
+        "rank IC, running sum": _information(study, f),
+        "mean label by fifth, bp": _by_fifth(study, f),
+        "quartiles across stocks": _quartiles(study, f),
+        "coverage": _coverage(study, f),
+    }
+    return [
+        styled(figure, 300).update_layout(
+            title={"text": title, "font": {"size": 13}}, legend={"y": -0.12, "yanchor": "top"}, meta=HALF
+        )
+        for title, figure in figures.items()
+    ]
+
+
+def _information(study: FeatureStudy, f: int) -> go.Figure:
+    figure, days = go.Figure(), study.sessions[::PLOT_STEP]
     for i, horizon in enumerate(study.horizons):
         total = np.cumsum(np.nan_to_num(study.values("rank_ic", horizon)[:, f]))[::PLOT_STEP]
-        figure.add_scatter(
-            x=days,
-            y=np.round(total, 3),
-            name=f"{horizon} sessions",
-            line={"color": PALETTE[i], "width": 1.5},
-            row=1,
-            col=1,
-        )
+        line = {"color": PALETTE[i], "width": 1.5}
+        figure.add_scatter(x=days, y=np.round(total, 3), name=f"{horizon} sessions", line=line)
+    return figure
+
+
+def _by_fifth(study: FeatureStudy, f: int) -> go.Figure:
     total, n = study.quantile_sums[:, f]
     means = np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
-    names = [str(i + 1) for i in range(len(n))]
-    figure.add_bar(x=names, y=np.round(means * 1e4, 2), marker_color=BLUE, showlegend=False, row=1, col=2)
+    return go.Figure(go.Bar(x=[str(i + 1) for i in range(len(n))], y=np.round(means * 1e4, 2), marker_color=BLUE))
+
+
+def _quartiles(study: FeatureStudy, f: int) -> go.Figure:
+    figure, days = go.Figure(), study.sessions[::PLOT_STEP]
     for q, width in ((25, 0.8), (50, 1.6), (75, 0.8)):
         values = study.values("quartile", q)[::PLOT_STEP, f]
-        line = {"color": ORANGE, "width": width}
-        figure.add_scatter(x=days, y=values, name=f"{q} %", line=line, showlegend=False, row=2, col=1)
+        figure.add_scatter(x=days, y=values, name=f"{q} %", line={"color": ORANGE, "width": width}, showlegend=False)
+    return figure
+
+
+def _coverage(study: FeatureStudy, f: int) -> go.Figure:
     there = np.round(study.values("coverage")[::PLOT_STEP, f], 3)
-    figure.add_scatter(x=days, y=there, line={"color": GREY, "width": 1.5}, showlegend=False, row=2, col=2)
-    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", row=2, col=2)
-    return styled(figure, 560).update_layout(legend={"y": -0.08, "yanchor": "top"})  # the titles stand above
+    line = go.Scatter(x=study.sessions[::PLOT_STEP], y=there, line={"color": GREY, "width": 1.5})
+    return go.Figure(line).update_yaxes(range=[0, 1.02], tickformat=".0%")
