@@ -21,7 +21,7 @@ def document(quality: DataQuality) -> Document:
 def _facts(quality: DataQuality) -> dict[str, str]:
     rejected = quality.quarantine.select("session", "source", "row").n_unique()
     return {
-        "Profile": f"{quality.profile}, data from a vendor of {quality.vendor}",
+        "Profile": f"{quality.profile}, data of the vendor {quality.vendor}",
         "Sessions": f"{quality.days[0]} to {quality.days[-1]} ({len(quality.days)})",
         "Quarantined at ingest": f"{count(rejected)} rows",
         "Findings on stored prices": f"{count(quality.findings.height)}; nothing of them was dropped",
