@@ -1,27 +1,27 @@
 """One HTTP client for all vendors: rate-limited, with retries and bounds; the key never appears in a text."""
 
 import datetime as dt
-import json
 import random
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import tenacity
 import urllib3
 
 from configs.settings import Transport
 from quant_resources.vendors.errors import VendorError
+from quant_resources.vendors.http.addresses import address_of
 from quant_resources.vendors.http.keys import Key, guard_logs
+from quant_resources.vendors.http.payloads import fault_of, read_object
 from quant_resources.vendors.ingest.clock import Clock, TokenBucket
 
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-# A request is written down without these, whoever put them there.
-SECRET_PARAMETERS = frozenset({"apikey", "api_key", "token", "access_token", "key"})
 CHUNK = 65_536
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 EXCERPT = 300  # characters of a rejection that are quoted
 
 
@@ -43,16 +43,29 @@ class RejectedError(VendorError):
     """The vendor does not answer this request, however often it is sent."""
 
 
+class UnusableError(VendorError):
+    """The vendor's answers to this request cannot be read.
+
+    Attributes:
+        content: of the last of them, without the key.
+    """
+
+    def __init__(self, text: str, content: bytes) -> None:
+        super().__init__(text)
+        self.content = content
+
+
 class _TransientError(Exception):
     """What may go well the next time; its text holds no key.
 
     Attributes:
         wait: seconds that the vendor requires.
+        content: of an answer that came whole and cannot be read; empty where none came.
     """
 
-    def __init__(self, text: str, wait: float = 0.0) -> None:
+    def __init__(self, text: str, wait: float = 0.0, content: bytes = b"") -> None:
         super().__init__(text)
-        self.wait = wait
+        self.wait, self.content = wait, content
 
 
 class HttpClient:
@@ -77,6 +90,7 @@ class HttpClient:
         jitter: random.Random | None = None,
     ) -> None:
         self._name, self._base, self._transport, self._clock = name, base_url.rstrip("/"), transport, clock
+        self._home = _home_of(name, self._base, in_clear=key is None)
         self._key, self._key_parameter = key, key_parameter
         self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
         self._jitter = jitter or random.Random()
@@ -90,17 +104,21 @@ class HttpClient:
         request: str,
         wrong: Callable[[Mapping[str, Any]], str | None] = lambda body: None,
         absent: Callable[[int, Mapping[str, Any]], bool] = lambda status, body: False,
+        parses: Sequence[Callable[[bytes], object]] = (),
     ) -> Answer:
-        """The answer to a canonical request, a JSON object.
+        """The answer to a canonical request, a JSON object that everything which will read it can read.
 
         Args:
             wrong: what is wrong with an object that cannot be whole, so that it is requested again; else None.
             absent: true where the status and object of a rejection mean that the vendor has nothing: an answer too.
+            parses: the functions that read the content later; one that fails is as good as an answer that is wrong.
 
         Raises:
             RejectedError: the vendor rejects the request; the message has the status, and the request without its key.
-            VendorError: no whole answer after all tries.
+            UnusableError: after all tries the last answer could not be read.
+            VendorError: no whole answer after all tries; or the request would go to another host than the vendor's.
         """
+        self._require_own(self._base + request)
         started = self._clock.monotonic()
         bound = self._transport
 
@@ -115,14 +133,43 @@ class HttpClient:
             retry=tenacity.retry_if_exception_type(_TransientError),
             retry_error_callback=lambda state: (state.attempt_number, state.outcome and state.outcome.exception()),
         )
-        got = tries(self._once, request, wrong, absent, started + bound.total_seconds)
+        got = tries(self._once, request, wrong, absent, parses, started + bound.total_seconds)
         if isinstance(got, Answer):
             return got
         count, last = got
-        raise VendorError(
+        text = (
             f"{self._name}: {self._shown(request)} gave no whole answer in {count} tries: {last}; "
             "try again later (what has arrived is kept, and the rest continues from there)"
         )
+        content = last.content if isinstance(last, _TransientError) else b""
+        raise UnusableError(text, content) if content else VendorError(text)
+
+    def request_of(self, address: str, also: Sequence[str] = ()) -> str:
+        """The canonical request of an address that the vendor gave for its next page, without any key.
+
+        Args:
+            also: other hosts that the vendor calls its own; the request goes to `base_url` all the same.
+
+        Raises:
+            VendorError: the address names another host, scheme or port, a user, or no path.
+        """
+        given = address_of(address)
+        own = given.is_relative or given.place == self._home or (given.place in {("https", h, 443) for h in also})
+        if given.fault or not own:
+            raise VendorError(
+                f"{self._name}: the next page lies at {given.shown}, {given.fault or 'another host'}; requests go to "
+                f"{self._base} only, as the key goes along (nothing was sent)"
+            )
+        return canonical(given.path, given.parameters)
+
+    def _require_own(self, address: str) -> None:
+        """A request may be read back from the log of payloads, so each is compared before it is sent."""
+        given = address_of(address)
+        if given.fault or given.place != self._home:
+            raise VendorError(
+                f"{self._name}: {given.shown} is no address of {self._base} ({given.fault or 'another host'}); "
+                "requests go there only, as the key goes along (nothing was sent)"
+            )
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """Doubling, half of it by chance, and never less than the vendor requires."""
@@ -136,6 +183,7 @@ class HttpClient:
         request: str,
         wrong: Callable[[Mapping[str, Any]], str | None],
         absent: Callable[[int, Mapping[str, Any]], bool],
+        parses: Sequence[Callable[[bytes], object]],
         deadline: float,
     ) -> Answer:
         self._bucket.take()
@@ -151,16 +199,16 @@ class HttpClient:
             raise _TransientError(self._scrubbed(problem))
         if status in AGAIN:
             raise _TransientError(f"status {status}{self._excerpt(content)}", _retry_after(headers, self._clock.now()))
-        body, problem = _object(content)
+        body, problem = read_object(content)
         if status != 200:
-            if absent(status, body):
+            if absent(status, body) and not fault_of(body, content, lambda body: None, parses):
                 return Answer(request, status, content, body)
             raise RejectedError(
                 f"{self._name}: {self._shown(request)} was rejected with status {status}{self._excerpt(content)}"
                 f"{self._fix(status)}"
             )
-        if defect := problem or wrong(body):
-            raise _TransientError(f"{defect}, in {len(content)} bytes")
+        if defect := problem or fault_of(body, content, wrong, parses):
+            raise _TransientError(f"{defect}, in {len(content)} bytes", content=content)
         return Answer(request, status, content, body)
 
     def _exchange(self, request: str, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
@@ -198,6 +246,8 @@ class HttpClient:
     def _fix(self, status: int) -> str:
         if status in (401, 403) and self._key:
             return f"; check the key in {self._key.variable}, and what its plan allows"
+        if 300 <= status < 400:
+            return f"; no redirect is followed, since the key would go along: fix `base_url`, {self._base}"
         if status == 403:
             return "; SEC answers so where `user_agent` does not name you, or more than 10 requests a second came"
         return "; check the profile's vendor settings"
@@ -218,24 +268,18 @@ def canonical(path: str, parameters: Mapping[str, str] | None = None) -> str:
     return path + (f"?{urlencode(sorted((parameters or {}).items()))}" if parameters else "")
 
 
-def canonical_of(address: str) -> str:
-    """The canonical request of an address that a vendor gave for the next page, without any key, whatever its host.
+def _home_of(name: str, base: str, *, in_clear: bool) -> tuple[str, str, int]:
+    """Scheme, host and port of the vendor.
 
-    >>> canonical_of("https://elsewhere.example/v3/reference/splits?cursor=YQ&apiKey=secret")
-    '/v3/reference/splits?cursor=YQ'
+    Args:
+        in_clear: whether requests may cross a network unencrypted: those with a key may not.
     """
-    parts = urlsplit(address)
-    kept = {name: value for name, value in parse_qsl(parts.query) if name.lower() not in SECRET_PARAMETERS}
-    return canonical(parts.path, kept)
-
-
-def _object(content: bytes) -> tuple[dict[str, Any], str]:
-    """The object that the content holds, and what is wrong where it holds none."""
-    try:
-        body = json.loads(content, parse_constant=_reject_constant)
-    except ValueError as error:
-        return {}, f"no JSON ({error})"
-    return (body, "") if isinstance(body, dict) else ({}, f"JSON holds a {type(body).__name__}, not an object")
+    home = address_of(base)
+    if home.fault or home.is_relative:
+        raise VendorError(f"{name}: base_url {home.shown} is {home.fault or 'no address'}; write https://host")
+    if home.scheme == "http" and not in_clear and home.host not in LOOPBACK:
+        raise VendorError(f"{name}: base_url {home.shown} would send the key unencrypted; write https://{home.host}")
+    return home.place
 
 
 def _pool(base: str) -> urllib3.PoolManager:
@@ -256,7 +300,3 @@ def _retry_after(headers: Mapping[str, str], now: dt.datetime) -> float:
         return 0.0
     moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return max(0.0, (moment - now).total_seconds())
-
-
-def _reject_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.http.client import Answer, HttpClient, RejectedError, canonical_of
+from quant_resources.vendors.http.client import Answer, HttpClient, RejectedError, UnusableError
 from quant_resources.vendors.ingest.clock import Clock
 from quant_resources.vendors.ingest.raw_payloads import Load, Page, RawStore
 
 REPORT_EVERY = 30.0  # seconds between two lines of progress
 # A cursor may be short-lived: pages older than this are requested again from the first on.
 RESUME_WITHIN = dt.timedelta(hours=12)
+MAX_PAGES = 10_000  # of one load: an answer that always names another page has no end
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,11 @@ class Resource:
         first, last: days that the answer speaks of, `ALL_DAYS` where it speaks of all.
         settled: an answer that arrived from then on is complete.
         request: canonical request of the first page.
-        following: canonical request of the page after an answer, None after the last.
-        wrong: what is wrong with the answer's object, where it cannot be whole; else None.
+        following: request of the page after an answer, or its address as the vendor gives it; None after the last.
+        wrong: what is wrong with the answer's object, where it cannot be whole or is not as documented; else None.
         absent: true where a status and an object mean that the vendor has nothing, which is an answer too.
+        parses: every function that reads the payload later: what one of them cannot read is not kept.
+        hosts: that the vendor calls its own in addresses of pages, beside that of its `base_url`.
     """
 
     series: str
@@ -37,6 +40,8 @@ class Resource:
     following: "Callable[[Mapping[str, Any], str], str | None]"
     wrong: Callable[[Mapping[str, Any]], str | None]
     absent: Callable[[int, Mapping[str, Any]], bool] = field(default=lambda status, body: False)
+    parses: tuple[Callable[[bytes], object], ...] = ()
+    hosts: tuple[str, ...] = ()
 
     @property
     def vendor(self) -> str:
@@ -50,7 +55,7 @@ def no_page_follows(body: Mapping[str, Any], request: str) -> None:
 def next_url_follows(body: Mapping[str, Any], request: str) -> str | None:
     """The next page's address, where the answer names one."""
     address = body.get("next_url")
-    return canonical_of(address) if isinstance(address, str) and address else None
+    return address if isinstance(address, str) and address else None
 
 
 class Downloads:
@@ -129,15 +134,29 @@ class Downloads:
         while request is not None:
             if request in requested:
                 raise VendorError(f"{resource.series}: its pages lead back to {request}; the vendor must fix that")
+            if number >= MAX_PAGES:
+                raise VendorError(f"{resource.series}: more than {MAX_PAGES} pages; the vendor must fix that")
             requested.add(request)
             answer = self._answer(resource, request)
-            absent = resource.absent(answer.status, answer.body)
-            request = None if absent else resource.following(answer.body, answer.request)
+            request = self._following(resource, answer)
             self._keep(resource, load, number, answer, request)
             number += 1
 
     def _answer(self, resource: Resource, request: str) -> Answer:
-        return self._client(resource.vendor).get(request, resource.wrong, resource.absent)
+        try:
+            return self._client(resource.vendor).get(request, resource.wrong, resource.absent, resource.parses)
+        except UnusableError as error:
+            aside = self.raw.set_aside(error.content)
+            raise VendorError(
+                f"{error}. Nothing of it was stored; the last answer lies in {aside}, to look at"
+            ) from None
+
+    def _following(self, resource: Resource, answer: Answer) -> str | None:
+        """Canonical request of the next page."""
+        if resource.absent(answer.status, answer.body):
+            return None
+        address = resource.following(answer.body, answer.request)
+        return address and self._client(resource.vendor).request_of(address, resource.hosts)
 
     def _keep(self, resource: Resource, load: int, number: int, answer: Answer, following: str | None) -> None:
         digest = self.raw.put(answer.content)

@@ -18,6 +18,7 @@ import polars as pl
 from feature_store.decision_time import end_of_day
 from quant_resources.vendors.http.client import canonical
 from quant_resources.vendors.http.downloads import Resource, no_page_follows
+from quant_resources.vendors.http.payloads import Field, fault_of_rows
 from quant_resources.vendors.ingest.raw_payloads import ALL_DAYS
 
 VENDOR = "edgar"
@@ -111,6 +112,12 @@ FACT_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
+FACT_FIELDS = (
+    Field("start", "day"), Field("end", "day", required=True), Field("val", "number"), Field("accn", "text"),
+    Field("form", "text"), Field("filed", "day"),
+)  # fmt: skip
+
+
 # -- requests -------------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +132,7 @@ def submissions(cik: str, last: dt.date) -> Resource:
         no_page_follows,
         _wrong_list,
         _absent,
+        (parse_submissions, reports),
     )
 
 
@@ -132,8 +140,9 @@ def company_facts(cik: str, last_report: dt.date) -> Resource:
     """All facts of a company; requested again when a report was filed after they arrived."""
     request = canonical(f"/api/xbrl/companyfacts/CIK{cik.zfill(10)}.json")
     return Resource(
-        facts_series(cik), *ALL_DAYS, end_of_day(last_report), request, no_page_follows, _wrong_facts, _absent
-    )
+        facts_series(cik), *ALL_DAYS, end_of_day(last_report), request, no_page_follows, _wrong_facts, _absent,
+        (parse_facts,),
+    )  # fmt: skip
 
 
 def submissions_series(cik: str) -> str:
@@ -146,13 +155,17 @@ def facts_series(cik: str) -> str:
 
 def last_report(content: bytes, last: dt.date) -> dt.date:
     """Filing date of the last report up to `last`; the beginning of time where there is none."""
+    return max((day for day in reports(content) if day <= last), default=dt.date(1990, 1, 1))
+
+
+def reports(content: bytes) -> list[dt.date]:
+    """Filing dates of a list's reports, as they stand in it."""
     try:
         recent = json.loads(content).get("filings", {}).get("recent", {})
     except ValueError:  # of a company that SEC does not know
         recent = {}
     filed = zip(recent.get("form", []), recent.get("filingDate", []), strict=True)
-    dates = [dt.date.fromisoformat(day) for form, day in filed if form.removesuffix("/A") in REPORTS]
-    return max((day for day in dates if day <= last), default=dt.date(1990, 1, 1))
+    return [dt.date.fromisoformat(day) for form, day in filed if form.removesuffix("/A") in REPORTS]
 
 
 def _absent(status: int, body: Mapping[str, Any]) -> bool:
@@ -168,7 +181,16 @@ def _wrong_list(body: Mapping[str, Any]) -> str | None:
 
 
 def _wrong_facts(body: Mapping[str, Any]) -> str | None:
-    return None if isinstance(body.get("facts"), dict) else "it holds no facts"
+    facts = body.get("facts")
+    if not isinstance(facts, dict):
+        return "it holds no facts"
+    for item, tags in TAGS.items():
+        for tag in tags:
+            taxonomy, name = tag.split(":")
+            rows = facts.get(taxonomy, {}).get(name, {}).get("units", {}).get(UNITS.get(item, "USD"), [])
+            if fault := fault_of_rows(rows, FACT_FIELDS):
+                return f"{tag}, {fault}"
+    return None
 
 
 # -- answers --------------------------------------------------------------------------------------------------------

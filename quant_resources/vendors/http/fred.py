@@ -10,6 +10,7 @@ this API knows no header.
 
 import datetime as dt
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +20,7 @@ import polars as pl
 from feature_store.decision_time import end_of_day
 from quant_resources.vendors.http.client import canonical
 from quant_resources.vendors.http.downloads import Resource
+from quant_resources.vendors.http.payloads import Field, fault_of_rows
 from quant_resources.vendors.ingest.raw_payloads import Load
 
 VENDOR = "fred"
@@ -28,6 +30,8 @@ PERIODS = (dt.date(1999, 12, 31), *(dt.date(year, 12, 31) for year in range(2003
 # A vintage may be dated by the evening before it could be fetched: FRED's day ends after New York's.
 OVERLAP = dt.timedelta(days=3)
 PAGE = 100_000
+FIELDS = (Field("date", "day", required=True), Field("value", "text", required=True),
+          Field("realtime_start", "day", required=True))  # fmt: skip
 SCHEMA: dict[str, pl.DataType] = {"event_date": pl.Date(), "value": pl.Float64(), "published": pl.Date()}
 
 
@@ -59,7 +63,8 @@ def _period(series: str, first: dt.date, last: dt.date) -> Resource:
         "output_type": "1", "sort_order": "asc", "limit": str(PAGE), "offset": "0",
     }  # fmt: skip
     request = canonical("/fred/series/observations", parameters)
-    return Resource(series_name(series), first, last, end_of_day(last), request, _following, _wrong, _absent)
+    parses = (parse_observations,)
+    return Resource(series_name(series), first, last, end_of_day(last), request, _following, _wrong, _absent, parses)
 
 
 def _following(body: Mapping[str, Any], request: str) -> str | None:
@@ -75,7 +80,17 @@ def _wrong(body: Mapping[str, Any]) -> str | None:
     if not isinstance(observations, list) or not {"count", "offset", "limit"} <= set(body):
         return "it holds no observations"
     there = min(int(body["limit"]), int(body["count"]) - int(body["offset"]))
-    return None if len(observations) == there else f"{len(observations)} observations where {there} are announced"
+    if len(observations) != there:
+        return f"{len(observations)} observations where {there} are announced"
+    return fault_of_rows(observations, FIELDS) or _fault_of_values(observations)
+
+
+def _fault_of_values(observations: Sequence[Mapping[str, Any]]) -> str | None:
+    """Values are texts of numbers; a dot is a missing one."""
+    for place, row in enumerate(observations):
+        if row["value"] != "." and not math.isfinite(float(row["value"])):
+            return f"row {place}: 'value' holds {row['value']}, not a number"
+    return None
 
 
 def _absent(status: int, body: Mapping[str, Any]) -> bool:

@@ -1,8 +1,9 @@
 """Keys of vendors: from the environment, never in a text."""
 
+import json
 import logging
 import os
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from quant_resources.vendors.errors import VendorError
 
@@ -48,8 +49,17 @@ class Key:
 
 
 def _forms(secrets: set[str]) -> list[str]:
+    """The secrets as an address, a form or JSON would hold them, the longest first."""
     long = [secret for secret in secrets if len(secret) >= SHORTEST]
-    return sorted({form for secret in long for form in (secret, quote(secret, safe=""))}, key=len, reverse=True)
+    written = {
+        form
+        for secret in long
+        for form in (
+            secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1],
+            json.dumps(secret)[1:-1].replace("/", "\\/"),
+        )
+    }  # fmt: skip
+    return sorted({*written, *(quote(s, safe="").lower() for s in long)}, key=len, reverse=True)
 
 
 def _scrubbed(text: str, secrets: set[str]) -> str:

@@ -8,7 +8,7 @@ header `Authorization: Bearer`. Prices are requested unadjusted, as they were tr
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -19,9 +19,13 @@ from feature_store import sessions as calendar
 from feature_store.decision_time import end_of_day
 from quant_resources.vendors.http.client import canonical
 from quant_resources.vendors.http.downloads import Resource, next_url_follows
+from quant_resources.vendors.http.payloads import Field, fault_of_rows
 from quant_resources.vendors.ingest import moments
 
+Wrong = Callable[[Mapping[str, Any]], str | None]
+Parse = Callable[[bytes], pl.DataFrame]
 VENDOR = "polygon"
+HOSTS = ("api.polygon.io", "api.massive.com")
 NEW_YORK = "America/New_York"
 BAR_SCHEMA: dict[str, pl.DataType] = {
     "ticker": pl.String(),
@@ -52,6 +56,20 @@ TICKER_SCHEMA: dict[str, pl.DataType] = {
 }
 # CD is a regular cash dividend, SC a special one, LT and ST are distributions of capital gains, which recur no more.
 DIVIDENDS = {"CD": "cash_dividend", "SC": "special_dividend", "LT": "special_dividend", "ST": "special_dividend"}
+BAR_FIELDS = (
+    Field("T", "text"), Field("t", "whole", required=True), *(Field(name, "number") for name in "ohlcv"),
+    Field("vw", "number"), Field("n", "number"),
+)  # fmt: skip
+SPLIT_FIELDS = (
+    Field("id", "text"), Field("ticker", "text", required=True), Field("execution_date", "day", required=True),
+    Field("split_from", "number", required=True), Field("split_to", "number", required=True),
+)  # fmt: skip
+DIVIDEND_FIELDS = (
+    Field("id", "text"), Field("ticker", "text", required=True), Field("ex_dividend_date", "day", required=True),
+    Field("dividend_type", "text"), Field("cash_amount", "number"), Field("declaration_date", "day"),
+    Field("currency", "text"),
+)  # fmt: skip
+TICKER_FIELDS = (Field("ticker", "text", required=True), *(Field(n, "text") for n in TICKER_SCHEMA if n != "ticker"))
 ASK_WHOLE_LIST = 50  # new tickers on a day: the list of all (some ten pages) is then cheaper than one request each
 
 
@@ -63,8 +81,29 @@ def whole(body: Mapping[str, Any]) -> str | None:
     if body.get("status") not in ("OK", "DELAYED"):
         return f"status is {body.get('status')!r}"
     results = _results(body)
+    if not isinstance(results, list):
+        return f"results are a {type(results).__name__}, not a list"
     announced = body.get("resultsCount", len(results))
     return None if announced == len(results) else f"{len(results)} results where {announced} are announced"
+
+
+def _wrong_rows(fields: Sequence[Field]) -> Wrong:
+    return lambda body: whole(body) or fault_of_rows(_results(body), fields)
+
+
+def _wrong_bars(first: dt.date, last: dt.date) -> Wrong:
+    """Of bars that belong to the days that were requested, each with its ticker."""
+
+    def wrong(body: Mapping[str, Any]) -> str | None:
+        if fault := whole(body) or fault_of_rows(_results(body), BAR_FIELDS):
+            return fault
+        bars = parse_bars(json.dumps(body).encode())
+        outside = bars.filter(pl.col("ticker").is_null() | ~pl.col("event_date").is_between(first, last))
+        if outside.height:
+            return f"{outside.height} bars have no ticker, or a day outside {first} to {last}"
+        return None
+
+    return wrong
 
 
 def market_on(session: dt.date, last: dt.date, source: PolygonSource) -> Resource:
@@ -72,7 +111,8 @@ def market_on(session: dt.date, last: dt.date, source: PolygonSource) -> Resourc
     request = canonical(
         f"/v2/aggs/grouped/locale/us/market/stocks/{session}", {"adjusted": "false", "include_otc": "false"}
     )
-    return _resource(f"{VENDOR}/grouped/{session}", session, session, _rechecked(session, last, source), request)
+    series, settled = f"{VENDOR}/grouped/{session}", _rechecked(session, last, source)
+    return _resource(series, (session, session), settled, request, _wrong_bars(session, session), parse_bars)
 
 
 def bars_of(ticker: str, first: dt.date, last: dt.date, settled: dt.datetime) -> Resource:
@@ -81,7 +121,7 @@ def bars_of(ticker: str, first: dt.date, last: dt.date, settled: dt.datetime) ->
         f"/v2/aggs/ticker/{quote(ticker, safe='')}/range/1/day/{first}/{last}",
         {"adjusted": "false", "sort": "asc", "limit": "50000"},
     )
-    return _resource(bars_series(ticker), first, last, settled, request)
+    return _resource(bars_series(ticker), (first, last), settled, request, _wrong_bars(first, last), parse_bars)
 
 
 def bars_series(ticker: str) -> str:
@@ -113,10 +153,14 @@ def _actions_in(month: dt.date, last: dt.date, source: PolygonSource) -> list[Re
     end = month_after(month, 1) - dt.timedelta(days=1)
     settled = end_of_day(min(last, calendar.shift(calendar.at_or_before(end), source.recheck_sessions)))
     resources = []
-    for kind, field in (("splits", "execution_date"), ("dividends", "ex_dividend_date")):
+    for kind, field, fields, parse in (
+        ("splits", "execution_date", SPLIT_FIELDS, parse_splits),
+        ("dividends", "ex_dividend_date", DIVIDEND_FIELDS, parse_dividends),
+    ):
         bounds = {f"{field}.gte": str(month), f"{field}.lte": str(end), "sort": field, "order": "asc", "limit": "1000"}
         request = canonical(f"/v3/reference/{kind}", bounds)
-        resources.append(_resource(f"{VENDOR}/{kind}/{month:%Y-%m}", month, end, settled, request))
+        series = f"{VENDOR}/{kind}/{month:%Y-%m}"
+        resources.append(_resource(series, (month, end), settled, request, _wrong_rows(fields), parse))
     return resources
 
 
@@ -141,21 +185,29 @@ def all_tickers_on(day: dt.date) -> Resource:
         "limit": "1000",
     }
     request = canonical("/v3/reference/tickers", parameters)
-    return _resource(f"{VENDOR}/tickers/{day}", day, day, end_of_day(day), request)
+    return _tickers(f"{VENDOR}/tickers/{day}", day, request)
 
 
 def ticker_on(ticker: str, day: dt.date) -> Resource:
     """Which security the ticker named on the day."""
     request = canonical("/v3/reference/tickers", {"ticker": ticker, "market": "stocks", "date": str(day)})
-    return _resource(f"{VENDOR}/ticker/{day}/{ticker}", day, day, end_of_day(day), request)
+    return _tickers(f"{VENDOR}/ticker/{day}/{ticker}", day, request)
 
 
 def _rechecked(session: dt.date, last: dt.date, source: PolygonSource) -> dt.datetime:
     return end_of_day(min(calendar.shift(session, source.recheck_sessions), max(session, last)))
 
 
-def _resource(series: str, first: dt.date, last: dt.date, settled: dt.datetime, request: str) -> Resource:
-    return Resource(series, first, last, settled, request, next_url_follows, whole)
+def _tickers(series: str, day: dt.date, request: str) -> Resource:
+    return _resource(series, (day, day), end_of_day(day), request, _wrong_rows(TICKER_FIELDS), parse_tickers)
+
+
+def _resource(
+    series: str, days: tuple[dt.date, dt.date], settled: dt.datetime, request: str, wrong: Wrong, parse: Parse
+) -> Resource:
+    return Resource(
+        series, *days, settled, request, next_url_follows, wrong, parses=(parse,), hosts=HOSTS
+    )  # fmt: skip
 
 
 # -- answers --------------------------------------------------------------------------------------------------------

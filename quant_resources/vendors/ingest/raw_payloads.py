@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,13 @@ class RawStore:
             _write_whole(path, gzip.compress(content, 6, mtime=0))
         return digest
 
+    def set_aside(self, content: bytes) -> Path:
+        """Keep content that cannot be read, outside of the objects and the log, for a person to look at."""
+        path = self.folder / "rejected" / f"{hashlib.sha256(content).hexdigest()}.gz"
+        if not path.exists():
+            _write_whole(path, gzip.compress(content, 6, mtime=0))
+        return path
+
     def append(self, page: Page, size: int) -> None:
         """Note a page whose content has been put."""
         with self._log() as log:
@@ -149,7 +157,7 @@ class RawStore:
         path = self._object(digest)
         try:
             content = gzip.decompress(path.read_bytes())
-        except (OSError, EOFError, gzip.BadGzipFile) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise VendorError(f"the raw payload {path} cannot be read ({error}); {_FIX}") from None
         if hashlib.sha256(content).hexdigest() != digest:
             raise VendorError(f"the raw payload {path} does not match its name, the digest of its content; {_FIX}")

@@ -77,7 +77,7 @@ class FakePolygon:
         if start + self.page < len(rows):
             cursor = json.dumps([query, following]).encode().hex()
             # the host that the vendor calls its own, with a key that must not come back
-            body["next_url"] = f"https://vendor.invalid{path}?cursor={cursor}&apiKey=from-the-vendor"
+            body["next_url"] = f"https://api.polygon.io{path}?cursor={cursor}&apiKey=from-the-vendor"
         return body
 
     def _tickers(self, kind: str, query: Mapping[str, str]) -> list[dict[str, Any]]:

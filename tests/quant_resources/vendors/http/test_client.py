@@ -8,12 +8,13 @@ import traceback
 from collections.abc import Iterator
 from email.utils import format_datetime
 
+import polars as pl
 import pytest
 import urllib3
 
 from configs.settings import Transport
 from quant_resources.vendors.errors import VendorError
-from quant_resources.vendors.http.client import HttpClient, RejectedError, canonical, canonical_of
+from quant_resources.vendors.http.client import HttpClient, RejectedError, UnusableError, canonical
 from quant_resources.vendors.http.keys import Key
 from quant_resources.vendors.ingest.clock import TokenBucket
 from tests.quant_resources.vendors import local_vendor as faulty
@@ -119,8 +120,11 @@ def test_the_bucket_lets_a_burst_through_and_then_keeps_the_rate() -> None:
     assert len(clock.slept) == 5
 
 
-def test_the_next_page_is_asked_of_the_base_address_without_any_key() -> None:
-    assert canonical_of(f"https://elsewhere.example/v3/t?cursor=Y%3D&apiKey={SECRET}&API_KEY=x") == "/v3/t?cursor=Y%3D"
+@pytest.mark.parametrize("base", ["", "{url}", "https://api.vendor.example"])
+def test_the_next_page_is_asked_of_the_base_address_without_any_key(vendor: LocalVendor, base: str) -> None:
+    address = f"{base.format(url=vendor.url)}/v3/t?cursor=Y%3D&apiKey={SECRET}&API_KEY=x"
+    asked = client(vendor, TestClock(NOW)).request_of(address, also=["api.vendor.example"])
+    assert asked == "/v3/t?cursor=Y%3D"
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
@@ -141,6 +145,49 @@ def test_the_total_time_is_bounded_whatever_the_vendor_asks_for(vendor: LocalVen
         client(vendor, clock).get("/x")
     assert sum(clock.slept) < 120
     assert len(vendor.requests) == 1
+
+
+ELSEWHERE = [
+    "@evil.example/v3/x", "//evil.example/v3/x", "https://evil.example/v3/x", "https://api.vendor.example@evil.example/",
+    "https://api.vendor.example.evil.example/x", "https://api.vendor.example:8443/x", "http://api.vendor.example/x",
+    "file:///etc/passwd", "javascript:alert(1)", "\\\\evil.example\\x", "https:/\\evil.example/x", ":80@evil.example/x",
+    "v3/x", "?cursor=1", "https://[::1", "https://api.vendor.example:99999999/x", "/v3/x\r\nHost: evil.example",
+    "https://user:pass@api.vendor.example/x", ".evil.example/x", "https://api.vendor.example\uff0f@evil.example/x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ELSEWHERE)
+def test_no_page_and_no_request_goes_to_another_place_than_the_vendors(vendor: LocalVendor, address: str) -> None:
+    asker = client(vendor, TestClock(NOW))
+    with pytest.raises(VendorError, match=r"test: .*requests go .*nothing was sent"):
+        asker.request_of(address, also=["api.vendor.example"])
+    with pytest.raises(VendorError, match=r"nothing was sent"):  # as a page of the log that says so
+        asker.get(address if not address.startswith(("/v3", "?", "v3", "//", "\\")) else "@evil.example/x")
+    assert vendor.requests == []
+
+
+def test_a_redirect_is_not_followed(vendor: LocalVendor) -> None:
+    with LocalVendor(lambda path, parameters: {"status": "OK"}) as elsewhere:
+        for code in (301, 302, 303, 307, 308):
+            vendor.faults = [faulty.status(code, Location=f"{elsewhere.url}/x")]
+            with pytest.raises(RejectedError, match="no redirect is followed"):
+                client(vendor, TestClock(NOW)).get("/x")
+        assert elsewhere.requests == []
+
+
+def test_a_key_does_not_cross_a_network_in_clear() -> None:
+    with pytest.raises(VendorError, match=r"unencrypted; write https://api\.example"):
+        HttpClient("test", "http://api.example", FAST, TestClock(NOW), key=Key("TEST_KEY"))
+
+
+def test_what_its_reader_cannot_read_is_asked_again_and_handed_over_in_the_end(vendor: LocalVendor) -> None:
+    def reader(content: bytes) -> None:
+        raise pl.exceptions.PanicException("index out of bounds")
+
+    with pytest.raises(UnusableError, match="PanicException: index out of bounds") as error:
+        client(vendor, TestClock(NOW)).get("/x", parses=[reader])
+    assert error.value.content == b'{"status": "OK", "path": "/x"}'
+    assert len(vendor.requests) == 4
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 301])

@@ -295,7 +295,7 @@ def test_no_key_is_in_any_file_of_the_home_nor_in_any_output(
 
 def test_pages_that_go_in_a_circle_are_rejected(server: LocalVendor, tmp_path: Path) -> None:
     everyone = server.answers
-    circle = "http://vendor.invalid/v3/reference/tickers?cursor=1"
+    circle = "https://api.polygon.io/v3/reference/tickers?cursor=1"
 
     def answers(path: str, parameters: Mapping[str, str]) -> Any:
         body = {"status": "OK", "results": []} if "cursor" in parameters else everyone(path, parameters)
