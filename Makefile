@@ -47,5 +47,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "asof needs Python 3.11, and '$(PYTHON)' is not it. Install it," \
 			"or name one: make PYTHON=path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	# Python compiles what is imported; compiling all that the packages hold takes as long as installing them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $@
