@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from feature_store.errors import StoreError
-from feature_store.files import write_synced
+from feature_store.files import sync_folder, write_synced
 from feature_store.index import Index
-from feature_store.latest import sync_folder
 from feature_store.layout import Layout
 from feature_store.partition import StoredPartition
 from feature_store.versioning import fingerprint

@@ -13,9 +13,9 @@ from pathlib import Path
 import polars as pl
 
 from feature_store.errors import CorruptPartitionError
-from feature_store.files import encoded, parts_of, read_back
+from feature_store.files import encoded, parts_of, read_back, sync_folder
 from feature_store.index import Index
-from feature_store.latest import make_folder, sync_folder
+from feature_store.latest import make_folder
 from feature_store.layout import Layout, days_of, month_of, read_footer
 from feature_store.partition import StoredPartition, placed_in_order
 from feature_store.writers import TIDYING, Writer

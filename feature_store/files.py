@@ -60,6 +60,14 @@ def write_synced(path: Path, data: bytes) -> None:
         raise
 
 
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def rows_of(path: Path, rows: tuple[int, int] | None = None) -> pl.DataFrame:
     """Rows of a file, all or (first, number), without their session.
 

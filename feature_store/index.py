@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from feature_store.check_table import CheckTable
 from feature_store.hashing import digest_of
 from feature_store.index_database import Database
 from feature_store.index_schema import COLUMNS, PLACED, as_json, to_row
@@ -46,6 +47,7 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
+        self.checks = CheckTable(self._database)
         self._names: dict[str, tuple[str, ...]] = {"": ()}
 
     def connection(self) -> sqlite3.Connection:
@@ -285,26 +287,14 @@ class Index:
         )
         return [name for (name,) in rows]
 
-    # -- check results, timings and the store's sequence ----------------------------------------------------------
+    # -- timings and the store's sequence ----------------------------------------------------------
 
-    def record_check_results(self, results: Sequence[tuple[str, dt.date, str, bool, str]], at: dt.datetime) -> None:
-        """(dataset, session, check, passed, detail) each; a later result replaces the earlier one."""
-        with self.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)",
-                [(d, s.isoformat(), c, int(p), detail, at.isoformat()) for d, s, c, p, detail in results],
-            )
-
-    def check_results(self, dataset: str, check_name: str) -> list[tuple[dt.date, bool, str]]:
-        rows = self.connection().execute(
-            "SELECT session, passed, detail FROM verdicts WHERE dataset=? AND check_name=? ORDER BY session",
-            (dataset, check_name),
-        )
-        return [(dt.date.fromisoformat(session), bool(passed), detail) for session, passed, detail in rows]
+    def unsynced(self) -> contextlib.AbstractContextManager[None]:
+        return self._database.unsynced()
 
     def record_seconds(self, dataset: str, seconds: Mapping[tuple[dt.date, str], float], at: dt.datetime) -> None:
         """What each (session, part of the work) took, last time."""
-        with self._database.unsynced(), self.transaction() as connection:
+        with self.unsynced(), self.transaction() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO seconds VALUES (?, ?, ?, ?, ?)",
                 [(dataset, s.isoformat(), part, taken, at.isoformat()) for (s, part), taken in seconds.items()],

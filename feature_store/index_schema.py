@@ -9,7 +9,6 @@ from typing import Any
 
 from feature_store.partition import WRITTEN, StoredPartition
 
-# The table `verdicts` holds the results of checks, under the name that stores on disk have.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS partitions (
     dataset TEXT, version INTEGER, session TEXT, generation INTEGER, state TEXT, is_current INTEGER,
@@ -22,9 +21,19 @@ CREATE TABLE IF NOT EXISTS partitions (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS current ON partitions (dataset, version, session) WHERE is_current = 1;
 CREATE TABLE IF NOT EXISTS column_names (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS verdicts (
-    dataset TEXT, session TEXT, check_name TEXT, passed INTEGER, detail TEXT, at TEXT,
-    PRIMARY KEY (dataset, session, check_name)
+CREATE TABLE IF NOT EXISTS check_results (
+    dataset TEXT, session TEXT, check_name TEXT, look TEXT, value TEXT, written TEXT, generation INTEGER,
+    passed INTEGER, detail TEXT, since TEXT, at TEXT, run_id TEXT, ended TEXT,
+    PRIMARY KEY (dataset, session, check_name, look, value, written)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS failed_checks ON check_results (dataset, session) WHERE passed = 0;
+CREATE TABLE IF NOT EXISTS waivers (
+    dataset TEXT, session TEXT, check_name TEXT, value TEXT, why TEXT, by TEXT, at TEXT, detail TEXT,
+    PRIMARY KEY (dataset, session, check_name, value)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS check_logs (file TEXT PRIMARY KEY, size INTEGER, lines INTEGER, digest TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS check_log_damage (
+    file TEXT, line INTEGER, digest TEXT, reason TEXT, PRIMARY KEY (file, line, digest)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seconds (
     dataset TEXT, session TEXT, part TEXT, seconds REAL, at TEXT, PRIMARY KEY (dataset, session, part)

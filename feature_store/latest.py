@@ -116,14 +116,6 @@ def make_folder(folder: Path) -> set[Path]:
     return changed
 
 
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _are_all_of(partitions: Sequence[StoredPartition]) -> bool:
     """Whether a file holds no rows but these."""
     place = partitions[0].place

@@ -34,6 +34,7 @@ class Layout:
         self.broken = root / "_broken"
         self.texts = root / "_texts"
         self.adoptions = root / "_adoptions"
+        self.checks = root / "_checks"
         self._sequence = root / "sequence"
 
     def folder(self, name: str, version: int) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from feature_store.adoptions import Adoption, Adoptions
+from feature_store.check_results import CheckResults, NewResult
 from feature_store.compaction import Compactor
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
@@ -70,10 +71,12 @@ class Store:
             self._compactor = Compactor(self.layout, self.index, self._writer, reached)
             self._reader = Reader(self.layout, self.index, self.clock)
             self._adoptions = Adoptions(self.layout, self.index, self._writer, self.locked, reached)
+            self.checks = CheckResults(self.layout, self.index, self.locked, now, reached)
             if stale:
                 self.rebuild_index()
         self._settle_all()
         self._adoptions.settle()
+        self.checks.settle(self._versions())
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -183,8 +186,17 @@ class Store:
         """Hold a lock of the store by name, across processes; a killed process lets go."""
         return locked(self.layout.root / "_locks" / f"{name.replace('/', '.')}.run.lock")
 
-    def record_check_results(self, results: Sequence[tuple[str, dt.date, str, bool, str]]) -> None:
-        self.index.record_check_results(results, dt.datetime.now(dt.UTC))
+    def record_check_results(self, results: Iterable[Sequence[Any]], run_id: str = "") -> None:
+        """Keep results for good: each a `NewResult`, or its fields in their order."""
+        self.checks.record([NewResult(*result) for result in results], self._versions(), run_id)
+
+    def check_results(self, dataset: str | Dataset, check: str) -> list[tuple[dt.date, bool, str]]:
+        """Of each stored session with a result in force: whether it passes (or is waived), and what was wrong."""
+        found = self.dataset(dataset)
+        return self.checks.table.latest(found.name, found.version, check)
+
+    def _versions(self) -> dict[str, int]:
+        return {dataset.name: dataset.version for dataset in self._datasets.values()}
 
     # -- health ----------------------------------------------------------------------------------------------------
 
@@ -292,6 +304,7 @@ class Store:
             connection.execute("DELETE FROM partitions")
             self.index.insert_done(connection, footers.partitions)
             self._adoptions.replay(connection)
+            self.checks.replay(connection)
             # The highest generation is the current one; a crash may have left other engines the one before.
             for (name, version), days in footers.sessions().items():
                 self._writer.place_current(name, version, days)

@@ -27,9 +27,9 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition, described
 from feature_store.errors import CorruptPartitionError, StoreError
-from feature_store.files import encoded, rows_of_partition, write_synced
+from feature_store.files import encoded, rows_of_partition, sync_folder, write_synced
 from feature_store.index import Index, Known
-from feature_store.latest import Latest, make_folder, sync_folder
+from feature_store.latest import Latest, make_folder
 from feature_store.layout import Layout, days_of, month_of, read_footer
 from feature_store.numeric_platform import PART, is_pinned
 from feature_store.partition import StoredPartition, placed_in_order

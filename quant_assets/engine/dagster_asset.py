@@ -266,7 +266,7 @@ def log_stored(
 def check_result(runner: Runner, asset: SessionAsset, name: str, checked: int) -> dg.AssetCheckResult:
     """One result over all stored sessions, so that Friday's green cannot hide Wednesday's red."""
     stored = set(runner.store.sessions(asset.dataset))
-    results = [v for v in runner.store.index.check_results(asset.name, name) if v[0] in stored]
+    results = [v for v in runner.store.check_results(asset.name, name) if v[0] in stored]
     failed = [(session, detail) for session, passed, detail in results if not passed]
     return dg.AssetCheckResult(
         check_name=name,

@@ -9,13 +9,15 @@ import datetime as dt
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from configs.settings import Settings
 from feature_store import sessions
+from feature_store.check_results import RUN
 from feature_store.contract import validated
 from feature_store.dataset import Dataset
 from feature_store.errors import StoreError
@@ -35,6 +37,7 @@ from quant_assets.engine.settings_seen import seen
 
 NO_LOOKAHEAD = "no_lookahead"
 CONTRACT = "contract"
+ALONE, SCRAMBLED = "alone", "scrambled"  # looks of `no_lookahead`
 SPAN = 10  # sessions on either side of the scrambled pass's cut
 
 
@@ -44,6 +47,8 @@ class CheckResult:
     check: str
     passed: bool
     detail: str = ""
+    look: str = RUN  # how the session was looked at; failures of each are kept apart
+    partition: StoredPartition | None = field(default=None, compare=False, repr=False)  # what was checked
 
 
 class Scrambled:
@@ -86,15 +91,15 @@ class Checker:
     def contract(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[CheckResult]:
         """Read back from disk: the content is what was announced, and what the subject demands holds."""
         faults = self._runner.store.faults(partitions)
-        named = [(p.session, faults.get((p.session, p.generation))) for p in partitions]
-        return [CheckResult(session, CONTRACT, fault is None, fault or "") for session, fault in named]
+        found = [(p, faults.get((p.session, p.generation))) for p in partitions]
+        return [CheckResult(p.session, CONTRACT, fault is None, fault or "", partition=p) for p, fault in found]
 
     def subject(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[CheckResult]:
         """The asset's own checks of each session: over its rows and what else each takes by name."""
         own = RowsOfSessions(self._runner.store, asset.dataset)
         bars = RowsOfSessions(self._runner.store, BARS, ahead=False)
         return [
-            CheckResult(partition.session, name, wrong is None, wrong or "")
+            CheckResult(partition.session, name, wrong is None, wrong or "", partition=partition)
             for partition in (partitions if asset.checks else [])
             for name, wrong in self._broken(asset, own, bars, partition.session).items()
         ]
@@ -126,8 +131,8 @@ class Checker:
         try:
             frame = self._runner.calculation.compute(asset, [session], self._data)[session]
         except Exception as error:  # what cannot be computed alone was computed from something else
-            return CheckResult(session, NO_LOOKAHEAD, False, f"cannot be computed alone: {error}")
-        return self._compare(asset, stored, frame, "computed alone")
+            return CheckResult(session, NO_LOOKAHEAD, False, f"cannot be computed alone: {error}", ALONE, stored)
+        return self._compare(asset, stored, frame, "computed alone", ALONE)
 
     def scrambled(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[CheckResult]:
         """Compute a short range over `cut` with everything learned after it scrambled; what lies before must agree.
@@ -143,11 +148,10 @@ class Checker:
         try:
             how, frames = self._without_future(asset, cut, targets, known)
         except Exception as error:
-            return [
-                CheckResult(cut, NO_LOOKAHEAD, False, f"cannot be computed without what was learned after: {error}")
-            ]
+            wrong = f"cannot be computed without what was learned after: {error}"
+            return [CheckResult(cut, NO_LOOKAHEAD, False, wrong, SCRAMBLED)]
         stored = {t: self._stored(asset, t) for t in known}
-        return [self._compare(asset, found, frames[t], how) for t, found in stored.items() if found]
+        return [self._compare(asset, found, frames[t], how, SCRAMBLED) for t, found in stored.items() if found]
 
     def _around(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[dt.date]:
         """Stored sessions near the cut; of its own year where calculations start at a year's anchor."""
@@ -179,22 +183,24 @@ class Checker:
         expected = self._runner.expected(asset, [session])[session]
         return found[0] if found[0].fingerprint == fingerprint(expected.parts | there) else None
 
-    def _compare(self, asset: SessionAsset, stored: StoredPartition, frame: pl.DataFrame, how: str) -> CheckResult:
-        session = stored.session
+    def _compare(
+        self, asset: SessionAsset, stored: StoredPartition, frame: pl.DataFrame, how: str, look: str
+    ) -> CheckResult:
+        session, result = stored.session, partial(CheckResult, stored.session, NO_LOOKAHEAD)
         expected = self._runner.expected(asset, [session])[session]
         rows = self._runner.stamped(asset, session, frame, expected)
         try:
             (rows,) = validated(asset.dataset, [(session, rows)])
         except StoreError as error:
-            return CheckResult(session, NO_LOOKAHEAD, False, f"{how}: {error}")
+            return result(False, f"{how}: {error}", look, stored)
         found, platform = content_hash(rows, []), stored.parts[PART]
         if found == stored.content_hash:
-            return CheckResult(session, NO_LOOKAHEAD, True)
+            return result(True, "", look, stored)
         if platform == in_force().identity and is_pinned(platform):
-            return CheckResult(session, NO_LOOKAHEAD, False, f"{how}: {found}, stored {stored.content_hash}")
+            return result(False, f"{how}: {found}, stored {stored.content_hash}", look, stored)
         kept = self._runner.store.rows_of(stored)
         passed, detail = equal_within_rounding(kept, rows, asset.dataset.sort_key, platform)
-        return CheckResult(session, NO_LOOKAHEAD, passed, f"{how}: {detail}")
+        return result(passed, f"{how}: {detail}", look, stored)
 
 
 class RowsOfSessions:
@@ -277,10 +283,7 @@ def check_run(
 
 
 def record(runner: Runner, asset: SessionAsset, results: Sequence[CheckResult]) -> None:
-    # A pass never hides a failure of the same run and session.
-    worst: dict[tuple[dt.date, str], CheckResult] = {}
-    for result in results:
-        slot = (result.session, result.check)
-        if slot not in worst or not result.passed:
-            worst[slot] = result
-    runner.store.record_check_results([(asset.name, v.session, v.check, v.passed, v.detail) for v in worst.values()])
+    """Keep the results for good."""
+    runner.store.record_check_results(
+        [(asset.name, r.session, r.check, r.passed, r.detail, r.look, r.partition) for r in results], runner.run_id
+    )

@@ -81,7 +81,7 @@ class Runner:
         self.calculation = calculation
         self.profile = calculation.profile
         self.texts = Texts(store.layout.texts)
-        self._run_id = run_id
+        self.run_id = run_id
         self._git_commit = git_commit
 
     # -- running ---------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ class Runner:
             expected.fingerprint,
             expected.parts,
             expected.grade,
-            self._run_id,
+            self.run_id,
             self._git_commit,
             seeds,
             as_written(expected.lineage, actions),

@@ -51,7 +51,7 @@ def failed_checks(runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
 
 def _failures(runner: Runner, asset: SessionAsset, check: str) -> list[str]:
     stored = set(runner.store.sessions(asset.dataset))
-    results = runner.store.index.check_results(asset.name, check)
+    results = runner.store.check_results(asset.name, check)
     return [f"{session}: {detail}" for session, passed, detail in results if not passed and session in stored]
 
 

@@ -28,7 +28,7 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
         failed = {
             (session, check)
             for check in ("contract", "no_lookahead", *asset.checks)
-            for session, passed, _ in store.index.check_results(asset.name, check)
+            for session, passed, _ in store.check_results(asset.name, check)
             if not passed and session in stored
         }
         rows.append({

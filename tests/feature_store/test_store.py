@@ -246,15 +246,6 @@ def test_a_session_written_while_the_index_is_rebuilt_is_in_it(tmp_path: Path, m
     assert store.sessions(FACTS) == DAYS[:3]
 
 
-def test_check_results_replace_one_another(tmp_path: Path):
-    store = opened(tmp_path)
-    store.record_check_results(
-        [(FACTS.name, DAYS[0], "contract", False, "why"), (FACTS.name, DAYS[1], "contract", True, "")]
-    )
-    store.record_check_results([(FACTS.name, DAYS[0], "contract", True, "")])
-    assert store.index.check_results(FACTS.name, "contract") == [(DAYS[0], True, ""), (DAYS[1], True, "")]
-
-
 # refusals
 
 

@@ -91,7 +91,7 @@ def study(home: Home, request: Request) -> DataQuality:
         failed=tuple(
             f"{name} {session}: {detail}"
             for name, check in ((QUARANTINE.name, "within_tolerance"), (DATA_QUALITY.name, "bars_arrived"))
-            for session, passed, detail in store.index.check_results(name, check)
+            for session, passed, detail in store.check_results(name, check)
             if not passed and first <= session <= last
         ),
     )
