@@ -28,14 +28,14 @@ from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from quant_assets.operations.status import diff_rows
 from quant_resources.vendors.registry import make_vendor
+from tests.support.gates import OpenGate
 
 
 def make_runner(folder, profile, pool=None):
     allowed = [*(name for name in DATASETS if name not in SOURCES), *profile.exceptions]
     clock = DecisionClock(profile.decision_minutes_before_open)
-    return Runner(
-        Store(folder, clock=clock, hindsight_allowed=allowed), Calculation(profile, clock, make_vendor(profile), pool)
-    )
+    store = Store(folder, clock=clock, hindsight_allowed=allowed)
+    return Runner(store, Calculation(profile, clock, make_vendor(profile), pool), gate=OpenGate())
 
 
 def run(folder, profile, targets, assets=None, pool=None):

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from feature_store.append_log import DamagedLine, Line, Position, append, read_lines
@@ -128,6 +129,15 @@ class CheckResults:
         self.table.clear(connection)
         for file in self._sizes():
             self._follow_in(connection, file, Position())
+
+    def unreadable(self, dataset: str) -> list[tuple[Path, DamagedLine]]:
+        """Lines of the dataset's log that cannot be read, by file, without those that are waived."""
+        waived = {w.value for w in self.table.waivers() if (w.dataset, w.check) == (dataset, RECORD)}
+        return [
+            (self._folder / file, line)
+            for file, line in self.table.damage()
+            if file == _file(dataset) and line.digest not in waived
+        ]
 
     def damage(self) -> list[tuple[str, DamagedLine]]:
         """Read every log from its beginning: lines that cannot be read, by dataset or `waivers`."""

@@ -201,6 +201,19 @@ class CheckTable:
         )
         return [(dt.date.fromisoformat(session), value) for session, value in rows]
 
+    def is_checked(self, dataset: str, version: int, check: str) -> bool:
+        """Whether any stored session has a result of the check in force, or a waiver."""
+        connection = self._database.connection()
+        of_dataset = (dataset, version, "", "9", check)
+        query = f"SELECT 1 FROM {_STORED} {_OF_DATASET} AND c.check_name=? LIMIT 1"
+        if connection.execute(query, of_dataset).fetchone():
+            return True
+        waived = (
+            "SELECT 1 FROM partitions AS p INDEXED BY current JOIN waivers AS w ON w.dataset=p.dataset "
+            f"AND w.session=p.session AND w.value={_VALUE} {_OF_DATASET} AND w.check_name=? LIMIT 1"
+        )
+        return connection.execute(waived, of_dataset).fetchone() is not None
+
     def waivers(self) -> list[Waiver]:
         """All that were ever recorded, oldest first."""
         rows = self._database.connection().execute(

@@ -48,7 +48,9 @@ def book_assets(
     of_account = Dataset(f"{name}_pnl", PNL.key, PNL.columns, f"The account of {name}, one row a session.")
     return [
         Recursive(book, _step(rule), LONG_ONLY | dict(inputs or {}), choices=(COSTS,), checks=CHECKS),
-        CrossSection(of_orders, orders, {"book": same(book, columns=("order_shares", "reference_price_usd"))}),
+        CrossSection(
+            of_orders, orders, {"book": same(book, columns=("order_shares", "reference_price_usd"))}, gated=True
+        ),
         CrossSection(
             of_account,
             _account(name.partition("/")[2]),

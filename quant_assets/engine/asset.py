@@ -215,12 +215,15 @@ class CrossSection(_Several):
     Attributes:
         entity: the key column whose values are independent of one another, where there is one; a recomputation then
             takes only those whose inputs have changed.
+        gated: a decision that leaves the house, as orders do: a session is not stored while a check of what it rests on
+            has failed or is missing.
     """
 
     kind = "cross section"
     summary = "cross section of each session"
 
     entity: str | None = field(default=None, kw_only=True)
+    gated: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)

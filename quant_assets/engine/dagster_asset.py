@@ -19,9 +19,10 @@ from feature_store.catalog import ready_query
 from feature_store.dataset import Dataset
 from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import Recursive, SessionAsset, Source, run_together
+from quant_assets.engine.gate import CONTRACT, NO_LOOKAHEAD, checks_of, error_of, is_gated
 from quant_assets.engine.group_run import Fault, GroupRun
 from quant_assets.engine.identity import code_of
-from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, check_run
+from quant_assets.engine.lookahead_checks import check_run
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.partitions import session_partitions
 from quant_assets.engine.runner import Outcome, Runner
@@ -33,9 +34,11 @@ from quant_resources.home import Home, git_commit
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 OWNERS = ["team:quant"]
+UPSTREAM = "upstream_checks"  # of a gated asset, beside the checks that are kept
 DEMANDS = {
     CONTRACT: "Passes when every session that was stored reads back from disk as it was announced.",
     NO_LOOKAHEAD: "Passes when sessions come out the same, computed alone and with all later data scrambled.",
+    UPSTREAM: "Passes when no check of what the decision rests on has failed or is missing, waived ones aside.",
 }
 SPREAD_FROM = 20  # sessions of a run, from which starting worker processes pays
 
@@ -72,7 +75,7 @@ def _decorated(name: str, load: Load, profile: Profile) -> dg.AssetsDefinition:
         count = platform.workers if len(context.partition_keys) >= SPREAD_FROM else 1
         with workers(count) as pool:
             home, run_id, commit = Home(Path(platform.home)), context.run.run_id, git_commit()
-            runner = open_runner(home, platform.store(), platform.profile(), run_id, commit, pool)
+            runner = open_runner(home, platform.store(), platform.profile(), run_id, commit, pool, assets)
             spread = Spread(pool, runner, Work(home.folder, run_id, commit, load)) if pool else None
             yield from _run(context, runner, assets, spread)
 
@@ -111,7 +114,8 @@ def _where(function: Callable[..., object]) -> dg.CodeReferencesMetadataValue:
 
 
 def _check_spec(asset: SessionAsset, check: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(check, asset=_key(asset), description=DEMANDS.get(check) or _demand(asset.checks[check]))
+    description = DEMANDS.get(check) or _demand(asset.checks[check])
+    return dg.AssetCheckSpec(check, asset=_key(asset), description=description, blocking=True)
 
 
 def _demand(check: Callable[..., str | None]) -> str:
@@ -125,7 +129,7 @@ def _key(asset: SessionAsset) -> dg.AssetKey:
 
 
 def _checks(asset: SessionAsset) -> list[str]:
-    return [CONTRACT, NO_LOOKAHEAD, *asset.checks]
+    return [*checks_of(asset), *([UPSTREAM] if is_gated(asset) else [])]
 
 
 def _windows(asset: SessionAsset, profile: Profile) -> dict[str, int]:
@@ -161,6 +165,7 @@ def _run(
                 else:  # what was stored before a failure is stored: exactly those sessions are reported to Dagster
                     known = {o.session.isoformat(): _metadata(o) for o in run.outcomes[asset.name]}
                     log_stored(context, asset, {**_stored_by_run(context, runner, asset), **known})
+                    yield from _gate_results(context, runner, asset)
             for fault in dict.fromkeys(run.faults.values()):
                 names = [name for name, found in run.faults.items() if found == fault]
                 context.log.error(f"{', '.join(names)} failed\n{fault.traceback}")
@@ -171,8 +176,8 @@ def _run(
                 log_stored(context, asset, _stored_by_run(context, runner, asset))
         raise
     for asset in assets:
-        if asset not in selected and (names := _selected_checks(context, asset)):
-            yield from _check_stored(context, runner, asset, names)
+        if asset not in selected and _selected_checks(context, asset):
+            yield from _check_stored(context, runner, asset)
     for name, blocked in schedule.stopped.items():
         context.log.warning(f"{name}: not run, since it reads {', '.join(blocked)}")
     if faults:
@@ -199,7 +204,7 @@ def _materialized(
     report_partitions(context, asset, {o.session.isoformat(): _metadata(o) for o in run.outcomes[asset.name]})
     return dg.MaterializeResult(
         asset_key=_key(asset),
-        check_results=_check_results(runner, asset, run.checked[asset.name], _selected_checks(context, asset)),
+        check_results=_check_results(context, runner, asset, run.checked[asset.name]),
     )
 
 
@@ -218,19 +223,31 @@ def _selected_checks(context: dg.AssetExecutionContext, asset: SessionAsset) -> 
 
 
 def _check_stored(
-    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, names: Sequence[str]
+    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset
 ) -> Iterator[dg.AssetCheckResult]:
     """Checks that are requested without their asset: over the sessions as they are stored."""
-    targets = [dt.date.fromisoformat(key) for key in context.partition_keys]
+    targets = _targets(context)
     runner.store.require(asset.dataset, targets)
     results = check_run(runner, asset, runner.store.partitions(asset.dataset, targets[0], targets[-1]), targets)
-    yield from _check_results(runner, asset, Counter(result.check for result in results), names)
+    yield from _check_results(context, runner, asset, Counter(result.check for result in results))
 
 
 def _check_results(
-    runner: Runner, asset: SessionAsset, checked: Mapping[str, int], names: Sequence[str]
+    context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, checked: Mapping[str, int]
 ) -> list[dg.AssetCheckResult]:
-    return [check_result(runner, asset, name, checked[name]) for name in names]
+    names = _selected_checks(context, asset)
+    results = [check_result(runner, asset, name, checked[name]) for name in names if name != UPSTREAM]
+    return results + _gate_results(context, runner, asset)
+
+
+def _gate_results(context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset) -> list[dg.AssetCheckResult]:
+    """Of a gated asset: whether anything speaks against its decisions on the run's sessions, stored or not."""
+    if UPSTREAM not in _selected_checks(context, asset):
+        return []
+    blocked = runner.gate.blocked(runner.store, runner.profile, asset, _targets(context))
+    waivers = [f"{w.check} of {w.dataset} {w.session}: {w.why}" for w in runner.store.checks.table.waivers()]
+    metadata = {"failed": str(error_of(asset.name, blocked)) if blocked else "", "waived": json.dumps(waivers[-20:])}
+    return [dg.AssetCheckResult(check_name=UPSTREAM, asset_key=_key(asset), passed=not blocked, metadata=metadata)]
 
 
 def report_partitions(

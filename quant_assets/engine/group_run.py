@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from feature_store.errors import StoreError
 from quant_assets.engine.asset import SessionAsset, Source
+from quant_assets.engine.gate import DecisionBlockedError
 from quant_assets.engine.lookahead_checks import check_run
 from quant_assets.engine.runner import Outcome, Runner
 
@@ -56,8 +57,11 @@ class GroupRun:
 
     def carry_out(self, runner: Runner, assets: Sequence[SessionAsset], targets: Sequence[dt.date], say: Say) -> None:
         """Store the target sessions of the assets, and check them; an asset that fails leaves the others alone."""
+        blocked: dict[str, Fault] = {}
         try:
             self._store(runner, assets, targets, say)
+        except DecisionBlockedError as error:  # what is not blocked was stored, and is checked
+            blocked = dict.fromkeys(self.outcomes, Fault.of(error))
         except Exception as error:
             self.faults = dict.fromkeys(self.outcomes, Fault.of(error))
             return
@@ -66,6 +70,7 @@ class GroupRun:
                 self._check(runner, asset, targets, say)
             except Exception as error:
                 self.faults[asset.name] = Fault.of(error)
+        self.faults = blocked | self.faults
 
     def _store(self, runner: Runner, assets: Sequence[SessionAsset], targets: Sequence[dt.date], say: Say) -> None:
         for asset, group in runner.run_together(assets, targets):

@@ -32,11 +32,10 @@ from feature_store.store import Store
 from feature_store.versioning import fingerprint
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Versions, parameters
+from quant_assets.engine.gate import CONTRACT, NO_LOOKAHEAD
 from quant_assets.engine.runner import CHECKS, Runner, StoredVersions
 from quant_assets.engine.settings_seen import seen
 
-NO_LOOKAHEAD = "no_lookahead"
-CONTRACT = "contract"
 ALONE, SCRAMBLED = "alone", "scrambled"  # looks of `no_lookahead`
 SPAN = 10  # sessions on either side of the scrambled pass's cut
 

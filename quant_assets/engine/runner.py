@@ -24,6 +24,7 @@ from feature_store.texts import Texts
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, Source, TimeSeries, Window
 from quant_assets.engine.computation import Calculation, Frames, session_seed
 from quant_assets.engine.expected import Expected, InputTable, Partitions, columns_read, expected_of
+from quant_assets.engine.gate import Block, Gate, error_of
 from quant_assets.engine.identity import identity
 from quant_assets.engine.lineage import ActionsKnown, as_written, lineage_of
 from quant_assets.engine.recursion import recomputed_steps
@@ -74,15 +75,19 @@ class Runner:
 
     Args:
         run_id, git_commit: written into every footer (law 9).
+        gate: stops decisions; without one that knows the graph, all of them.
     """
 
-    def __init__(self, store: Store, calculation: Calculation, run_id: str = "", git_commit: str = "") -> None:
+    def __init__(
+        self, store: Store, calculation: Calculation, run_id: str = "", git_commit: str = "", gate: Gate | None = None
+    ) -> None:
         self.store = store
         self.calculation = calculation
         self.profile = calculation.profile
         self.texts = Texts(store.layout.texts)
         self.run_id = run_id
         self._git_commit = git_commit
+        self.gate = gate or Gate(())
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -92,6 +97,7 @@ class Runner:
         Raises:
             MissingSessionsError: an input session from `history.start` on is not stored.
             HindsightError: an input column graded hindsight without a named exception.
+            DecisionBlockedError: checks stop a gated asset; its sessions that they do not concern are stored.
         """
         yield from (outcomes for _, outcomes in self.run_together([asset], targets))
 
@@ -103,14 +109,17 @@ class Runner:
         if isinstance(asset, Recursive):
             _reject_gaps(asset, targets)
         self._reject_hindsight(asset)
+        blocked: dict[dt.date, list[Block]] = {}
         with contextlib.ExitStack() as locks:
             for name in sorted(a.name for a in assets if isinstance(a, Recursive)):
                 locks.enter_context(self.store.locked(name))
             for chunk in self.chunks(asset, targets):
-                yield from self._run_chunk(assets, chunk)
+                yield from self._run_chunk(assets, chunk, blocked)
+        if blocked:
+            raise error_of(asset.name, blocked)
 
     def _run_chunk(
-        self, assets: Sequence[SessionAsset], chunk: list[dt.date]
+        self, assets: Sequence[SessionAsset], chunk: list[dt.date], blocked: dict[dt.date, list[Block]]
     ) -> Iterator[tuple[SessionAsset, list[Outcome]]]:
         asset, started, data = assets[0], time.perf_counter(), StoredVersions(self.store)
         frames: dict[str, Frames] = {}
@@ -132,6 +141,8 @@ class Runner:
             current = [stored[a.name][t] for t in chunk if t not in set(todo[a.name])]
             if current:
                 yield a, [Outcome(p.session, p, skipped=True, seconds=0.0) for p in current]
+        blocked |= self.gate.blocked(self.store, self.profile, asset, todo[asset.name])
+        todo = {name: [t for t in days if t not in blocked] for name, days in todo.items()}
         computed_sessions = sorted(set().union(*todo.values()))
         if not computed_sessions:
             return

@@ -224,7 +224,8 @@ def _end_with(sentinel: int) -> None:
 
 
 def _carry_out(work: Work, names: Sequence[str], targets: Sequence[dt.date]) -> GroupRun:
-    assets, runner = _assets(work.assets, work.home), _runner(work.home, work.run_id, work.git_commit)
+    assets = _assets(work.assets, work.home)
+    runner = _runner(work.home, work.run_id, work.git_commit, work.assets)
     run = GroupRun(names)
     run.carry_out(runner, [assets[name] for name in names], targets, _say)
     return run
@@ -240,5 +241,6 @@ def _assets(load: Load, home: Path) -> dict[str, SessionAsset]:
 
 
 @cache
-def _runner(home: Path, run_id: str, git_commit: str) -> Runner:
-    return open_runner(Home(home), run_id=run_id, git_commit=git_commit)
+def _runner(home: Path, run_id: str, git_commit: str, load: Load) -> Runner:
+    assets = list(_assets(load, home).values())
+    return open_runner(Home(home), run_id=run_id, git_commit=git_commit, assets=assets)

@@ -86,5 +86,5 @@ ASSETS: list[SessionAsset] = [
         checks=CHECKS,
     ),
     Recursive(SHUFFLED_BOOK, shuffled_step, OF_ACCOUNT | OF_DECISION, choices=(COSTS, LIMITS), checks=CHECKS),
-    CrossSection(ORDERS, orders, {"book": same(BOOK, columns=("order_shares", "reference_price_usd"))}),
+    CrossSection(ORDERS, orders, {"book": same(BOOK, columns=("order_shares", "reference_price_usd"))}, gated=True),
 ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quant_assets.engine.asset import SessionAsset
-from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD
+from quant_assets.engine.gate import checks_of
 from quant_assets.engine.runner import Runner
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def checks_shown(instance: "DagsterInstance", assets: Sequence[SessionAsset]) ->
         AssetCheckExecutionRecordStatus as Status,
     )
 
-    keys = [dg.AssetCheckKey(dg.AssetKey(a.name.split("/")), check) for a in assets for check in _checks(a)]
+    keys = [dg.AssetCheckKey(dg.AssetKey(a.name.split("/")), check) for a in assets for check in checks_of(a)]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     ended = {key: record.status for key, record in latest.items() if record.status in (Status.SUCCEEDED, Status.FAILED)}
     return {(key.asset_key.to_user_string(), key.name): status is Status.SUCCEEDED for key, status in ended.items()}
@@ -38,12 +38,14 @@ def checks_shown(instance: "DagsterInstance", assets: Sequence[SessionAsset]) ->
 def shown_otherwise(instance: "DagsterInstance", runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
     """Datasets one of whose checks Dagster shows otherwise than the stored results say, or not at all."""
     shown = checks_shown(instance, assets)
-    return [a.name for a in assets if any(shown.get((a.name, c)) != (not _failures(runner, a, c)) for c in _checks(a))]
+    return [
+        a.name for a in assets if any(shown.get((a.name, c)) != (not _failures(runner, a, c)) for c in checks_of(a))
+    ]
 
 
 def failed_checks(runner: Runner, assets: Sequence[SessionAsset]) -> list[str]:
     """A line for each check with a failed stored session, as the run that stored it reported."""
-    failed = {(a.name, check): _failures(runner, a, check) for a in assets for check in _checks(a)}
+    failed = {(a.name, check): _failures(runner, a, check) for a in assets for check in checks_of(a)}
     return [
         f"check {check} of {name} fails: {json.dumps(lines[:20])}" for (name, check), lines in failed.items() if lines
     ]
@@ -53,7 +55,3 @@ def _failures(runner: Runner, asset: SessionAsset, check: str) -> list[str]:
     stored = set(runner.store.sessions(asset.dataset))
     results = runner.store.check_results(asset.name, check)
     return [f"{session}: {detail}" for session, passed, detail in results if not passed and session in stored]
-
-
-def _checks(asset: SessionAsset) -> list[str]:
-    return [CONTRACT, NO_LOOKAHEAD, *asset.checks]

@@ -21,6 +21,7 @@ from quant_assets.reporting.orders.explanation import explain
 from quant_resources.home import Home
 from quant_resources.vendors.registry import make_vendor
 from tests.cli.homes import ALL, generations, main_account, remembered, rows_of, store_of
+from tests.support.gates import OpenGate
 from tests.support.tiny import FIRST, LAST, SETTINGS, asof, setting
 
 # -- known values ------------------------------------------------------------------------------------------------------
@@ -51,7 +52,8 @@ def test_the_same_sessions_through_dagster_and_without_it_are_the_same(stored_ho
     clock = DecisionClock(home.profile.decision_minutes_before_open)
     alone = replace(home, folder=tmp_path)
     alone.remember(home.choice())
-    runner = Runner(alone.open_store(), Calculation(home.profile, clock, make_vendor(home.profile)))
+    calculation = Calculation(home.profile, clock, make_vendor(home.profile))
+    runner = Runner(alone.open_store(), calculation, gate=OpenGate())
     for asset in core_assets():
         for _ in runner.run(asset, ALL):
             pass

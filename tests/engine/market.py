@@ -20,11 +20,13 @@ from feature_store.schemas.catalogue import DATASETS, SOURCES
 from feature_store.store import Store
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.computation import Calculation
+from quant_assets.engine.gate import Gate
 from quant_assets.engine.lookahead_checks import CheckResult, check_run
 from quant_assets.engine.runner import Outcome, Runner
 from quant_assets.graph import core_assets
 from quant_resources.vendors.protocol import Vendor
 from quant_resources.vendors.registry import make_vendor
+from tests.support.gates import OpenGate
 
 START, END = dt.date(2015, 11, 2), dt.date(2016, 1, 29)
 SESSIONS = sessions.between(START, END)
@@ -90,6 +92,7 @@ def make_runner(
     reached: Callable[[str], None] = lambda _: None,
     calculation: type[Calculation] = Calculation,
     datasets: Iterable[Dataset] = (),
+    gate: Gate = OpenGate(),  # noqa: B008 -- it holds nothing
 ) -> Runner:
     """A runner on the store at the folder, without Dagster; `datasets` are known beside the platform's."""
     clock = DecisionClock(chosen.decision_minutes_before_open)
@@ -97,7 +100,7 @@ def make_runner(
     known = DATASETS | {dataset.name: dataset for dataset in datasets}
     allowed = [*derived, *chosen.exceptions]
     store = Store(folder, datasets=known, clock=clock, hindsight_allowed=allowed, reached=reached)
-    return Runner(store, calculation(chosen, clock, vendor or make_vendor(chosen), pool))
+    return Runner(store, calculation(chosen, clock, vendor or make_vendor(chosen), pool), gate=gate)
 
 
 def needed_for(*names: str) -> list[SessionAsset]:
