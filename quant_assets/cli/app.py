@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from polars.exceptions import PanicException
 
 from configs.errors import ConfigError
 from feature_store.errors import StoreError
@@ -48,6 +49,9 @@ def main() -> None:
         app()
     except (StoreError, ConfigError, VendorError, TrialLedgerError, ReportError, UsageError) as error:
         print(f"asof: {error}", file=sys.stderr)  # noqa: T201 -- for people, on stderr
+        raise SystemExit(2) from None
+    except PanicException as panic:  # no error: it would pass every other handler
+        print(f"asof: internal error of Polars: {str(panic)[:500]}; please report it", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
 
 

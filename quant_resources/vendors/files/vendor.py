@@ -32,6 +32,7 @@ from quant_resources.vendors.ingest.canonical import (
 )
 from quant_resources.vendors.ingest.clock import Clock, SystemClock
 from quant_resources.vendors.ingest.identities import NOT_NAMED, TICKER_SCHEMA, named, parse_states, payload_of
+from quant_resources.vendors.ingest.panics import named_panics
 from quant_resources.vendors.ingest.quarantine import fetch_quarantine, parse_quarantine
 from quant_resources.vendors.ingest.raw_payloads import RawStore
 from quant_resources.vendors.ingest.readings import Readings
@@ -158,13 +159,11 @@ class FileDrop:
             company_files.reject_undated(dataset, file)
             if dataset.name == MACRO.name:
                 _reject_undated(file)
-            if file.table.items:
-                wide = company_files.widened(file)
-                rows = company_files.long(tables.read(wide, after, until), wide)
-            else:
-                rows = _readable(tables.read(file, after, until), {**stored, "version": pl.Int64()}, file)
-            marked = company_files.marked(dataset, rows, file.table, dataset.name in self._profile.exceptions)
-            yield file, _named(dataset, marked, links, self._clock) if member_files.by_ticker(file) else marked
+            with named_panics(str(file.path)):
+                rows = _typed(file, stored, after, until)
+                marked = company_files.marked(dataset, rows, file.table, dataset.name in self._profile.exceptions)
+                named_ = _named(dataset, marked, links, self._clock) if member_files.by_ticker(file) else marked
+            yield file, named_
 
     def read_drop(self, dataset: Dataset) -> bool:
         """With `live`, keep what the dataset's files hold now; True where they hold something new."""
@@ -273,6 +272,15 @@ def _reject_undated(file: File) -> None:
             f"{file.path} has no date of publication of its values; add a column `known_at`, or, where all are "
             "known on their day, put `known_at: {rule: end_of_day}` under macro in the profile"
         )
+
+
+def _typed(
+    file: File, stored: Mapping[str, pl.DataType], after: dt.datetime | None, until: dt.datetime
+) -> pl.DataFrame:
+    if file.table.items:
+        wide = company_files.widened(file)
+        return company_files.long(tables.read(wide, after, until), wide)
+    return _readable(tables.read(file, after, until), {**stored, "version": pl.Int64()}, file)
 
 
 def _readable(rows: pl.DataFrame, types: Mapping[str, pl.DataType], file: File) -> pl.DataFrame:

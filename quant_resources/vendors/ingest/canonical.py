@@ -11,6 +11,7 @@ from feature_store.errors import LookaheadError
 from feature_store.schemas.catalogue import EVENT_DATASETS
 from feature_store.schemas.market import BAR_COLUMNS
 from quant_resources.vendors.errors import VendorError
+from quant_resources.vendors.ingest.panics import checked
 from quant_resources.vendors.ingest.rule import Rule
 from quant_resources.vendors.ingest.rules import (
     CONFLICT,
@@ -68,6 +69,12 @@ def checked_events(
     Returns:
         Both with the payload's columns, `session` and `row` (its place); the second also with `rule` and `reason`.
     """
+    return checked(raw, lambda rows: _checked_events(dataset, rows, sessions, clock))
+
+
+def _checked_events(
+    dataset: Dataset, raw: pl.DataFrame, sessions: Sequence[dt.date], clock: DecisionClock
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     good, bad = candidates(dataset, raw, sessions, clock), []
     for rules in (row_rules(dataset), rules_of(dataset), contract_rules(dataset)):
         good, rejected = _split_by_rules(dataset, good, rules)

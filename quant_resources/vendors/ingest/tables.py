@@ -1,6 +1,7 @@
 """One file of a drop: located, scanned with the filter pushed down, renamed and typed."""
 
 import datetime as dt
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from configs.settings import Table
 from feature_store.dataset import KNOWN_AT
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.ingest import moments
+from quant_resources.vendors.ingest.panics import named_panics
 
 ALIASES = {"event_date": ("event_date", "date", "ex_date"), "known_at": ("known_at", "recorded")}
 # Dates in New York and moments in UTC differ by less than this; the exact cut follows on the rows that are left.
 SLACK = dt.timedelta(days=1)
 # An estimated date without trading moves to the next session; no closure was longer (six days, September 2001).
 LONGEST_CLOSURE = dt.timedelta(days=8)
+SHOWN = 200  # characters of an error that are quoted
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,29 @@ def locate(folder: Path, table: Table) -> Path | None:
     if not folder.is_dir():
         raise VendorError(f"the data folder {folder} is not there; pass --data with the folder that holds {table.file}")
     names = (table.file, f"{table.file}.parquet", f"{table.file}.csv")
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((path for name in names if (path := _regular(folder, folder / name))), None)
+
+
+def _regular(folder: Path, path: Path) -> Path | None:
+    """The path of a file of the drop; None where there is none, or a folder.
+
+    What lies outside must not come in by a name inside: a link to another file would be read, and quoted in errors.
+    """
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise VendorError(f"{path} is a link to nothing; put the file itself into {folder}") from None
+        return None
+    except OSError as error:
+        raise VendorError(f"{path} cannot be looked at ({error.strerror}); put a file in its place") from None
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise VendorError(f"{path} lies outside of the data folder {folder}; put the file itself into it")
+    if stat.S_ISDIR(kind):
+        return None
+    if not stat.S_ISREG(kind):
+        raise VendorError(f"{path} is a pipe, a socket or a device and no file; put a file in its place")
+    return path
 
 
 def open_file(path: Path, table: Table, required: Mapping[str, pl.DataType], optional: tuple[str, ...] = ()) -> File:
@@ -90,6 +115,11 @@ def read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataFr
     Values keep the file's types (`typed` converts them); rows whose date of knowledge is missing are handed on,
     for the parser to reject.
     """
+    with named_panics(str(file.path)):
+        return _read(file, after, until)
+
+
+def _read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataFrame:
     dated = file.knowledge or file.columns["event_date"]
     earlier = LONGEST_CLOSURE if file.table.known_at.estimated else dt.timedelta()
     low = None if after is None else after - SLACK - earlier
@@ -110,7 +140,8 @@ def read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataFr
 
 def typed(series: pl.Series, dtype: pl.DataType, file: File) -> pl.Series:
     """`series` as `dtype`, with the table's replacements; a value that cannot be one is rejected."""
-    converted, complaint = readable(series, dtype, file)
+    with named_panics(str(file.path)):
+        converted, complaint = readable(series, dtype, file)
     bad = complaint.drop_nulls()
     if len(bad):
         raise VendorError(
@@ -186,21 +217,21 @@ def _scan(path: Path) -> pl.LazyFrame:
 def _header(path: Path) -> dict[str, pl.DataType]:
     try:
         return dict(_scan(path).collect_schema())
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(path, error) from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise _unreadable(path, error) from None
 
 
 def _collected(path: Path, rows: pl.LazyFrame) -> pl.DataFrame:
     try:
-        return rows.collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(path, error) from error
+        return rows.collect().rechunk()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise _unreadable(path, error) from None
 
 
-def _unreadable(path: Path, error: Exception) -> VendorError:
+def _unreadable(path: Path, error: BaseException) -> VendorError:
     kind = "CSV" if path.suffix == ".csv" else "Parquet"
     return VendorError(
-        f"{path} cannot be read as {kind} ({str(error).splitlines()[0]}); "
+        f"{path} cannot be read as {kind} ({' '.join(str(error).split())[:SHOWN] or type(error).__name__}); "
         "download or export it again (nothing of it was stored)"
     )
 

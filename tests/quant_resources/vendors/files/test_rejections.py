@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 import re
 from pathlib import Path
 
@@ -293,3 +294,46 @@ def test_a_dataset_that_files_do_not_serve_is_rejected(tmp_path: Path) -> None:
     write(tmp_path, "bars.csv", HEADER)
     with pytest.raises(VendorError, match="not market/universe"):
         parsed(drop_of(tmp_path), UNIVERSE, [MON])
+
+
+# --- what lies outside of a drop ------------------------------------------------------------------------------------
+
+
+def test_a_link_out_of_the_drop_is_rejected_and_nothing_of_it_is_quoted(tmp_path: Path) -> None:
+    secret = write(tmp_path, "passwd", "root:x:0:0:a-secret-line", "more,of,it")
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for name in ("bars.csv", "bars.parquet", "bars"):
+        (drop / name).symlink_to(secret)
+        with pytest.raises(VendorError, match="lies outside of the data folder") as error:
+            parsed(drop_of(drop), BARS, [MON])
+        assert "secret" not in str(error.value)
+        assert error.value.__cause__ is None
+        (drop / name).unlink()
+
+
+def test_a_name_that_leads_out_of_the_drop_is_rejected(tmp_path: Path) -> None:
+    write(tmp_path, "bars.csv", HEADER, GOOD)
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for name in ("../bars", "../bars.csv", str(tmp_path / "bars.csv"), "x/../../bars"):
+        (drop / "x").mkdir(exist_ok=True)
+        with pytest.raises(VendorError, match="lies outside of the data folder"):
+            parsed(drop_of(drop, bars=[{"file": name}]), BARS, [MON])
+
+
+def test_a_link_inside_of_the_drop_and_a_drop_that_is_a_link_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "real", "today.csv", HEADER, GOOD)
+    (tmp_path / "real" / "bars.csv").symlink_to("today.csv")
+    (tmp_path / "drop").symlink_to(tmp_path / "real")
+    assert parsed(drop_of(tmp_path / "drop"), BARS, [MON])["symbol"].to_list() == ["GOOD"]
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "bars.csv")
+    with pytest.raises(VendorError, match=r"bars\.csv is a pipe, a socket or a device"):
+        parsed(drop_of(tmp_path), BARS, [MON])
+    (tmp_path / "bars.csv").unlink()
+    (tmp_path / "bars.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(VendorError, match=r"bars\.csv is a link to nothing"):
+        parsed(drop_of(tmp_path), BARS, [MON])
