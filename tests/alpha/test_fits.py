@@ -12,7 +12,7 @@ from feature_store.schemas.features import STOCK_SCORES
 from quant_assets.alpha import fits as models
 from quant_assets.alpha.evidence.significance import hac_t, rank_ic
 from quant_assets.alpha.fits import predictions
-from quant_assets.alpha.models.lightgbm import booster_of, predict
+from quant_assets.alpha.models.lightgbm import parsed, predict
 from tests.alpha.markets import ALPHA, DAYS, FEATURES, HORIZONS, KINDS, LIGHTGBM, SESSION, coefficients, linear, market
 from tests.oracles import alpha as oracle
 from tests.oracles.panels import assert_stored_as, stored
@@ -180,7 +180,7 @@ def test_trees_predict_from_their_text_with_nulls_missing():
     today = scores.filter(event_date=SESSION).sort("symbol")
     text = fits.filter(model="lightgbm", horizon_sessions=10, term="trees")["text"].item()
     predicted = predictions(scores, fits, SESSION, HORIZONS).filter(model="lightgbm", horizon_sessions=10)
-    assert predicted["score"].to_list() == predict(booster_of(text), oracle.x(today, "lightgbm")).tolist()
+    assert predicted["score"].to_list() == predict(parsed(text), oracle.x(today, "lightgbm")).tolist()
 
 
 def test_labels_that_never_differ_leave_no_variance_to_weigh_by():

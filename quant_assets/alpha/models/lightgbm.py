@@ -1,4 +1,7 @@
-"""Boosted trees of relative returns from scores, by LightGBM. A null score stays missing: each split places it."""
+"""Boosted trees of relative returns from scores, by LightGBM. A null score stays missing: each split places it.
+
+LightGBM grows the trees; their text is read, checked and evaluated by `numerics.regression_trees`, to the same bits.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -11,12 +14,12 @@ from feature_store import sessions as calendar
 from quant_assets.alpha.models.protocol import Fit, Term
 from quant_assets.alpha.training.samples import Sample
 from quant_assets.numerics.arrays import Array, Index, Mask
+from quant_assets.numerics.regression_trees import END, Trees, predict, trees_of
 
 if TYPE_CHECKING:
     import lightgbm
 
 BINS = 63  # scores are winsorized z-scores: finer steps cost time and add no information
-END = "\nend of trees\n"  # what follows in the text counts splits and repeats parameters, seed and threads among them
 TREES = "trees"
 
 
@@ -35,7 +38,10 @@ class LightGbm:
         text = terms[TREES].text
         if text is None or not len(features):
             return np.full(len(features), np.nan)
-        return predict(booster_of(text), features)
+        trees = parsed(text)
+        if trees.names != names:
+            raise ValueError(f"the stored trees are of the features {trees.names}, not of {names}; refit the model")
+        return predict(trees, features)
 
 
 def _fit(sample: Sample, rows: Index, settings: LightGbmSettings, min_rows: int, seed: int) -> Fit:
@@ -81,7 +87,7 @@ def grow(
         "seed": seed % 2**31,  # LightGBM's is a signed number of 32 bits
         "verbosity": -1,
     }
-    import lightgbm  # noqa: PLC0415 -- brings scikit-learn: two seconds that only training and prediction are worth
+    import lightgbm  # noqa: PLC0415 -- brings scikit-learn: two seconds that only training is worth
 
     data = lightgbm.Dataset(features, label, feature_name=list(names), params=parameters)
     return lightgbm.train(parameters, data, settings.trees)
@@ -94,13 +100,16 @@ def text_of(booster: "lightgbm.Booster") -> str:
 
 
 @lru_cache(maxsize=16)
-def booster_of(text: str) -> "lightgbm.Booster":
-    """The trees of a text. Neighbouring sessions have the same one, and parsing costs more than predicting."""
-    import lightgbm  # noqa: PLC0415 -- as in `grow`
+def parsed(text: str) -> Trees:
+    """The trees of a text. Neighbouring sessions have the same one, and parsing costs more than predicting.
 
-    return lightgbm.Booster(model_str=text)
-
-
-def predict(booster: "lightgbm.Booster", features: Array) -> Array:
-    """(n,) predicted label."""
-    return np.asarray(booster.predict(features, num_threads=1), dtype=np.float64)
+    Raises:
+        ValueError: the text is damaged.
+    """
+    try:
+        return trees_of(text)
+    except ValueError as error:
+        raise ValueError(
+            f"alpha/model_fits holds a text of trees that cannot be used: {error}; run `asof verify`, then store the "
+            "refit anew"
+        ) from None

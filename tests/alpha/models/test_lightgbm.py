@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from configs.settings import LightGbmSettings
 from feature_store import sessions as calendar
-from quant_assets.alpha.models.lightgbm import booster_of, grow, predict, text_of, training_rows
+from quant_assets.alpha.models.lightgbm import TREES, LightGbm, grow, parsed, predict, text_of, training_rows
+from quant_assets.alpha.models.protocol import Term
 from quant_assets.alpha.training.samples import samples
 from tests.alpha.markets import ALPHA, DAYS, FEATURES, HORIZONS, LIGHTGBM, SESSION, market
 
@@ -25,7 +26,7 @@ def test_one_split_by_hand():
     x[:, 0] = np.repeat([-1.0, 1.0], 20)
     stump = LightGbmSettings(trees=1, tree_leaves=2, learning_rate=1.0, min_leaf_rows=5)
     grown = grow(x, np.repeat([2.0, 6.0], 20), FEATURES, stump, 7)
-    assert predict(grown, x[[0, 39]]) == pytest.approx([2.0, 6.0])
+    assert predict(parsed(text_of(grown)), x[[0, 39]]) == pytest.approx([2.0, 6.0])
 
 
 def test_a_missing_score_goes_where_the_missing_ones_of_the_fit_went():
@@ -33,7 +34,7 @@ def test_a_missing_score_goes_where_the_missing_ones_of_the_fit_went():
     x[:, 0] = np.repeat([-1.0, 1.0, np.nan], 20)
     stump = LightGbmSettings(trees=1, tree_leaves=2, learning_rate=1.0, min_leaf_rows=5)
     grown = grow(x, np.repeat([2.0, 6.0, 6.0], 20), FEATURES, stump, 7)
-    assert predict(grown, x[[0, 25, 45]]) == pytest.approx([2.0, 6.0, 6.0])
+    assert predict(parsed(text_of(grown)), x[[0, 25, 45]]) == pytest.approx([2.0, 6.0, 6.0])
 
 
 def test_the_text_names_the_features_and_nothing_of_the_run():
@@ -59,8 +60,7 @@ def test_every_so_many_sessions_of_the_exchange_train():
 def test_the_text_predicts_the_same_bits_as_the_trees_that_were_grown(seed: int):
     x, y = rows(seed)
     grown = grow(x, y, FEATURES, LIGHTGBM, seed)
-    assert predict(booster_of(text_of(grown)), x).tobytes() == predict(grown, x).tobytes()
-    assert text_of(booster_of(text_of(grown))) == text_of(grown)
+    assert predict(parsed(text_of(grown)), x).tobytes() == grown.predict(x, num_threads=1).tobytes()
 
 
 def test_the_same_rows_give_the_same_text_whatever_the_seed_or_the_threads_around():
@@ -69,16 +69,32 @@ def test_the_same_rows_give_the_same_text_whatever_the_seed_or_the_threads_aroun
     again = text_of(grow(x.copy(), y.copy(), FEATURES, LIGHTGBM, 2))
     assert text_of(grow(x, y, FEATURES, LIGHTGBM, 1)) == again == text
     many = lightgbm.train({"num_threads": 2, "verbosity": -1}, lightgbm.Dataset(x, y), 2)
-    assert predict(many, x).shape == (len(x),)
+    assert predict(parsed(text_of(many)), x).tobytes() == many.predict(x, num_threads=1).tobytes()
     assert text_of(grow(x, y, FEATURES, LIGHTGBM, 1)) == text
 
 
 def test_a_prediction_depends_on_its_own_row_only():
     x, y = rows(4)
-    grown = grow(x, y, FEATURES, LIGHTGBM, 1)
-    assert predict(grown, x[7:8])[0] == predict(grown, x)[7]
+    trees = parsed(text_of(grow(x, y, FEATURES, LIGHTGBM, 1)))
+    assert predict(trees, x[7:8])[0] == predict(trees, x)[7]
 
 
 def test_rows_of_one_kind_give_their_mean():
     grown = grow(np.zeros((60, len(FEATURES))), np.arange(60.0), FEATURES, LIGHTGBM, 1)
-    assert predict(booster_of(text_of(grown)), np.ones((2, len(FEATURES)))) == pytest.approx([29.5, 29.5])
+    assert predict(parsed(text_of(grown)), np.ones((2, len(FEATURES)))) == pytest.approx([29.5, 29.5])
+
+
+# refusals
+
+
+def test_trees_of_other_features_are_rejected():
+    text = text_of(grow(*rows(5), FEATURES, LIGHTGBM, 1))
+    others = (*FEATURES[1:], FEATURES[0])
+    with pytest.raises(ValueError, match="refit the model"):
+        LightGbm.predict({TREES: Term(text=text)}, rows(5)[0], others)
+
+
+def test_a_damaged_text_is_an_error_that_says_what_to_do():
+    text = text_of(grow(*rows(5), FEATURES, LIGHTGBM, 1))
+    with pytest.raises(ValueError, match=r"alpha/model_fits .*asof verify"):
+        parsed(text[: len(text) // 2])
