@@ -73,7 +73,7 @@ def test_a_server_is_a_database_the_code_the_webserver_and_the_daemon() -> None:
     assert services().keys() == {"postgres", *OURS}
     begins = {name: " ".join(services()[name]["command"][:3]) for name in OURS}
     assert begins["code"] == "dagster api grpc"
-    assert begins["webserver"].startswith("dagster-webserver ")
+    assert begins["webserver"] == "python -m quant_resources.dagster.webserver"
     assert begins["daemon"].startswith("dagster-daemon run ")
 
 

@@ -53,11 +53,19 @@ def compact(
 @commands.command(
     epilog="Example: asof ui --port 3000", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
-def ui(context: typer.Context) -> None:
+def ui(
+    context: typer.Context,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="name under which the UI may be opened, as of a proxy (repeatable); this machine's own may"),
+    ] = None,
+) -> None:
     """The Dagster UI and its daemon on the home's store; further options go to `dagster dev`."""
     home = Home.of_environment()
+    if allow_host:
+        os.environ["ASOF_UI_HOSTS"] = ",".join(allow_host)
     home.prepare_dagster()
     os.environ["DAGSTER_HOME"] = str(home.dagster_home)
     os.environ["ASOF_HOME"] = str(home.folder)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "quant_assets.definitions", *context.args]
+    command = [sys.executable, "-m", "quant_resources.dagster.ui", "-m", "quant_assets.definitions", *context.args]
     os.execv(sys.executable, command)
