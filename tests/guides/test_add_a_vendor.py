@@ -16,7 +16,7 @@ GUIDE = ROOT / "docs" / "guides" / "add_a_vendor.md"
 STEP = re.compile(r"^`([^`]+)`, (new|at the end|after ``(.+?)``):\n\n```\w+\n(.*?)```$", re.MULTILINE | re.DOTALL)
 MOST_FILES = 6  # that a new source may touch beside its own new one
 # What the copy does not need: it runs code, checks and docs.
-WITHOUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "images", "*.egg-info")
+WITHOUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "images", "*.egg-info")
 
 # In the copy: a session from the simulated market through the store, and a drop of files, as JSON.
 USE = """
@@ -82,7 +82,7 @@ def apply_steps(tree: Path) -> None:
 
 def run(tree: Path, *command: object) -> subprocess.CompletedProcess[str]:
     """A command in the copy, which the interpreter takes its modules from."""
-    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(tree)}
     argv = [sys.executable, *map(str, command)]
     return subprocess.run(argv, cwd=tree, env=environment, capture_output=True, text=True, check=False)
 
