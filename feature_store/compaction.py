@@ -7,13 +7,14 @@ after a crash whoever comes next places its files for other engines and sweeps w
 
 import datetime as dt
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from feature_store.digests import recorded
 from feature_store.errors import CorruptPartitionError
-from feature_store.files import encoded, parts_of, read_back, sync_folder
+from feature_store.files import Stored, encoded, parts_of, read_back, sync_folder
 from feature_store.index import Index
 from feature_store.latest import make_folder
 from feature_store.layout import Layout, days_of, month_of, read_footer
@@ -51,16 +52,24 @@ class Compactor:
             latest = self._index.current(name, version, *days_of(month))
             if len({self._layout.generation(p) for p in latest}) < 2:  # another process was faster
                 return 0
-            self._move(latest)
+            self.move(latest)
         return len(latest)
 
-    def salvage(self, lost: Sequence[StoredPartition], kept: Sequence[StoredPartition]) -> None:
+    def salvage(
+        self,
+        lost: Sequence[StoredPartition],
+        kept: Sequence[StoredPartition],
+        found: Mapping[tuple[dt.date, int], Stored] | None = None,
+    ) -> None:
         """Of a broken file, move what is intact into another, forget the rest and set the file aside.
 
         The caller holds the lock, and has settled.
+
+        Args:
+            found: those that are kept, as another file holds them; by default they are read where the index says.
         """
         if kept:
-            self._move(kept, lost)
+            self.move(kept, lost, found)
             return
         name, version, month = lost[0].dataset, lost[0].version, month_of(lost[0].session)
         with self._index.transaction() as connection:
@@ -69,12 +78,25 @@ class Compactor:
             self._writer.advance(connection)
         self._writer.tidy(name, version, month)
 
-    def _move(self, partitions: Sequence[StoredPartition], lost: Sequence[StoredPartition] = ()) -> None:
-        """Into a pack of their month; what is lost is forgotten in the same transaction."""
+    def move(
+        self,
+        partitions: Sequence[StoredPartition],
+        lost: Sequence[StoredPartition] = (),
+        found: Mapping[tuple[dt.date, int], Stored] | None = None,
+    ) -> None:
+        """Into a pack of their month; what is lost is forgotten in the same transaction.
+
+        The caller holds the lock, and has settled.
+        """
         name, version, month = partitions[0].dataset, partitions[0].version, month_of(partitions[0].session)
-        moved = placed_in_order(partitions, self._layout.next_pack(name, version, month))
-        footers = [self._as_stored(p) for p in partitions]
-        staged = self._writer.stage(name, encoded(self._rows(partitions), footers, pack=True))
+        if found is None:
+            rows, footers = self._rows(partitions), [self._as_stored(p) for p in partitions]
+        else:
+            stored = [found[p.session, p.generation] for p in partitions]
+            rows, footers = pl.concat([s.rows for s in stored]), [s.footer for s in stored]
+        data = encoded(rows, footers, pack=True)
+        moved = placed_in_order(partitions, self._layout.next_pack(name, version, month), recorded(data))
+        staged = self._writer.stage(name, data)
         try:
             self._reached("packed")
             with self._index.transaction() as connection:

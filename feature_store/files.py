@@ -5,12 +5,14 @@ import datetime as dt
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from feature_store.digests import BLANK, KEY, AlteredFileError, require_intact, sealed, whole_digest
 from feature_store.errors import CorruptPartitionError
 from feature_store.hashing import ContentHash, content_hashes
 from feature_store.layout import FOOTER, PACK, SESSION, UNREADABLE, read_footer
@@ -31,7 +33,7 @@ def encoded(frame: pl.DataFrame, partitions: Sequence[StoredPartition], pack: bo
         frame: the partitions' rows in their order, in stored column order.
     """
     days = np.repeat(np.array([p.session for p in partitions], dtype="datetime64[D]"), [p.rows for p in partitions])
-    footer = json.dumps({PACK: [p.written() for p in partitions]}) if pack else partitions[0].to_footer()
+    footer = {PACK: [p.written() for p in partitions]} if pack else partitions[0].written()
     largest = max(p.rows for p in partitions)
     target = io.BytesIO()
     frame.with_columns(pl.Series(SESSION, days, dtype=pl.Date)).write_parquet(
@@ -43,9 +45,9 @@ def encoded(frame: pl.DataFrame, partitions: Sequence[StoredPartition], pack: bo
         # a session's own file is one group of one page a column: it is read as a whole
         row_group_size=max(ROW_GROUP, SESSIONS * largest) if pack else max(frame.height, 1),
         data_page_size=max(PAGE, PAGE_OF_A_ROW * largest) if pack else None,
-        metadata={FOOTER: footer},
+        metadata={FOOTER: json.dumps(footer | {KEY: BLANK})},
     )
-    return target.getvalue()
+    return sealed(target.getvalue())
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -83,7 +85,15 @@ def rows_of(path: Path, rows: tuple[int, int] | None = None) -> pl.DataFrame:
 
 
 def rows_of_partition(path: Path, partition: StoredPartition) -> pl.DataFrame:
-    """A partition's rows in the file that holds it."""
+    """A partition's rows in the file that holds it.
+
+    Raises:
+        CorruptPartitionError: unreadable, or other bytes than were stored.
+    """
+    try:
+        require_intact([(str(path), partition.place.digest)])
+    except OSError as error:
+        raise CorruptPartitionError(f"{path} cannot be read: {error}") from error
     return rows_of(path, (partition.place.offset, partition.rows))
 
 
@@ -94,6 +104,40 @@ def parts_of(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[dt
     except CorruptPartitionError:
         return _parts_one_by_one(path, partitions)
     return {(p.session, p.generation): whole.slice(p.place.offset, p.rows) for p in partitions}
+
+
+def intact_parts(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], pl.DataFrame]:
+    """As `parts_of`, of the partitions that hold what was stored; of an altered file that is asked of each."""
+    try:
+        require_intact([(str(path), partitions[0].place.digest)])
+    except (OSError, AlteredFileError):
+        faults = contents_of(path, partitions)
+        partitions = [p for p in partitions if (p.session, p.generation) not in faults]
+    return parts_of(path, partitions) if partitions else {}
+
+
+class Stored(NamedTuple):
+    """A partition as a file holds it."""
+
+    footer: StoredPartition
+    rows: pl.DataFrame
+
+
+def held_by(path: Path, partitions: Iterable[StoredPartition]) -> dict[tuple[dt.date, int], Stored]:
+    """Those of the partitions that a file holds as they were stored, wherever in it; judged by footer and content."""
+    try:
+        footers = {(f.session, f.generation): f for f in read_footer(path)}
+    except (FileNotFoundError, CorruptPartitionError):
+        return {}
+    described = [(p, f) for p in partitions if (f := footers.get((p.session, p.generation))) and p.is_described_by(f)]
+    parts = parts_of(path, [f for _, f in described])
+    found = {(p.session, p.generation): (p, Stored(f, parts[f.session, f.generation]))
+             for p, f in described if (f.session, f.generation) in parts}  # fmt: skip
+    return {name: stored for name, (p, stored) in found.items() if _content(stored.rows) == p.content_hash}
+
+
+def _content(rows: pl.DataFrame) -> str:
+    return content_hashes(rows, [0, rows.height], of_columns=False)[0].content
 
 
 def _parts_one_by_one(path: Path, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], pl.DataFrame]:
@@ -112,6 +156,18 @@ def read_back(
     Args:
         of_columns: compare the hash of each column too, which says nothing of the rows that the whole's does not.
     """
+    faults = contents_of(path, partitions, of_columns=of_columns)
+    digest = partitions[0].place.digest
+    if digest and whole_digest(path) != digest:
+        altered = {(p.session, p.generation): f"{path}: its bytes are not those that were stored" for p in partitions}
+        return altered | faults
+    return faults
+
+
+def contents_of(
+    path: Path, partitions: Sequence[StoredPartition], *, of_columns: bool = True
+) -> dict[tuple[dt.date, int], str]:
+    """As `read_back`, by footer and content alone: in an altered file most sessions may be what was stored."""
     wrong: str | None = None
     try:
         footers = read_footer(path)
@@ -149,7 +205,7 @@ def _hashes(path: Path, footers: Sequence[StoredPartition], of_columns: bool) ->
 def _fault(partition: StoredPartition, footer: StoredPartition | None, hashes: ContentHash | None) -> str | None:
     if footer is None:
         return "is not in it"
-    if not partition.is_described_by(footer) or footer.place != partition.place:
+    if not partition.is_described_by(footer) or footer.place[:3] != partition.place[:3]:
         return "is described in another way than was stored"
     if hashes is None:
         return "cannot be read"

@@ -32,6 +32,7 @@ class Readable(NamedTuple):
     file: str | None
     offset: int
     file_rows: int
+    digest: str
 
 
 class Known(NamedTuple):
@@ -101,7 +102,7 @@ class Index:
     def move(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
         """Say where the rows lie from now on."""
         connection.executemany(
-            "UPDATE partitions SET file=?, row_offset=?, file_rows=? "
+            "UPDATE partitions SET file=?, row_offset=?, file_rows=?, digest=? "
             "WHERE dataset=? AND version=? AND session=? AND generation=?",
             [(*p.place, p.dataset, p.version, p.session.isoformat(), p.generation) for p in partitions],
         )
@@ -162,7 +163,8 @@ class Index:
     ) -> list[Readable]:
         """What a read must open of the sessions [first, last], by session: those with rows about these dates."""
         rows = self.connection().execute(
-            "SELECT session, generation, rows, late_rows, repeated_rows, latest_known_at, file, row_offset, file_rows "
+            "SELECT session, generation, rows, late_rows, repeated_rows, latest_known_at, file, row_offset, file_rows, "
+            "digest "
             "FROM partitions INDEXED BY current "
             "WHERE dataset=? AND version=? AND is_current=1 AND session BETWEEN ? AND ? AND rows>0 AND last_event>=? "
             "AND first_event<=? ORDER BY session",

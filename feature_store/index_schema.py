@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS partitions (
     git_commit TEXT, seeds TEXT, written_at TEXT, lineage TEXT NOT NULL DEFAULT '{}',
     column_names TEXT NOT NULL DEFAULT '', column_hashes BLOB NOT NULL DEFAULT x'',
     file TEXT, row_offset INTEGER NOT NULL DEFAULT 0, file_rows INTEGER NOT NULL DEFAULT 0, adopted TEXT,
+    digest TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (dataset, version, session, generation)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS current ON partitions (dataset, version, session) WHERE is_current = 1;
@@ -51,8 +52,9 @@ ADDED = {  # to the table of partitions since the first index
     "row_offset": "INTEGER NOT NULL DEFAULT 0",
     "file_rows": "INTEGER NOT NULL DEFAULT 0",
     "adopted": "TEXT",
+    "digest": "TEXT NOT NULL DEFAULT ''",
 }
-PLACED = ("file", "row_offset", "file_rows")
+PLACED = ("file", "row_offset", "file_rows", "digest")
 COLUMNS = (*WRITTEN, *PLACED, "adopted")
 
 

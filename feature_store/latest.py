@@ -12,8 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
+from feature_store.digests import whole_digest
 from feature_store.errors import CorruptPartitionError
-from feature_store.files import encoded, parts_of, write_synced
+from feature_store.files import encoded, intact_parts, write_synced
 from feature_store.index import Index
 from feature_store.layout import Layout, days_in, days_of, month_of, read_footer
 from feature_store.partition import StoredPartition
@@ -84,7 +85,7 @@ class Latest:
         kept = sorted(partitions, key=lambda p: p.place.offset)
         if _holds(path, kept):
             return {path.parent}  # a crash may have come before it was synced
-        parts = parts_of(self._layout.generation(kept[0]), kept)
+        parts = intact_parts(self._layout.generation(kept[0]), kept)
         readable = [p for p in kept if (p.session, p.generation) in parts]
         if not readable:
             path.unlink(missing_ok=True)
@@ -126,6 +127,8 @@ def _holds(path: Path, partitions: Sequence[StoredPartition]) -> bool:
     try:
         found = read_footer(path)
     except (FileNotFoundError, CorruptPartitionError):
+        return False
+    if not whole_digest(path):
         return False
     return [(p.session, p.generation) for p in found] == [(p.session, p.generation) for p in partitions]
 

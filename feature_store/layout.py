@@ -3,12 +3,15 @@
 import datetime as dt
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from feature_store.digests import KEY
 from feature_store.errors import CorruptPartitionError
-from feature_store.partition import StoredPartition, placed_in_order
+from feature_store.partition import WRITTEN, Place, StoredPartition, placed_in_order
 
 FOOTER = "asof"
 PACK = "pack"  # in the footer of a file that holds several partitions
@@ -70,7 +73,9 @@ class Layout:
 
     def aside(self, path: Path) -> Path:
         """Where a stored file, or a folder of them, goes when it is broken."""
-        return self.broken / path.relative_to(self.generations)
+        if path.is_relative_to(self.generations):
+            return self.broken / path.relative_to(self.generations)
+        return self.broken / "_latest" / path.relative_to(self.root)
 
     def staged(self, name: str) -> Path:
         """Where the one writer of a dataset keeps what is not published yet."""
@@ -120,11 +125,19 @@ def read_footer(path: Path) -> list[StoredPartition]:
         raise FileNotFoundError(path)
     try:
         footer = json.loads(pl.read_parquet_metadata(path)[FOOTER])
+        digest = footer.get(KEY, "")
         if PACK not in footer:
-            return [StoredPartition.revived(footer)]
-        partitions = [StoredPartition.revived(written) for written in footer[PACK]]
-        return placed_in_order(partitions, f"{path.parent.name}/{path.name}")
-    except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
+            return [StoredPartition.revived(_known(footer, WRITTEN), Place(digest=digest))]
+        partitions = [StoredPartition.revived(written) for written in _known(footer, (PACK,))[PACK]]
+        return placed_in_order(partitions, f"{path.parent.name}/{path.name}", digest)
+    except (*UNREADABLE, KeyError, ValueError, TypeError, AttributeError) as error:
         raise CorruptPartitionError(
             f"{path} cannot be read ({error}); run `asof verify`, then backfill again"
         ) from error
+
+
+def _known(footer: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """A footer that says what no version of the store writes is damaged: its digest may be what cannot be read."""
+    if unknown := footer.keys() - {*names, KEY}:
+        raise ValueError(f"its footer says {', '.join(sorted(unknown))}, which nothing writes")
+    return footer

@@ -12,7 +12,7 @@ from feature_store.errors import NewerStoreError, StoreError
 from feature_store.index import Index
 from feature_store.layout import Layout
 
-FORMAT = 2
+FORMAT = 3
 
 
 def check_format(root: Path, datasets: Iterable[Dataset]) -> None:

@@ -17,11 +17,13 @@ class Place(NamedTuple):
             its own.
         offset: its first row in the file.
         height: rows of the whole file.
+        digest: of the file's bytes; empty in files that were written before there was one.
     """
 
     file: str | None = None
     offset: int = 0
     height: int = 0
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,11 @@ def revive(name: str, value: Any) -> Any:  # noqa: ANN401 -- a footer's fields h
     return dt.datetime.fromisoformat(value) if name in TIMES else value
 
 
-def placed_in_order(partitions: Sequence[StoredPartition], file: str) -> list[StoredPartition]:
+def placed_in_order(partitions: Sequence[StoredPartition], file: str, digest: str = "") -> list[StoredPartition]:
     """The partitions of a pack, whose rows lie one after the other."""
     height = sum(p.rows for p in partitions)
     placed, offset = [], 0
     for partition in partitions:
-        placed.append(partition.placed(Place(file, offset, height)))
+        placed.append(partition.placed(Place(file, offset, height, digest)))
         offset += partition.rows
     return placed

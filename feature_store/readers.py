@@ -9,6 +9,7 @@ import polars as pl
 
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
+from feature_store.digests import AlteredFileError
 from feature_store.errors import MissingSessionsError
 from feature_store.index import Index, Readable
 from feature_store.layout import UNREADABLE, Layout
@@ -18,6 +19,7 @@ from feature_store.segments import HIVE, Segment, corrupt, readable, scan, segme
 @dataclass(frozen=True)
 class _Plan:
     segments: list[Segment]
+    stored: Sequence[Readable]
     late: bool = False  # some rows speak of other dates than their session's
     repeated: bool = False  # some session holds two versions of one row
     latest_known_at: dt.datetime | None = None
@@ -60,7 +62,8 @@ class Reader:
         predicates = _bounds(first, last)
         if symbols is not None:
             predicates.append(pl.col("symbol").is_in(list(symbols)))
-        plan, frame = _scanned(
+        plan, frame = self._scanned(
+            dataset,
             lambda: self._plan(dataset, moment, first, last, written_before),
             lambda plan: [*predicates, *([pl.col("known_at") <= moment] if plan.knows_after(moment) else [])],
             keep,
@@ -104,7 +107,7 @@ class Reader:
         self, dataset: Dataset, stored: Callable[[], Sequence[Readable]], columns: Sequence[str]
     ) -> pl.DataFrame:
         keep = list(dict.fromkeys([*columns, "session"]))
-        _, frame = _scanned(lambda: _Plan(self._segments(dataset, stored())), lambda _: [], keep)
+        _, frame = self._scanned(dataset, lambda: self._whole(dataset, stored()), lambda _: [], keep)
         return pl.DataFrame(schema={**dataset.schema, **HIVE}).select(keep) if frame is None else frame
 
     def sessions(self, dataset: Dataset) -> list[dt.date]:
@@ -150,6 +153,7 @@ class Reader:
             )
         return _Plan(
             self._segments(dataset, rows),
+            rows,
             late=any(row.late_rows for row in rows),
             repeated=any(row.repeated_rows for row in rows),
             latest_known_at=max((dt.datetime.fromisoformat(r.latest_known_at) for r in rows if r.latest_known_at),
@@ -159,25 +163,31 @@ class Reader:
     def _segments(self, dataset: Dataset, rows: Sequence[Readable]) -> list[Segment]:
         return segments(self._layout, dataset.name, dataset.version, rows)
 
+    def _whole(self, dataset: Dataset, rows: Sequence[Readable]) -> _Plan:
+        return _Plan(self._segments(dataset, rows), rows)
 
-def _scanned(
-    planned: Callable[[], _Plan], predicates: Callable[[_Plan], list[pl.Expr]], columns: Sequence[str]
-) -> tuple[_Plan, pl.DataFrame | None]:
-    """What was planned and read at last; None where nothing is stored.
+    def _scanned(
+        self,
+        dataset: Dataset,
+        planned: Callable[[], _Plan],
+        predicates: Callable[[_Plan], list[pl.Expr]],
+        columns: Sequence[str],
+    ) -> tuple[_Plan, pl.DataFrame | None]:
+        """What was planned and read at last; None where nothing is stored.
 
-    Files go when their rows have been moved into others (compaction, `verify`): then the index says where, and a read
-    that came too late begins again. It is unreadable when the plan has not changed.
-    """
-    plan = planned()
-    while plan.segments:
-        try:
-            return plan, scan(plan.segments, predicates(plan), columns)
-        except UNREADABLE as error:
-            again = planned()
-            if again == plan:
-                raise corrupt(plan.segments, error) from error
-            plan = again
-    return plan, None
+        Files go when their rows have been moved into others (compaction, `verify`): then the index says where, and a
+        read that came too late begins again. It is unreadable when the plan has not changed.
+        """
+        plan = planned()
+        while plan.segments:
+            try:
+                return plan, scan(plan.segments, predicates(plan), columns)
+            except (*UNREADABLE, AlteredFileError) as error:
+                again = planned()
+                if again == plan:
+                    raise corrupt(self._layout, dataset.name, dataset.version, plan.stored, error) from error
+                plan = again
+        return plan, None
 
 
 def latest_versions(frame: pl.DataFrame, dataset: Dataset, repeated: bool) -> pl.DataFrame:

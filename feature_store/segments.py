@@ -8,12 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from feature_store.errors import CorruptPartitionError
+from feature_store.digests import AlteredFileError, require_intact
+from feature_store.errors import CorruptPartitionError, StoreError
 from feature_store.index import Readable
 from feature_store.layout import SESSION, UNREADABLE, Layout
 from feature_store.partition import StoredPartition
 
 HIVE = {SESSION: pl.Date()}
+ADVICE = "run `asof verify`, then `asof backfill` over these sessions and `asof refresh`"
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Segment:
     Attributes:
         packs: whether the files hold several sessions and say which in a column; else their folder says it.
         rows: (first, number) of the one file, or None for all.
+        digests: of the files' bytes.
     """
 
     paths: list[str]
     packs: bool
     rows: tuple[int, int] | None = None
+    digests: tuple[str, ...] = ()
 
 
 def segments(layout: Layout, name: str, version: int, stored: Iterable[Readable]) -> list[Segment]:
@@ -46,18 +50,30 @@ def readable(partitions: Iterable[StoredPartition]) -> list[Readable]:
 
 
 def scan(parts: Sequence[Segment], predicates: Sequence[pl.Expr], columns: Sequence[str]) -> pl.DataFrame:
-    """Rows of the segments in their order, with the partition's `session`; raises UNREADABLE."""
+    """Rows of the segments in their order, with the partition's `session`.
+
+    Raises one of UNREADABLE, or AlteredFileError where a file holds other bytes than were stored.
+    """
+    require_intact((path, digest) for part in parts for path, digest in zip(part.paths, part.digests, strict=True))
     lazy = [_lazy(part, predicates).select(columns) for part in parts]
     # Sums of floats go chunk by chunk, and how Polars cuts what it scans depends on files and threads.
     return (lazy[0] if len(lazy) == 1 else pl.concat(lazy)).collect().rechunk()
 
 
-def corrupt(parts: Sequence[Segment], error: BaseException) -> CorruptPartitionError:
-    """What to raise when a scan failed: it names the files that cannot be read."""
-    broken = [path for part in parts for path in part.paths if not _can_be_read(path)]
-    return CorruptPartitionError(
-        f"cannot be read: {', '.join(broken[:3]) or error}; run `asof verify`, then backfill these sessions again"
-    )
+def corrupt(layout: Layout, name: str, version: int, stored: Sequence[Readable], error: BaseException) -> StoreError:
+    """What to raise when a scan failed: it names the files that cannot be read, and their sessions."""
+    sessions: dict[tuple[str, str], list[str]] = {}
+    for one in stored:
+        path = layout.path_of(name, version, one.session, one.generation, one.file)
+        sessions.setdefault((path, one.digest), []).append(one.session)
+    broken = [f"{path} ({name}, {_days(days)}): {fault}" for (path, digest), days in sessions.items()
+              if (fault := _fault(path, digest))]  # fmt: skip
+    more = f", and {len(broken) - 3} files more" if len(broken) > 3 else ""
+    return CorruptPartitionError(f"{'; '.join(broken[:3]) or f'{name}: {error}'}{more}; {ADVICE}")
+
+
+def _days(sessions: Sequence[str]) -> str:
+    return f"session {sessions[0]}" if len(sessions) == 1 else f"sessions {sessions[0]} to {sessions[-1]}"
 
 
 def _lazy(part: Segment, predicates: Sequence[pl.Expr]) -> pl.LazyFrame:
@@ -86,7 +102,7 @@ def _run(layout: Layout, name: str, version: int, run: Sequence[Readable]) -> Se
     path = layout.path_of(name, version, first.session, first.generation, first.file)
     height = sum(one.rows for one in run)
     whole = first.file is None or height == first.file_rows
-    return Segment([path], first.file is not None, None if whole else (first.offset, height))
+    return Segment([path], first.file is not None, None if whole else (first.offset, height), (first.digest,))
 
 
 def _alike(segment: Segment) -> tuple[bool, bool]:
@@ -96,14 +112,18 @@ def _alike(segment: Segment) -> tuple[bool, bool]:
 def _merged(alike: Sequence[Segment]) -> Sequence[Segment]:
     if alike[0].rows is not None:
         return alike
-    return [Segment([path for segment in alike for path in segment.paths], alike[0].packs)]
+    paths = [path for segment in alike for path in segment.paths]
+    return [Segment(paths, alike[0].packs, None, tuple(digest for segment in alike for digest in segment.digests))]
 
 
-def _can_be_read(path: str) -> bool:
+def _fault(path: str, digest: str) -> str:
     if not os.path.exists(path):  # noqa: PTH110 -- thousands may have to be asked
-        return False
+        return "it is not there"
     try:
+        require_intact([(path, digest)])
         pl.read_parquet(path, glob=False, hive_partitioning=False)
+    except AlteredFileError:
+        return "its bytes are not those that were stored"
     except UNREADABLE:
-        return False
-    return True
+        return "it cannot be read"
+    return ""

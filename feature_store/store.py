@@ -2,8 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition
 from feature_store.errors import CorruptPartitionError, StoreError
-from feature_store.files import read_back, rows_of_partition
+from feature_store.files import rows_of_partition
 from feature_store.footers import read_all_footers
+from feature_store.health import Health, Verified
 from feature_store.layout import Layout
 from feature_store.opening import check_format, locked, open_index
 from feature_store.partition import StoredPartition
@@ -25,10 +25,10 @@ from feature_store.partition_table import COLUMNS as PARTITION_COLUMNS
 from feature_store.partition_table import PartitionTable
 from feature_store.readers import Reader
 from feature_store.schemas.catalogue import DATASETS
+from feature_store.served import Served
 from feature_store.training_sets import Choice, training_set
 from feature_store.writers import Writer
 
-THREADS = 2  # that read back
 Selection = str | Dataset | Sequence[str | Dataset] | Mapping[str, Sequence[str]]
 
 
@@ -69,6 +69,8 @@ class Store:
             self.index, stale = open_index(self.layout)
             self._writer = Writer(self.layout, self.index, self.clock, frozenset(hindsight_allowed), now, reached)
             self._compactor = Compactor(self.layout, self.index, self._writer, reached)
+            self._served = Served(self.layout, self.index, self._writer)
+            self._health = Health(self.layout, self.index, self._writer, self._compactor, self._served)
             self._reader = Reader(self.layout, self.index, self.clock)
             self._adoptions = Adoptions(self.layout, self.index, self._writer, self.locked, reached)
             self.checks = CheckResults(self.layout, self.index, self.locked, now, reached)
@@ -211,29 +213,7 @@ class Store:
 
     def faults(self, partitions: Sequence[StoredPartition]) -> dict[tuple[dt.date, int], str]:
         """Read generations of one dataset back: what is wrong, by session and generation; empty where nothing is."""
-        found: dict[tuple[dt.date, int], str] = {}
-        with ThreadPoolExecutor(THREADS) as pool:  # reading and hashing hold no lock of Python
-            for faults in pool.map(
-                lambda file: read_back(file[0], file[1], of_columns=False), self._by_file(partitions).items()
-            ):
-                found |= faults
-        moved = self._moved([p for p in partitions if (p.session, p.generation) in found])
-        still = {name: fault for name, fault in found.items() if name not in {(p.session, p.generation) for p in moved}}
-        return still | (self.faults(moved) if moved else {})
-
-    def _moved(self, partitions: Iterable[StoredPartition]) -> list[StoredPartition]:
-        """Those that compaction has moved meanwhile, as they lie now."""
-        now = [
-            (p, q) for p in partitions for q in self.index.generations(p.dataset, p.version, p.session)
-            if q.generation == p.generation
-        ]  # fmt: skip
-        return [q for p, q in now if q.place != p.place]
-
-    def _by_file(self, partitions: Iterable[StoredPartition]) -> dict[Path, list[StoredPartition]]:
-        by_file: dict[Path, list[StoredPartition]] = {}
-        for partition in partitions:
-            by_file.setdefault(self.layout.generation(partition), []).append(partition)
-        return by_file
+        return self._health.faults(partitions)
 
     def rows_of(self, partition: StoredPartition) -> pl.DataFrame:
         """All rows of one generation, as stored.
@@ -243,31 +223,18 @@ class Store:
         """
         return rows_of_partition(self.layout.generation(partition), partition)
 
-    def verify(self) -> list[StoredPartition]:
-        """Re-read every generation; set broken ones aside under `_broken`, so that a backfill stores them again.
+    def verify(self) -> Verified:
+        """Read every file again and repair what is not as it was stored; see `Health`."""
+        return self._health.verify()
 
-        Of a broken pack the sessions that are intact stay.
+    def require_served(self, dataset: str | Dataset) -> None:
+        """Reject a dataset of which other engines would see anything but its latest generations, as stored.
+
+        Raises:
+            CorruptPartitionError: it names the files, and the fix.
         """
-        broken = []
-        for name, version in self.index.datasets():
-            files = self._by_file(self.index.generations(name, version))
-            if suspects := {key for path, held in files.items() for key in read_back(path, held)}:
-                with self._writer.locked(name):
-                    self._writer.settle(name, version)
-                    broken += self._set_aside(name, version, suspects)
-        return broken
-
-    def _set_aside(self, name: str, version: int, suspects: set[tuple[dt.date, int]]) -> list[StoredPartition]:
-        """Reads the suspects once more, now that nothing moves: they may have been moved meanwhile."""
-        broken = []
-        for path, held in self._by_file(self.index.generations(name, version)).items():
-            if suspects.isdisjoint((p.session, p.generation) for p in held):
-                continue
-            faults = read_back(path, held)
-            if lost := [p for p in held if (p.session, p.generation) in faults]:
-                self._compactor.salvage(lost, [p for p in held if p not in lost])
-                broken += lost
-        return broken
+        found = self.dataset(dataset)
+        self._served.require(found.name, found.version)
 
     def count_files(self, name: str | Dataset) -> int:
         """Files that hold the dataset, superseded generations too."""

@@ -3,6 +3,7 @@
 Such files are what compaction has moved, what a crash has left, and what `verify` has found broken.
 """
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def sweep(layout: Layout, index: Index, name: str, version: int, month: str) -> 
     held = index.generations_in(name, version, *days_of(month))
     used = {layout.generation(p) for p in held}
     known = {(p.session, p.generation, p.content_hash) for p in held}
-    for path in _stored(layout, name, version, month):
+    for path in stored_in_month(layout, name, version, month):
         if path in used:
             continue
         if _partitions_in(path) <= known:
@@ -34,10 +35,14 @@ def set_aside(layout: Layout, path: Path) -> None:
     """Out of the way of the next generation of that number, for whoever wants to look at it."""
     target = layout.aside(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    others = itertools.count(2)
+    while target.exists():  # of the same name, set aside before
+        target = layout.aside(path).with_name(f"{path.name}.{next(others)}")
     path.replace(target)
 
 
-def _stored(layout: Layout, name: str, version: int, month: str) -> Iterator[Path]:
+def stored_in_month(layout: Layout, name: str, version: int, month: str) -> Iterator[Path]:
+    """Files of the generations of a month, whether the index refers to them or not."""
     archive = layout.archive(name, version)
     for folder in (*(archive / f"session={day}" for day in days_in(month)), archive / f"month={month}"):
         yield from sorted(folder.glob("*.parquet"))

@@ -26,6 +26,7 @@ from feature_store.contract import Group, validated_group
 from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition, described
+from feature_store.digests import recorded, whole_digest
 from feature_store.errors import CorruptPartitionError, StoreError
 from feature_store.files import encoded, rows_of_partition, sync_folder, write_synced
 from feature_store.index import Index, Known
@@ -51,6 +52,11 @@ class _File:
     @property
     def is_pack(self) -> bool:
         return self.partitions[0].place.file is not None
+
+    def with_digest(self, digest: str) -> "_File":
+        """Of its bytes."""
+        placed = tuple(p.placed(p.place._replace(digest=digest)) for p in self.partitions)
+        return _File(self.numbers, placed)
 
 
 class Writer:
@@ -103,7 +109,7 @@ class Writer:
                 # lock makes them stay free until the rows say pending.
                 files = self._files(dataset, self._numbered(dataset, announced, group))
                 if files:
-                    self._stage(files, group, staged)
+                    files = self._stage(files, group, staged)
                     self._reached("staged")
                     self._publish(dataset, files, staged)
                 return self._answer(dataset, announced, files)
@@ -194,7 +200,9 @@ class Writer:
             footers = {path: read_footer(path) for path in {self._layout.generation(p) for p in group}}
         except (CorruptPartitionError, FileNotFoundError):
             return False
-        return all(partition in footers[self._layout.generation(partition)] for partition in group)
+        there = all(partition in footers[self._layout.generation(partition)] for partition in group)
+        announced = {self._layout.generation(p): p.place.digest for p in group}
+        return there and all(whole_digest(path) == digest for path, digest in announced.items() if digest)
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -237,7 +245,7 @@ class Writer:
     def _files(self, dataset: Dataset, numbered: Sequence[StoredPartition | None]) -> list[_File]:
         """Sessions of a month share a pack, where there are several; None is stored already."""
         new = sorted((p.session, i) for i, p in enumerate(numbered) if p is not None)
-        files = []
+        files: list[_File] = []
         for month, group in itertools.groupby(new, key=lambda one: month_of(one[0])):
             numbers = tuple(i for _, i in group)
             partitions = [p for i in numbers if (p := numbered[i]) is not None]
@@ -257,20 +265,24 @@ class Writer:
         for path in self._layout.staged(name).glob("*.parquet"):
             path.unlink(missing_ok=True)
 
-    def _stage(self, files: Sequence[_File], group: Group, staged: list[Path]) -> None:
-        """Write the files aside, and add their paths to `staged`, for the caller to publish or to clean up."""
+    def _stage(self, files: Sequence[_File], group: Group, staged: list[Path]) -> list[_File]:
+        """Write the files aside, and add their paths to `staged`, for the caller to publish or to clean up.
+
+        Returns them with the digests of their bytes.
+        """
         spans = group.spans()
 
-        def stage(file: _File) -> Path:
+        def stage(file: _File) -> tuple[Path, _File]:
             rows = pl.concat([group.frame.slice(a, b - a) for a, b in (spans[i] for i in file.numbers)])
-            return self.stage(file.partitions[0].dataset, encoded(rows, file.partitions, file.is_pack))
+            data = encoded(rows, file.partitions, file.is_pack)
+            return self.stage(file.partitions[0].dataset, data), file.with_digest(recorded(data))
 
         # encoding and syncing hold no lock of Python
         with ThreadPoolExecutor(THREADS) as pool:
             waiting = [pool.submit(stage, file) for file in files]
-        staged += [future.result() for future in waiting if future.exception() is None]
-        for future in waiting:
-            future.result()  # raises what went wrong, with the others' files known to the clean-up
+        staged += [future.result()[0] for future in waiting if future.exception() is None]
+        # raises what went wrong, with the others' files known to the clean-up
+        return [future.result()[1] for future in waiting]
 
     def _publish(self, dataset: Dataset, files: Sequence[_File], staged: Sequence[Path]) -> None:
         new = [partition for file in files for partition in file.partitions]

@@ -149,7 +149,7 @@ def forget(store: Store, dataset: Dataset, gone: Iterable[dt.date]) -> None:
     """Make the store what it was before these sessions were stored."""
     wanted = set(gone)
     held = store.index.generations(dataset.name, dataset.version)
-    for path, inside in store._by_file(held).items():
+    for path, inside in store._health.by_file(held).items():
         lost = [p for p in inside if p.session in wanted]
         if lost:
             store._compactor.salvage(lost, [p for p in inside if p.session not in wanted])

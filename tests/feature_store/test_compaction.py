@@ -57,7 +57,7 @@ def test_compaction_moves_the_files_of_a_closed_month_into_one_and_changes_nothi
     assert everything(store) == before  # hashes, generations, moments, provenance
     assert [store.history(FACTS, day) for day in MARCH] == [[p] for p in before]
     assert store.read(FACTS, AFTER).equals(seen)
-    assert store.verify() == []
+    assert not store.verify().damaged
     assert parts_are_current(store)
     assert staged(store) == []
 
@@ -121,7 +121,7 @@ def test_files_to_which_nothing_refers_are_swept(tmp_path: Path):
     store.compact(FACTS, AFTER)
     assert stored_files(store) == ["month=2017-03/000008.parquet"]
     assert store.layout.aside(strange).exists()  # nobody knows what is in it
-    assert store.verify() == []
+    assert not store.verify().damaged
 
 
 def test_a_pack_of_sessions_without_rows_is_stored_and_compacted(tmp_path: Path):
@@ -131,7 +131,7 @@ def test_a_pack_of_sessions_without_rows_is_stored_and_compacted(tmp_path: Path)
     assert values(store, as_of=AFTER) == []
     assert store.compact(FACTS, AFTER) == 4
     assert store.sessions(FACTS) == MARCH[:4]
-    assert store.verify() == []
+    assert not store.verify().damaged
     assert stored_files(store) == ["month=2017-03/000002.parquet"]
     one_by_one(store, MARCH[:1], "second", 2.0)
     assert values(store, as_of=AFTER) == [2.0]
@@ -240,15 +240,15 @@ def test_verify_takes_nothing_for_broken_that_is_being_moved(tmp_path: Path, mon
     store, other = opened(tmp_path), opened(tmp_path)
     one_by_one(store, MARCH[:3])
     before = everything(store)
-    plain = store._by_file
+    plain = store._health.by_file
 
     def moved_meanwhile(*arguments: Any) -> Any:
         found = plain(*arguments)
         other.compact(FACTS, AFTER)
         return found
 
-    monkeypatch.setattr(store, "_by_file", moved_meanwhile)
-    assert store.verify() == []
+    monkeypatch.setattr(store._health, "by_file", moved_meanwhile)
+    assert not store.verify().damaged
     assert everything(store) == before
     assert values(store, as_of=AFTER) == [1.0] * 3
 
@@ -280,7 +280,7 @@ def test_readers_of_other_processes_never_fail_nor_see_a_row_twice_while_months_
         reads += 1
     assert compacting.communicate()[1].decode() == ""
     assert reads > 5
-    assert store.verify() == []
+    assert not store.verify().damaged
     assert parts_are_current(store)
 
 
@@ -315,7 +315,7 @@ def test_any_sequence_of_writes_and_compactions_reads_as_a_dictionary_does(
         assert values(store, as_of=AFTER) == latest
         assert [len(store.history(FACTS, d)) for d in sorted(expected)] == [len(expected[d]) for d in sorted(expected)]
         assert parts_are_current(store)
-    assert store.verify() == []
+    assert not store.verify().damaged
 
 
 # refusals

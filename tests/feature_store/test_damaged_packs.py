@@ -44,12 +44,13 @@ def test_damage_in_one_session_of_a_pack_loses_that_session_only(tmp_path: Path,
     before = store.partitions(FACTS)
     path = store.layout.generation(before[0])
     flip(path, before[1])
-    assert store.read(FACTS, AFTER, first=days[0], last=days[0]).equals(huge(days[0]))
-    assert store.verify() == [before[1]]
+    with pytest.raises(CorruptPartitionError, match="its bytes are not those that were stored"):
+        store.read(FACTS, AFTER, first=days[0], last=days[0])
+    assert store.verify().lost == [before[1]]
     assert store.layout.aside(path).exists()
     assert store.partitions(FACTS) == [before[0], before[2]]
     assert store.read(FACTS, AFTER).equals(pl.concat([huge(days[0]), huge(days[2])]))
-    assert store.verify() == []
+    assert not store.verify().damaged
     assert parts_are_current(store)
     index = everything(store), places(store)
     assert store.rebuild_index() == []
@@ -62,7 +63,7 @@ def test_sessions_that_share_a_broken_page_are_lost_together(tmp_path: Path):
     store = opened(tmp_path)
     small = store.write(FACTS, group(MARCH[:3]))
     flip(store.layout.generation(small[0]), small[0])
-    assert store.verify() == small
+    assert store.verify().lost == small
     assert store.sessions(FACTS) == []
 
 
@@ -72,9 +73,9 @@ def test_a_pack_cut_short_loses_all_its_sessions_and_the_generations_before_coun
     second = store.write(FACTS, group(MARCH[1:4], "second", 2.0))
     path = store.layout.generation(second[0])
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(CorruptPartitionError, match=r"month=2017-03/000002\.parquet; run `asof verify`"):
+    with pytest.raises(CorruptPartitionError, match=r"month=2017-03/000002\.parquet .*; run `asof verify`"):
         store.read(FACTS, AFTER)
-    assert store.verify() == second
+    assert store.verify().lost == second
     assert values(store, as_of=AFTER) == [1.0, 1.0]
     assert store.sessions(FACTS) == MARCH[:2]
     assert parts_are_current(store)
@@ -94,8 +95,9 @@ def test_a_session_whose_newest_file_is_lost_is_seen_once_though_its_old_pack_wa
     (newest,) = [p for p in everything(store) if p.generation == 2]
     pack = store.layout.generation(newest)
     pack.write_bytes(b"PAR1 not at all")
-    assert len(store.verify()) == 2
-    assert values(store, as_of=AFTER) == [1.0]  # the other one's only word was in the broken pack
+    done = store.verify()
+    assert (done.lost, [p.session for p in done.restored]) == ([newest], MARCH[1:2])
+    assert values(store, as_of=AFTER) == [1.0, 1.0]  # of the other session the first pack had a copy
     assert parts_are_current(store)
 
 
@@ -114,7 +116,7 @@ def test_a_broken_pack_hinders_no_write_and_no_opening(tmp_path: Path, harm: str
     store.write(FACTS, group(MARCH[5:6]))
     again = opened(tmp_path)
     assert values(again, as_of=AFTER, first=MARCH[1], last=MARCH[1]) == [2.0]
-    assert len(again.verify()) == 3
+    assert len(again.verify().lost) == 3
     assert values(again, as_of=AFTER) == [2.0, 1.0]
     assert parts_are_current(again)
 
@@ -167,4 +169,8 @@ def test_a_session_that_its_pack_does_not_hold_is_named(tmp_path: Path):
     footer = json.loads(pl.read_parquet_metadata(path)["asof"])
     footer["pack"][1]["session"] = str(MARCH[4])
     pl.read_parquet(path, hive_partitioning=False).write_parquet(path, metadata={"asof": json.dumps(footer)})
-    assert store.faults(stored) == {(MARCH[1], 1): f"{path}: {MARCH[1]} is not in it"}
+    faults = store.faults(stored)
+    assert faults[MARCH[1], 1] == f"{path}: {MARCH[1]} is not in it"
+    assert {faults[day, 1] for day in (MARCH[0], MARCH[2])} == {
+        f"{path}: its bytes are not those that were stored"
+    }
