@@ -5,10 +5,13 @@ from collections.abc import Iterable
 
 import duckdb
 import polars as pl
+from duckdb import sqltypes
 
 from feature_store import sessions
 from feature_store.dataset import Dataset
 from feature_store.store import Store
+
+INTACT = "asof_intact_files"  # a function of the connection
 
 
 def connect(store: Store, datasets: Iterable[Dataset]) -> duckdb.DuckDBPyConnection:
@@ -42,12 +45,33 @@ def serve(
     connection.from_arrow(
         pl.DataFrame({"session": days, "decided_at": [store.clock.decision_time(day) for day in days]}).to_arrow()
     ).insert_into("asof_sessions")
+    files = _IntactFiles(store)
+    connection.create_function(INTACT, files.of, [sqltypes.VARCHAR], sqltypes.VARCHAR)
     moment = as_of if as_of is None or isinstance(as_of, dt.datetime) else store.clock.decision_time(as_of)
     for dataset in datasets:
         if store.sessions(dataset):
             connection.execute(_macro(store, dataset))
             connection.execute(_macro_at(store, dataset))
             connection.execute(_view(store, dataset, moment))
+    files.serving = True
+
+
+class _IntactFiles:
+    """Where a dataset's files for other engines lie, once they have been compared with what was stored.
+
+    Attributes:
+        serving: whether queries are asked; views and macros are defined without opening a file.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.serving = False
+
+    def of(self, name: str) -> str:
+        dataset = self._store.dataset(name)
+        if self.serving:
+            self._store.require_served(dataset)
+        return str(self._store.layout.folder(dataset.name, dataset.version) / "*" / "*.parquet")
 
 
 def view_name(dataset: Dataset) -> str:
@@ -78,17 +102,17 @@ def _view(store: Store, dataset: Dataset, moment: dt.datetime | None) -> str:
 
 
 def _files(store: Store, dataset: Dataset) -> str:
-    glob = store.layout.folder(dataset.name, dataset.version) / "*" / "*.parquet"
-    quoted = str(glob).replace("'", "''")
+    # bound when a query is, so that nothing damaged is served
+    glob = f"{INTACT}('{dataset.name}')"
     # the files say the session themselves; their folders are of sessions and of months
     if not store.index.holds_first_format(dataset.name, dataset.version):
-        return f"read_parquet('{quoted}', hive_partitioning = false)"
+        return f"read_parquet({glob}, hive_partitioning = false)"
     # those of the first format do not: their folder does
     of_folder = "regexp_extract(filename, 'session=([0-9-]+)/', 1)::DATE"
     return (
         f"(SELECT * EXCLUDE (filename) REPLACE (coalesce(session, {of_folder}) AS session) FROM ("
         "SELECT NULL::DATE AS session WHERE false UNION ALL BY NAME SELECT * FROM "
-        f"read_parquet('{quoted}', hive_partitioning = false, union_by_name = true, filename = true)))"
+        f"read_parquet({glob}, hive_partitioning = false, union_by_name = true, filename = true)))"
     )
 
 

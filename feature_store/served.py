@@ -1,5 +1,6 @@
 """Whether what other engines see is what was stored: before a query of SQL reads it, and in `verify`."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -79,6 +80,12 @@ class Served:
             return "" if is_stored or len(held_by(path, partitions)) == len(partitions) else "it holds another content"
         if not digest_of(path):
             return "its bytes are not those that were stored"
-        held = sorted((f.session, f.generation, f.content_hash) for f in read_footer(path))
-        expected = sorted((p.session, p.generation, p.content_hash) for p in partitions)
-        return "" if held == expected else "it holds other generations than the latest"
+        return (
+            ""
+            if _with_rows(read_footer(path)) == _with_rows(partitions)
+            else "it holds other generations than the latest"
+        )
+
+
+def _with_rows(partitions: Sequence[StoredPartition]) -> list[tuple[dt.date, int, str]]:
+    return sorted((p.session, p.generation, p.content_hash) for p in partitions if p.rows)

@@ -16,12 +16,16 @@ commands = typer.Typer()
 
 @commands.command(epilog="Example: asof verify")
 def verify() -> None:
-    """Read every stored file again and set broken ones aside, for a backfill to store anew; exits with 1 if any was."""
-    broken = stored_home().open_store().verify()
-    for partition in broken:
-        say(f"set aside: {partition.dataset} {partition.session} generation {partition.generation}")
-    say(f"{len(broken)} broken files" + ("; run `asof backfill` over their sessions" if broken else ""))
-    raise typer.Exit(1 if broken else 0)
+    """Read every stored file again and repair what is damaged; exits with 1 if anything was.
+
+    What another file still holds is put back. What none holds is set aside, for a backfill to store anew.
+    """
+    from quant_assets.operations.verify import lines, verify_store
+
+    done = verify_store(stored_home())
+    for line in lines(done):
+        say(line)
+    raise typer.Exit(1 if done.damaged else 0)
 
 
 @commands.command(epilog="Example: asof doctor --json")

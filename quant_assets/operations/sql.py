@@ -17,8 +17,9 @@ import pyarrow.csv
 import pyarrow.parquet
 from duckdb import StatementType
 
-from feature_store.catalog import macro_name, serve, view_name
+from feature_store.catalog import INTACT, macro_name, serve, view_name
 from feature_store.dataset import Dataset
+from feature_store.errors import CorruptPartitionError
 from feature_store.schemas.catalogue import DATASETS
 from quant_resources.home import Home
 
@@ -128,6 +129,9 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, statement: duckdb.St
         if "analyze" in statement.query.lower():
             raise SqlError("EXPLAIN ANALYZE runs what it explains, unseen; use EXPLAIN")
         return
+    if "parquet" in statement.query.lower():  # files by their names, which may be any dataset's
+        for name in tables(connection):
+            connection.execute(f"SELECT {INTACT}(?)", [name.replace(".", "/")])
     plan = str(connection.execute(f"EXPLAIN (FORMAT json) {statement.query}").fetchall())
     if any(operator in plan for operator in WRITING):
         raise SqlError("the query would write a file; `asof sql` writes nothing, --output writes a result")
@@ -136,6 +140,7 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, statement: duckdb.St
 def _one_line(connection: duckdb.DuckDBPyConnection, text: str, error: duckdb.Error) -> str:
     """DuckDB's message without its picture of the query; a missing name is answered with those that are there."""
     message = " ".join(str(error).split("\n\nLINE ")[0].split("\nDid you mean")[0].split())
+    message = message.rpartition(f"{CorruptPartitionError.__name__}: ")[-1]  # after DuckDB's own prefix
     if not isinstance(error, duckdb.CatalogException):
         return message
     stored = tables(connection)

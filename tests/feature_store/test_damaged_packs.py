@@ -171,6 +171,4 @@ def test_a_session_that_its_pack_does_not_hold_is_named(tmp_path: Path):
     pl.read_parquet(path, hive_partitioning=False).write_parquet(path, metadata={"asof": json.dumps(footer)})
     faults = store.faults(stored)
     assert faults[MARCH[1], 1] == f"{path}: {MARCH[1]} is not in it"
-    assert {faults[day, 1] for day in (MARCH[0], MARCH[2])} == {
-        f"{path}: its bytes are not those that were stored"
-    }
+    assert {faults[day, 1] for day in (MARCH[0], MARCH[2])} == {f"{path}: its bytes are not those that were stored"}

@@ -129,6 +129,36 @@ def test_verify_sets_a_broken_file_aside_and_the_generation_before_counts_again(
     assert parts_are_current(store)
 
 
+@pytest.mark.parametrize("at", ["generation", "part"])
+def test_verify_puts_a_lost_generation_back_from_its_part_and_a_lost_part_from_its_generation(tmp_path: Path, at: str):
+    store = opened(tmp_path)
+    store.write(FACTS, group(DAYS[:2]))
+    stored = store.partitions(FACTS)
+    getattr(store.layout, at)(stored[0]).unlink()
+    done = store.verify()
+    assert done.restored == (stored if at == "generation" else [])
+    assert done.replaced == ([] if at == "generation" else [store.layout.part(stored[0])])
+    assert (done.lost, done.unguarded) == ([], [])
+    assert store.partitions(FACTS) == stored
+    assert values(store) == [1.0, 1.0]
+    assert parts_are_current(store)
+    assert not store.verify().damaged
+
+
+def test_two_files_in_one_anothers_place_are_put_back(tmp_path: Path):
+    store = opened(tmp_path)
+    stored = [store.write(FACTS, [new(day, row(day, value=float(i)))])[0] for i, day in enumerate(DAYS[:2])]
+    one, other = map(store.layout.generation, stored)
+    one.rename(tmp_path / "between")
+    other.rename(one)
+    (tmp_path / "between").rename(other)
+    with pytest.raises(CorruptPartitionError, match="its bytes are not those that were stored"):
+        store.read(FACTS, DAYS[-1])
+    assert store.verify().restored == stored
+    assert values(store) == [0.0, 1.0]
+    assert parts_are_current(store)
+
+
 def test_after_verify_a_session_that_had_one_generation_is_missing(tmp_path: Path):
     store = opened(tmp_path)
     stored = [store.write(FACTS, group([day]))[0] for day in DAYS[:2]]
@@ -253,7 +283,9 @@ def test_a_session_written_while_the_index_is_rebuilt_is_in_it(tmp_path: Path, m
 def test_a_newer_store_format_is_rejected(tmp_path: Path):
     opened(tmp_path)
     (tmp_path / "store.json").write_text(json.dumps({"format": FORMAT + 1}))
-    with pytest.raises(NewerStoreError, match=f"has store format {FORMAT + 1}, this version knows {FORMAT}; upgrade asof"):
+    with pytest.raises(
+        NewerStoreError, match=f"has store format {FORMAT + 1}, this version knows {FORMAT}; upgrade asof"
+    ):
         opened(tmp_path)
 
 

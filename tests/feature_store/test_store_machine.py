@@ -153,7 +153,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.settle(dataset.name)
 
     @precondition(lambda self: self.oracle.stored)
-    @rule(data=st.data(), harm=st.sampled_from(["cut", "lost"]))
+    @rule(data=st.data(), harm=st.sampled_from(["cut", "lost", "lost with its other name"]))
     def lose_a_file_of_latest_generations(self, data: st.DataObject, harm: str) -> None:
         name, session = data.draw(st.sampled_from(sorted(self.oracle.stored)))
         self.settle(name)
@@ -166,8 +166,12 @@ class StoreMachine(RuleBasedStateMachine):
             path.write_bytes(path.read_bytes()[:-20])
         else:
             path.unlink()
-        assert self.store.verify().lost == lost
-        for p in lost:
+        if harm == "lost with its other name":
+            self.store.layout.part(lost[0]).unlink()
+        done = self.store.verify()
+        assert sorted(p.session for p in [*done.lost, *done.restored]) == sorted(p.session for p in lost)
+        assert harm != "lost" or done.restored == lost
+        for p in done.lost:
             self.oracle.forget_latest(name, p.session)
 
     @precondition(lambda self: self.oracle.stored)
