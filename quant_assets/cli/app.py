@@ -11,7 +11,7 @@ from polars.exceptions import PanicException
 from configs.errors import ConfigError
 from feature_store.errors import StoreError
 from feature_store.numeric_platform import restart_if_narrowed
-from quant_assets.cli import checking, computing, config, maintenance, pages, reading
+from quant_assets.cli import checking, computing, config, maintenance, pages, reading, trading
 from quant_assets.cli.inputs import UsageError
 from quant_assets.reporting.errors import ReportError
 from quant_resources.ledgers.trials import TrialLedgerError
@@ -21,7 +21,7 @@ from quant_resources.vendors.errors import VendorError
 SELDOM = 100_000, 20, 100  # allocations between looks of Python's collector, and looks of one generation a look of next
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for family in (computing, reading, checking, pages, maintenance):
+for family in (computing, reading, checking, trading, pages, maintenance):
     app.add_typer(family.commands)
 app.add_typer(config.commands, name="config")
 

@@ -147,7 +147,16 @@ def print_study(page: "Page[AnyStudy]", study: "AnyStudy", path: Path, as_json: 
         print_json({"page": str(path)} | study.as_json())
         return
     page.terminal(study, out)
+    _print_trading_state()
     say(f"page: {path}")
+
+
+def _print_trading_state() -> None:
+    """What stops orders, and what was waived: every report says it."""
+    from quant_assets.operations.trading import trading_state
+
+    for line in trading_state(stored_home()).lines():
+        say(line)
 
 
 def _request(first: str | None, last: str | None, final: bool = False, items: list[str] | None = None) -> "Request":

@@ -76,12 +76,19 @@ def sql(
 
 @commands.command(epilog="Example: asof status --json")
 def status(as_json: Json = False) -> None:
-    """Stored, missing, stale and failed sessions of every dataset; exits with 1 if any failed a check."""
-    from quant_assets.operations.status import status_rows
+    """Stored, missing, stale and failed sessions of every dataset; exits with 1 if a check failed or orders are blocked.
 
-    rows = status_rows(stored_home())
-    print_rows(rows, as_json, "status")
-    raise typer.Exit(0 if all(row["failed"] == 0 for row in rows) else 1)
+    Below the table: what blocks orders at the last stored session, since when, and what was waived.
+    """
+    from quant_assets.operations.status import status_rows
+    from quant_assets.operations.trading import trading_state
+
+    home = stored_home()
+    rows = status_rows(home)
+    print_rows(rows if as_json else [row | {"blocked": len(row["blocked"])} for row in rows], as_json, "status")
+    for line in [] if as_json else trading_state(home).lines():
+        say(line)
+    raise typer.Exit(1 if any(row["failed"] or row["blocked"] for row in rows) else 0)
 
 
 @commands.command(epilog="Example: asof diff .asof/store other/store --from 2017-03-01 --to 2017-03-31")

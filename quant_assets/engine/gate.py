@@ -93,7 +93,7 @@ class Gate:
         if asset.name not in {a.name for a in self._assets}:
             raise StoreError(f"internal error: {asset.name} is gated, and its runner does not know what it rests on")
         whole = self.spans(asset, days[0], days[-1], profile)
-        blocks = [b for a in self._assets if a.name in whole for b in _blocks_of(store, a, whole[a.name])]
+        blocks = [b for a in self._assets if a.name in whole for b in blocks_of(store, a, whole[a.name])]
         blocks += _failures(store, asset, (dt.date.min, sessions.shift(days[-1], -1)))
         if not blocks:
             return {}
@@ -151,7 +151,8 @@ def _widen(needed: dict[str, Span], name: str, first: dt.date, last: dt.date) ->
 # -- what is recorded of one asset -------------------------------------------------------------------------------------
 
 
-def _blocks_of(store: Store, asset: SessionAsset, span: Span) -> list[Block]:
+def blocks_of(store: Store, asset: SessionAsset, span: Span) -> list[Block]:
+    """What speaks against the stored sessions of one asset, both ends of the span included."""
     return [*_failures(store, asset, span), *_missing(store, asset, span), *_unreadable(store, asset)]
 
 

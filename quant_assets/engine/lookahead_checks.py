@@ -263,13 +263,29 @@ def around_corrections(asset: SessionAsset, runner: Runner, first: dt.date, stor
     return [s for s in stored if s in around]
 
 
+def with_unchecked(
+    runner: Runner, asset: SessionAsset, written: Sequence[StoredPartition], last: dt.date
+) -> list[StoredPartition]:
+    """What was written, and what a run that was killed has stored without checking it."""
+    table, version, days = runner.store.checks.table, asset.dataset.version, {p.session for p in written}
+    left = {
+        day
+        for check in (CONTRACT, *asset.checks)
+        for day, _ in table.unchecked(asset.name, version, check, dt.date.min, last)
+        if day not in days
+    }
+    more = runner.store.partitions(asset.dataset, min(left), max(left)) if left else []
+    return sorted([*written, *(p for p in more if p.session in left)], key=lambda p: p.session)
+
+
 def check_run(
     runner: Runner, asset: SessionAsset, written: Sequence[StoredPartition], targets: Sequence[dt.date]
 ) -> list[CheckResult]:
     """Both checks after a run of the asset over `targets`; the results are recorded in the store's index."""
     checker, started = Checker(runner), time.perf_counter()
     count = 1 if len(targets) == 1 else 4
-    results = checker.contract(asset, written) + checker.subject(asset, written)
+    unchecked = with_unchecked(runner, asset, written, targets[-1])
+    results = checker.contract(asset, unchecked) + checker.subject(asset, unchecked)
     sampled = sampled_sessions(asset, runner, targets[0], targets[-1], count)
     results += [v for s in sampled if (v := checker.recompute(asset, s))]
     if len(targets) > 2:

@@ -9,15 +9,20 @@ from feature_store.store import Store
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import plan
 from quant_assets.graph import all_assets
+from quant_assets.operations.trading import state_of
 from quant_resources.home import Home
 
 
 def status_rows(home: Home) -> list[dict[str, Any]]:
-    """Per dataset: stored, missing between history's start and the last stored session, stale, adopted, failed."""
+    """Per dataset: stored, missing between history's start and the last stored session, stale, adopted, failed.
+
+    `waived` counts all waivers that were ever recorded; `blocked` says what stops the orders of the last session.
+    """
     store = home.open_store()
     profile = home.profile
     runner = open_runner(home, store)
     assets = all_assets(profile)
+    state = state_of(store, profile, assets)
     last = max((days[-1] for a in assets if (days := store.sessions(a.dataset))), default=None)
     stale = plan(runner, [(asset, store.sessions(asset.dataset)) for asset in assets])
     rows = []
@@ -25,12 +30,8 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
         partitions = store.partitions(asset.dataset)
         stored = {p.session: p for p in partitions}
         expected = sessions.between(profile.history.start, last) if last else []
-        failed = {
-            (session, check)
-            for check in ("contract", "no_lookahead", *asset.checks)
-            for session, passed, _ in store.check_results(asset.name, check)
-            if not passed and session in stored
-        }
+        failed = {(r.session, r.check) for r in store.checks.table.failures(
+            asset.name, asset.dataset.version, dt.date.min, dt.date.max)}  # fmt: skip
         rows.append({
             "dataset": asset.name,
             "stored": len(stored),
@@ -38,6 +39,8 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
             "stale": len(stale.of(asset.name).stale),
             "adopted": sum(p.adopted is not None for p in partitions),
             "failed": len(failed),
+            "waived": sum(waiver.dataset == asset.name for waiver in state.waivers),
+            "blocked": [str(block) for block in state.blocks.get(asset.name, [])],
             "first": min(stored, default=None),
             "last": max(stored, default=None),
             "rows": sum(p.rows for p in partitions),

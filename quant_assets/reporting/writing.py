@@ -9,6 +9,7 @@ from pathlib import Path
 import plotly
 from plotly.offline import get_plotlyjs
 
+from quant_assets.operations.trading import TradingState, trading_state
 from quant_assets.reporting.document import Document, plots_of
 from quant_assets.reporting.errors import ReportError
 from quant_assets.reporting.html import Surroundings, render
@@ -16,6 +17,7 @@ from quant_assets.reporting.index.page import PAGE as INDEX_PAGE
 from quant_assets.reporting.index.study import INDEX, PageEntry, list_pages, reports_folder
 from quant_assets.reporting.protocol import AnyStudy, Page, Request
 from quant_assets.reporting.tables import Link
+from quant_assets.reporting.trading import with_trading_state
 from quant_resources.home import Home
 
 LIBRARY = f"plotly-{plotly.__version__}.min.js"  # another version is another file: a page keeps the one it was made for
@@ -43,7 +45,7 @@ def write_page(
     check_output(output)
     path = output or reports_folder(home) / f"{page.name}.html"
     at_home = path.parent.resolve() == reports_folder(home).resolve()
-    document = page.document(study)
+    document = with_trading_state(page.document(study), _state(home))
     path.parent.mkdir(parents=True, exist_ok=True)
     if not standalone and _has_plots(document):
         _write_library(path.parent)
@@ -55,6 +57,11 @@ def write_page(
     if at_home and page.name != INDEX:
         write_index(home)
     return path
+
+
+def _state(home: Home) -> TradingState:
+    """What every page says of checks; nothing where nothing is stored."""
+    return trading_state(home) if (home.store_folder / "store.json").exists() else TradingState({}, ())
 
 
 def write_index(home: Home) -> Path:
