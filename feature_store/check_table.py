@@ -8,6 +8,7 @@ import datetime as dt
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from feature_store.append_log import DamagedLine, Position
 from feature_store.index_database import Database
@@ -232,7 +233,7 @@ class CheckTable:
 _COLUMNS = {"check": "check_name"}
 
 
-def _revived(row: Sequence[object]) -> RecordedResult:
-    values = dict(zip((f.name for f in fields(RecordedResult)), row, strict=True))
-    values |= {"session": dt.date.fromisoformat(str(values["session"])), "passed": bool(values["passed"])}
-    return RecordedResult(**values)  # type: ignore[arg-type]
+def _revived(row: Sequence[Any]) -> RecordedResult:
+    dataset, session, check, look, value, written, generation, passed, *rest = row
+    day = dt.date.fromisoformat(session)
+    return RecordedResult(dataset, day, check, look, value, written, generation, bool(passed), *rest)

@@ -76,7 +76,7 @@ def sql(
 
 @commands.command(epilog="Example: asof status --json")
 def status(as_json: Json = False) -> None:
-    """Stored, missing, stale and failed sessions of every dataset; exits with 1 if a check failed or orders are blocked.
+    """Stored, missing, stale and failed sessions of every dataset; exits with 1 if any failed or orders are blocked.
 
     Below the table: what blocks orders at the last stored session, since when, and what was waived.
     """

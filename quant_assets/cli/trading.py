@@ -23,7 +23,7 @@ def waive(
     session: Annotated[list[str] | None, typer.Option(help="YYYY-MM-DD (repeatable)")] = None,
     first: From = None,
     last: To = None,
-    by: Annotated[str, typer.Option(help="who lets it pass", default_factory=getpass.getuser)] = "",
+    by: Annotated[str | None, typer.Option(help="who lets it pass; default: the user of the machine")] = None,
     as_json: Json = False,
 ) -> None:
     """Let a failed or missing check of stored sessions pass, for ever on record; orders that it stopped can then leave.
@@ -42,7 +42,7 @@ def waive(
     span = (first_day, last_day) if first_day and last_day else None
     if not days and span is None and check != "check_record":
         raise UsageError("say which sessions: --session YYYY-MM-DD (repeatable), or --from and --to")
-    waivers = let_pass(stored_home(), Request(check, asset, days, span, why, by))
+    waivers = let_pass(stored_home(), Request(check, asset, days, span, why, by or getpass.getuser()))
     if as_json:
         print_json([asdict(waiver) for waiver in waivers])
         return

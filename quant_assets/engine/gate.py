@@ -58,6 +58,8 @@ class Block:
             return f"put the file back from a copy, or {waive}"
         if self.kind == MISSING:
             return f"`asof certify --all --select {self.asset}`, or {waive}"
+        if self.check == CONTRACT:
+            return f"`asof verify`, then store the session anew with `asof backfill`, or {waive}"
         return f"repair what is wrong and store the session anew with `asof refresh`, or {waive}"
 
 
@@ -127,11 +129,24 @@ class Gate:
 def error_of(name: str, blocked: Mapping[dt.date, Sequence[Block]]) -> DecisionBlockedError:
     """Names the sessions, the reasons and what helps."""
     days = sorted(blocked)
-    reasons = list(dict.fromkeys(block for day in days for block in blocked[day]))
-    lines = [f"{block} ({block.remedy})" for block in reasons[:SHOWN]]
-    more = [f"and {len(reasons) - SHOWN} more; `asof status` has all"] if len(reasons) > SHOWN else []
+    lines = summary(list(dict.fromkeys(block for day in days for block in blocked[day])))
+    more = [f"and {len(lines) - SHOWN} more; `asof status` has all"] if len(lines) > SHOWN else []
     span = f"{days[0]}" if len(days) == 1 else f"{len(days)} sessions from {days[0]} to {days[-1]}"
-    return DecisionBlockedError(f"{name} {span} not stored, since it rests on: " + "; ".join([*lines, *more]))
+    return DecisionBlockedError(f"{name} {span} not stored, since it rests on: " + "; ".join([*lines[:SHOWN], *more]))
+
+
+def summary(blocks: Sequence[Block]) -> list[str]:
+    """A line for each check that failed or is missing: its first session, how many more, and what helps."""
+    groups: dict[tuple[str, str, str], list[Block]] = {}
+    for block in blocks:
+        groups.setdefault((block.kind, block.asset, block.check), []).append(block)
+    return [_line(first, len(others), (others or [first])[-1]) for first, *others in groups.values()]
+
+
+def _line(first: Block, others: int, last: Block) -> str:
+    more = f", and so for {others} more sessions up to {last.session}" if others else ""
+    since = f" (since {first.since[:19]} UTC)" if first.since else ""
+    return f"{first}{more}{since}; {first.remedy}"
 
 
 def _concerning(blocks: Sequence[Block], spans: Mapping[str, Span], own: str, session: dt.date) -> list[Block]:

@@ -13,7 +13,7 @@ from feature_store.check_table import Waiver, value_of
 from feature_store.errors import StoreError
 from feature_store.store import Store
 from quant_assets.engine.asset import SessionAsset
-from quant_assets.engine.gate import MISSING, NO_LOOKAHEAD, Block, Gate, blocks_of, checks_of, is_gated
+from quant_assets.engine.gate import MISSING, NO_LOOKAHEAD, Block, Gate, blocks_of, checks_of, is_gated, summary
 from quant_assets.graph import all_assets
 from quant_resources.home import Home
 
@@ -35,20 +35,12 @@ class TradingState:
 
     def lines(self) -> list[str]:
         """For people: blocks first."""
-        blocked = [
-            f"{name} blocked{_since(block)}: {block} ({block.remedy})"
-            for name, blocks in self.blocks.items()
-            for block in blocks
-        ]
+        blocked = [f"{name} blocked: {line}" for name, blocks in self.blocks.items() for line in summary(blocks)]
         return blocked + [waiver_line(waiver) for waiver in self.waivers]
 
     def as_json(self) -> dict[str, Any]:
         blocks = [{"blocked": name, **asdict(b)} for name, each in self.blocks.items() for b in each]
         return {"blocks": blocks, "waivers": [asdict(waiver) for waiver in self.waivers]}
-
-
-def _since(block: Block) -> str:
-    return f" since {block.since[:19]}" if block.since else ""
 
 
 def waiver_line(waiver: Waiver) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from quant_assets.engine.gate import summary
 from quant_assets.operations.trading import TradingState
 from quant_assets.reporting.document import Document
 from quant_assets.reporting.tables import Column, Table
@@ -14,7 +15,7 @@ SHOWN = 3  # blocks named above
 def with_trading_state(document: Document, state: TradingState) -> Document:
     """The document, with what stops orders and how many checks are waived above, and all waivers below."""
     facts, sections = dict(document.facts), dict(document.sections)
-    blocks = [f"{name}: {block}" for name, each in state.blocks.items() for block in each]
+    blocks = [f"{name}: {line}" for name, each in state.blocks.items() for line in summary(each)]
     if blocks:
         more = f"; and {len(blocks) - SHOWN} more" if len(blocks) > SHOWN else ""
         facts[BLOCKED] = "; ".join(blocks[:SHOWN]) + more
