@@ -1,6 +1,5 @@
 """A red check from end to end: no order leaves, everybody is told why, and a named waiver lets it go on."""
 
-import datetime as dt
 import json
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from feature_store import sessions
 from feature_store.schemas.alpha import COMBINED
+from feature_store.schemas.execution import BOOK, ORDERS
 from feature_store.store import Store
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.dagster_asset import UPSTREAM
@@ -24,23 +24,22 @@ from tests.engine.market import copy_store, forget
 from tests.support.dagster_home import instance_of, key_of
 from tests.support.tiny import FIRST, LAST, asof
 
-ORDERS, MEMBERS = "execution/orders", "market/members"
-NEXT = sessions.shift(LAST, 1)
-TODAY = ("backfill", "--from", NEXT, "--to", NEXT)
+MEMBERS = "market/members"
+GRAPH = {asset.name: asset for asset in core_assets()}
+TODAY = ("backfill", "--select", ORDERS.name, "--from", LAST, "--to", LAST)
 
 
-def blocked(home: Path) -> list[str]:
-    return rows_of(asof(home, "status", "--json"))[ORDERS]["blocked"]
-
-
-def stored_at(home: Path, session: dt.date) -> set[str]:
-    store = Store(home / "store")
-    return {a.name for a in core_assets() if session in store.sessions(a.dataset)}
+def run_one(home: Path, name: str) -> GroupRun:
+    """As a run's step does, without Dagster."""
+    run = GroupRun([name])
+    runner = open_runner(Home(home), assets=list(GRAPH.values()))
+    run.carry_out(runner, [GRAPH[name]], [LAST], lambda *_: None)
+    return run
 
 
 def shown(home: Path) -> tuple[str, str]:
     """The latest result of what stops orders, in Dagster."""
-    key = dg.AssetCheckKey(key_of(ORDERS), UPSTREAM)
+    key = dg.AssetCheckKey(key_of(ORDERS.name), UPSTREAM)
     with instance_of(home) as instance:
         latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
     return latest.status.value, latest.event.asset_check_evaluation.metadata["failed"].value
@@ -52,41 +51,41 @@ def shown(home: Path) -> tuple[str, str]:
 def test_noise_in_the_alpha_stops_orders_until_a_person_waives_what_was_found(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = home / "asof.yaml"
-    chosen.write_text(chosen.read_text().replace(f"history.end: '{LAST}'", f"history.end: '{NEXT}'"))
-    call, calls = Calculation.call, iter(range(1, 1_000))
+    store, call, calls = Store(home / "store"), Calculation.call, iter(range(1, 1_000))
 
     def noisy(self, asset, frames, **others):
         rows = call(self, asset, frames, **others)
         drift = pl.col("alpha") + next(calls) * 1e-6
         return (rows[0].with_columns(alpha=drift),) if asset.name == COMBINED.name else rows
 
+    for dataset in (COMBINED, BOOK, ORDERS):
+        forget(store, dataset, [LAST])
     with monkeypatch.context() as patched:
         patched.setattr(Calculation, "call", noisy)
-        answer = asof(home, *TODAY)
+        assert [run_one(home, name).faults for name in (COMBINED.name, BOOK.name)] == [{}, {}]
+    answer = asof(home, *TODAY)  # the noise is gone, and what it did is remembered
     assert answer.code == 1
     assert f"check {NO_LOOKAHEAD} of {COMBINED.name} fails" in answer.out
-    assert f"failed: {ORDERS}: DecisionBlockedError: {ORDERS} {NEXT} not stored" in answer.out
-    assert stored_at(home, NEXT) == {a.name for a in core_assets()} - {ORDERS}
-    (reason,) = blocked(home)
+    assert f"failed: {ORDERS.name}: DecisionBlockedError: {ORDERS.name} {LAST} not stored" in answer.out
+    assert LAST not in store.sessions(ORDERS)
+    assert LAST in store.sessions(BOOK)
+    (reason,) = rows_of(asof(home, "status", "--json"))[ORDERS.name]["blocked"]
     assert reason.startswith(f"{NO_LOOKAHEAD} of {COMBINED.name}")
     status, cause = shown(home)
     assert (status, reason in cause) == ("FAILED", True)
-    page = home / "reports" / "data_quality.html"
-    asof(home, "quality")
+    page = home / "reports" / "index.html"
+    asof(home, "index")
     assert "Orders blocked" in page.read_text()
 
-    assert asof(home, *TODAY).code == 1  # another day, without the noise: the failure is remembered
-    assert ORDERS not in stored_at(home, NEXT)
     (block,) = json.loads(asof(home, "waivers", "--json").out)["blocks"]
     words = (NO_LOOKAHEAD, "--asset", COMBINED.name, "--session", block["session"], "--by", "Ann")
     assert asof(home, "waive", *words, "--why", "noise of a <broken> cable").code == 0
     assert asof(home, *TODAY).code == 0
-    assert ORDERS in stored_at(home, NEXT)
+    assert LAST in store.sessions(ORDERS)
     assert shown(home) == ("SUCCEEDED", "")
     status = asof(home, "status")
     assert status.code == 0
-    for text in (status.out, asof(home, "quality").out):
+    for text in (status.out, asof(home, "index").out):
         assert f"waived: {NO_LOOKAHEAD} of {COMBINED.name} {block['session']}" in text
         assert "by Ann" in text
     assert "noise of a &lt;broken&gt; cable" in page.read_text()
@@ -101,7 +100,7 @@ def test_results_survive_twenty_daily_runs_certification_a_rebuilt_index_and_a_c
     copy_store(stored_home / "store", tmp_path / "home" / "store")
     home = Home(tmp_path / "home")
     (home.folder / "asof.yaml").write_text((stored_home / "asof.yaml").read_text())
-    runner, members = open_runner(home), next(a for a in core_assets() if a.name == MEMBERS)
+    runner, members = open_runner(home), GRAPH[MEMBERS]
     days = sessions.between(FIRST, LAST)
     forget(runner.store, members.dataset, days[-20:])
     planted = [(MEMBERS, days[i], check, False, "planted") for i, check in enumerate(checks_of(members))]
@@ -126,7 +125,7 @@ def test_results_survive_twenty_daily_runs_certification_a_rebuilt_index_and_a_c
 def test_a_run_checks_what_a_killed_one_has_stored(stored_home: Path, tmp_path: Path) -> None:
     copy_store(stored_home / "store", tmp_path / "store")
     (tmp_path / "asof.yaml").write_text((stored_home / "asof.yaml").read_text())
-    runner, members = open_runner(Home(tmp_path)), next(a for a in core_assets() if a.name == MEMBERS)
+    runner, members = open_runner(Home(tmp_path)), GRAPH[MEMBERS]
     table, version = runner.store.checks.table, members.dataset.version
     forget(runner.store, members.dataset, [LAST])
     list(runner.run(members, [LAST]))
