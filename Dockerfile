@@ -8,7 +8,7 @@ RUN apt-get update \
 
 # Volumes begin with the owner that their folder has here.
 RUN useradd --uid 10001 --no-create-home --home-dir /var/lib/asof asof \
-    && install --directory --owner=asof --group=asof --mode=0750 /var/lib/asof /var/lib/dagster /var/cache/numba
+    && install --directory --owner=asof --group=asof --mode=0700 /var/lib/asof /var/lib/dagster /var/cache/numba
 
 WORKDIR /opt/asof
 COPY . .

@@ -10,6 +10,7 @@ import yaml
 from configs.errors import ConfigError
 
 CONFIGS = Path(__file__).parent
+LARGEST = 2**20  # bytes of a file of settings
 
 Tree = dict[str, Any]
 Location = tuple[str | int, ...]
@@ -60,7 +61,16 @@ def shown(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that rejects a key written twice, where YAML would silently keep the last."""
+    """SafeLoader that rejects a key written twice, where YAML would silently keep the last, and aliases.
+
+    A few lines of aliases of aliases stand for more settings than fit into memory.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1
+            raise ConfigError(f"line {line} refers to another part of the text by `*`; write its value out")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT002 -- as PyYAML has it
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -74,22 +84,54 @@ def parsed(text: str, source: str) -> object:
     """The value of a YAML text.
 
     Raises:
-        ConfigError: not YAML, or a key stands twice.
+        ConfigError: not YAML, or a key stands twice. No line of the text is quoted: it may be another file than meant.
     """
     try:
         return yaml.load(text, _Loader)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{source} is not YAML: {error}") from None
+        raise ConfigError(f"{source} is not YAML: {_where(error)}") from None
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:  # of a date, a number or a depth
+        raise ConfigError(f"{source} holds a value that cannot be read ({type(error).__name__}); fix it") from None
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """What is wrong and in which line, without the line."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return "it holds characters that YAML does not know"
+    mark = error.problem_mark or error.context_mark
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return f"{error.problem or error.context}{place}"
 
 
 def read_layer(path: Path) -> Layer:
-    """A YAML file of `key: value` lines."""
-    tree = parsed(path.read_text(encoding="utf-8"), shown(path))
+    """A YAML file of `key: value` lines.
+
+    Raises:
+        ConfigError: no file of YAML that can be read.
+    """
+    tree = parsed(text_of(path), shown(path))
     if tree is not None and not isinstance(tree, dict):
         raise ConfigError(f"{shown(path)} holds a {type(tree).__name__}; write `key: value` lines")
     return Layer(shown(path), tree or {})
+
+
+def text_of(path: Path) -> str:
+    """The text of a file of settings.
+
+    Raises:
+        ConfigError: it cannot be read, is no file, or is too large for settings.
+    """
+    try:
+        if not path.is_file():  # of a pipe nothing might ever come
+            raise ConfigError(f"{shown(path)} is no file; pass the path of a YAML file")
+        if path.stat().st_size > LARGEST:
+            raise ConfigError(f"{shown(path)} is larger than {LARGEST} bytes, which settings never are; pass another")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ConfigError(f"{shown(path)} cannot be read ({reason}); pass the path of a YAML file") from None
 
 
 # -- one over another --------------------------------------------------------------------------------------------------

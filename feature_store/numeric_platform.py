@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from feature_store.private_folders import CACHE, numba_cache
+
 PART = "platform"  # of every fingerprint
 TARGET = "x86-64-v3"
 UNPINNED = "not pinned"
@@ -133,6 +135,7 @@ def pin(environment: MutableMapping[str, str] = os.environ) -> None:
     """
     for name, count in THREADS.items():
         environment.setdefault(name, count)
+    environment[CACHE] = numba_cache(environment)
     if not reaches_target():
         return
     for name in UNSET:

@@ -40,4 +40,5 @@ def build(home: Home) -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
+    os.umask(0o077)  # a code server writes what is its user's alone, as `asof` does
     return build(Home.of_environment())

@@ -18,10 +18,12 @@ from configs.load import load
 from configs.settings import FilesVendor, Profile
 from feature_store.dataset import Events, States
 from feature_store.decision_time import DecisionClock
+from feature_store.private_folders import protect
 from feature_store.store import Store
 from quant_resources.plugins import datasets_of, load_plugins, with_plugin_settings
 
 REPOSITORY = Path(__file__).parent.parent
+PRIVATE = ("raw", "reports", "logs")  # folders of a home beside its store and Dagster's
 DAGSTER_YAML = Path(__file__).parent / "dagster" / "dagster.yaml"  # what a new Dagster home begins with
 
 
@@ -96,13 +98,35 @@ class Home:
 
     def remember(self, choice: Choice) -> None:
         """Keep the choice for later commands."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.make_private()
         temporary = self._file.with_suffix(f".{os.getpid()}")
+        temporary.touch(mode=0o600)
         temporary.write_text(yaml.safe_dump(asdict(choice)))
         temporary.replace(self._file)
         self.__dict__.pop("profile", None)
 
+    def make_private(self) -> None:
+        """Make the folder where it is absent, and the home this user's alone: positions and results lie in it.
+
+        Homes of earlier versions are closed, too. What lies inside a closed folder need not be closed one by one.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        protect(self.private_paths())
+
+    def private_paths(self) -> list[Path]:
+        """What of the home is to be closed to others, as far as it is there."""
+        inside = [self.store_folder, self._file, self.trial_ledger, *(self.folder / name for name in PRIVATE)]
+        own = [self.dagster_home] if self.dagster_home.is_relative_to(self.folder) else []
+        return [path for path in (self.folder, *inside, *own) if path.exists()]
+
+    @property
+    def trial_ledger(self) -> Path:
+        return self.folder / "trials.sqlite"
+
     def open_store(self) -> Store:
+        if self.folder.exists():
+            self.make_private()
         datasets = datasets_of(self.profile)
         derived = [name for name, d in datasets.items() if not isinstance(d.origin, Events | States)]
         return Store(
@@ -114,7 +138,8 @@ class Home:
 
     def prepare_dagster(self) -> None:
         """A Dagster home with our event storage, unless the user brings one."""
-        self.dagster_home.mkdir(parents=True, exist_ok=True)
+        self.make_private()
+        self.dagster_home.mkdir(mode=0o700, parents=True, exist_ok=True)
         target = self.dagster_home / "dagster.yaml"
         if not target.exists():
             shutil.copyfile(DAGSTER_YAML, target)

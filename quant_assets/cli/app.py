@@ -1,6 +1,7 @@
 """The command line: `asof --help`. A family of commands is a module; options are in `options`."""
 
 import gc
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -44,6 +45,7 @@ def options(
 def main() -> None:
     """Entry point: errors that name the thing and the fix, without a traceback."""
     restart_if_narrowed()
+    os.umask(0o077)  # what is written, here and by the processes that this one starts, is this user's alone
     gc.set_threshold(*SELDOM)
     try:
         app()

@@ -1,7 +1,8 @@
 """Numba's compiler, typed: what is compiled keeps its signature.
 
-Compiled functions are kept on disk until their own file changes, and run without the interpreter's lock. A change here
-does not reach the compiled functions on disk: delete `__pycache__` after one.
+Compiled functions are kept on disk until their own file changes, in a folder of the user's own
+(`feature_store.private_folders`), and run without the interpreter's lock. A change here does not reach the compiled
+functions on disk: delete that folder, ~/.cache/asof/numba, after one.
 """
 
 from collections.abc import Callable

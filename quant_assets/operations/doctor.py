@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from configs.errors import ConfigError
 from feature_store.errors import StoreError
 from feature_store.numeric_platform import PART, TARGET, THREADS, NumericPlatform, advice, in_force
 from feature_store.opening import FORMAT
+from feature_store.private_folders import CACHE, is_private
 from feature_store.store import Store
 from quant_resources.home import Home
 
@@ -89,6 +91,8 @@ def _of_home(home: Home, platform: NumericPlatform) -> Iterator[Finding]:
     yield Finding(
         "home", str(home.folder), not writable, "" if writable else "make the folder writable, or set ASOF_HOME"
     )
+    home.make_private()
+    yield from _privacy(home)
     try:
         profile = home.profile
     except ConfigError as error:
@@ -102,6 +106,15 @@ def _of_home(home: Home, platform: NumericPlatform) -> Iterator[Finding]:
         yield from of_store(home.open_store(), platform)
     except StoreError as error:
         yield Finding("store", str(home.store_folder), wrong=True, advice=str(error))
+
+
+def _privacy(home: Home) -> Iterator[Finding]:
+    """What of the home, and where compiled functions are kept, others could read or change."""
+    cache = Path(os.environ[CACHE])
+    paths = [*home.private_paths(), *([cache] if cache.exists() else [])]
+    opened = [str(path) for path in paths if not is_private(path)]
+    advice_ = f"run `chmod go-rwx {' '.join(opened)}` as their owner" if opened else ""
+    yield Finding("open to others", ", ".join(opened) or "nothing", bool(opened), advice_)
 
 
 def of_store(store: Store, platform: NumericPlatform) -> Iterator[Finding]:

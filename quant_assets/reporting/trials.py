@@ -11,7 +11,7 @@ Trials = Mapping[tuple[str, str], RecordedTrial]  # by config hash and code vers
 
 
 def ledger_of(home: Home) -> Path:
-    return home.folder / "trials.sqlite"
+    return home.trial_ledger
 
 
 def trials_of(homes: Sequence[Home]) -> Trials:

@@ -160,7 +160,7 @@ def test_pinning_overrides_kernels_and_leaves_threads_to_the_user(monkeypatch: p
     environment = HOSTILE["narrow"] | {TUNABLES: f"{NO_FMA}:glibc.malloc.check=0"}
     pin(environment)
     assert PINS.items() <= environment.items()
-    assert environment.keys() == {*PINS, *THREADS, TUNABLES}
+    assert environment.keys() == {*PINS, *THREADS, TUNABLES, "NUMBA_CACHE_DIR"}
     assert environment["OMP_NUM_THREADS"] == "3"
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
     assert environment[TUNABLES] == "glibc.malloc.check=0"
@@ -252,6 +252,6 @@ def test_workers_that_would_calculate_otherwise_are_rejected(monkeypatch: pytest
 
 def test_a_machine_that_does_not_run_the_kernels_is_not_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numeric_platform, "reaches_target", lambda: False)
-    environment: dict[str, str] = {"OPENBLAS_CORETYPE": "Nehalem"}
+    environment: dict[str, str] = {"OPENBLAS_CORETYPE": "Nehalem", "NUMBA_CACHE_DIR": "mine"}
     pin(environment)
-    assert environment == {"OPENBLAS_CORETYPE": "Nehalem", **THREADS}
+    assert environment == {"OPENBLAS_CORETYPE": "Nehalem", "NUMBA_CACHE_DIR": "mine", **THREADS}
