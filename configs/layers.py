@@ -10,7 +10,7 @@ import yaml
 from configs.errors import ConfigError
 
 CONFIGS = Path(__file__).parent
-LARGEST = 2**20  # bytes of a file of settings
+LARGEST, MOST_VALUES = 2**20, 100_000  # bytes and values of a file of settings
 
 Tree = dict[str, Any]
 Location = tuple[str | int, ...]
@@ -61,16 +61,7 @@ def shown(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that rejects a key written twice, where YAML would silently keep the last, and aliases.
-
-    A few lines of aliases of aliases stand for more settings than fit into memory.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            line = self.peek_event().start_mark.line + 1
-            raise ConfigError(f"line {line} refers to another part of the text by `*`; write its value out")
-        return super().compose_node(parent, index)
+    """SafeLoader that rejects a key written twice, where YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT002 -- as PyYAML has it
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -87,13 +78,26 @@ def parsed(text: str, source: str) -> object:
         ConfigError: not YAML, or a key stands twice. No line of the text is quoted: it may be another file than meant.
     """
     try:
-        return yaml.load(text, _Loader)
+        value = yaml.load(text, _Loader)
+        _require_bounded(value)
+        return value
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is not YAML: {_where(error)}") from None
     except (ValueError, TypeError, RecursionError, OverflowError) as error:  # of a date, a number or a depth
         raise ConfigError(f"{source} holds a value that cannot be read ({type(error).__name__}); fix it") from None
+
+
+def _require_bounded(value: object) -> None:
+    """A few lines of aliases of aliases stand for more settings than fit into memory, or for themselves."""
+    rest, count = [value], 0
+    while rest:
+        node, count = rest.pop(), count + 1
+        if count > MOST_VALUES:
+            raise ConfigError(f"it stands for more than {MOST_VALUES} values; write fewer aliases (`*name`)")
+        if isinstance(node, dict | list):
+            rest += node.values() if isinstance(node, dict) else node
 
 
 def _where(error: yaml.YAMLError) -> str:

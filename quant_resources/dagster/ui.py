@@ -1,10 +1,13 @@
 """`dagster dev` with the guarded webserver in the place of Dagster's own: what `asof ui` runs."""
 
 from collections.abc import Sequence
+from subprocess import Popen
 from typing import Any
 
 from dagster._cli import dev
+from dagster_shared.ipc import open_ipc_subprocess
 
+STARTS = open_ipc_subprocess.__name__
 STOCK, GUARDED = "dagster_webserver", "quant_resources.dagster.webserver"
 
 
@@ -18,15 +21,15 @@ def main() -> None:
     Raises:
         RuntimeError: `dagster dev` starts its webserver otherwise than the pinned version does: nothing is served.
     """
-    start = dev.open_ipc_subprocess
+    start = getattr(dev, STARTS)
 
-    def started(command: Sequence[str], **options: Any) -> Any:  # noqa: ANN401 -- as Dagster calls it
-        replaced = guarded_command(command)
+    def started(parts: Sequence[str], **kwargs: Any) -> Popen[Any]:  # noqa: ANN401 -- as Dagster has it
+        replaced = guarded_command(parts)
         if any(STOCK in part or "dagster-webserver" in part for part in replaced):
             raise RuntimeError(f"dagster dev starts its webserver by {replaced[:4]}, unguarded; see constraints.txt")
-        return start(replaced, **options)
+        return start(replaced, **kwargs)
 
-    dev.open_ipc_subprocess = started
+    setattr(dev, STARTS, started)
     dev.dev_command(auto_envvar_prefix="DAGSTER_DEV")
 
 

@@ -7,10 +7,12 @@ import os
 from typing import Any
 
 from dagster_webserver import cli
+from dagster_webserver.app import create_app_from_workspace_process_context
 
 from quant_resources.dagster.request_guard import RequestGuard
 
 HOSTS = "ASOF_UI_HOSTS"
+MAKES = create_app_from_workspace_process_context.__name__
 
 
 def allowed_hosts() -> list[str]:
@@ -20,15 +22,16 @@ def allowed_hosts() -> list[str]:
 
 def guarded_app(*arguments: Any, **options: Any) -> RequestGuard:  # noqa: ANN401 -- as Dagster calls it
     """Dagster's own application, guarded."""
-    return RequestGuard(_create_app(*arguments, **options), allowed_hosts())
-
-
-_create_app = cli.create_app_from_workspace_process_context
+    return RequestGuard(create_app_from_workspace_process_context(*arguments, **options), allowed_hosts())
 
 
 def main() -> None:
     """Start it; the application that Dagster makes is guarded, or nothing is served."""
-    cli.create_app_from_workspace_process_context = guarded_app  # type: ignore[assignment]
+    if not hasattr(cli, MAKES):
+        raise RuntimeError(
+            "dagster-webserver makes its application otherwise than the pinned version; nothing is served"
+        )
+    setattr(cli, MAKES, guarded_app)
     cli.dagster_webserver(auto_envvar_prefix="DAGSTER_WEBSERVER")
 
 

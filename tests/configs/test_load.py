@@ -1,5 +1,6 @@
 """Layers of settings become one profile, or a complaint that names file, key, value and bound."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -204,3 +205,36 @@ def test_a_mapping_to_hindsight_is_refused_unless_the_profile_names_it(change: d
         load("vintages", overrides=change)
     named = {**change, "exceptions": "{market/bars: to see what it would do}"}
     assert load("vintages", overrides=named).exceptions
+
+
+HOSTILE = {
+    "lines of another file": "root:x:0:0:SECRET\nfoo: [\n", "cut": "x: {y: [SECRET\nz", "binary": "\x00SECRET",
+    "date": "a: 2018-13-45  # SECRET", "deep": "a: " + "[" * 5000, "digits": "a: " + "9" * 5000,
+    "python": "!!python/object/apply:os.system [SECRET]", "circle": "a: &a [*a]",
+    "laughs": "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{k}: &{k} [{', '.join([f'*{chr(ord(k) - 1)}'] * 10)}]\n" for k in "bcdefghi"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_file_that_is_no_profile_is_an_error_that_quotes_none_of_its_lines(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "profile.yaml"
+    file.write_text(HOSTILE[kind])
+    with pytest.raises(ConfigError, match=r"profile\.yaml") as error:
+        load(str(file))
+    assert "SECRET" not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+def test_what_is_no_text_or_no_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "profile.yaml"
+    file.write_bytes(b"a: \xff\xfe")
+    with pytest.raises(ConfigError, match="no text in UTF-8"):
+        load(str(file))
+    file.write_text("#" * 2_000_000)
+    with pytest.raises(ConfigError, match="larger than"):
+        load(str(file))
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ConfigError, match="there is no profile file"):
+        load(str(tmp_path / "pipe.yaml"))
