@@ -15,6 +15,7 @@ from feature_store.decision_time import DecisionClock
 from feature_store.errors import StoreError
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store as FeatureStore
+from quant_assets.reporting.hold_out import readable_moment
 from quant_resources.home import Choice, Home
 from quant_resources.plugins import datasets_of
 
@@ -102,37 +103,59 @@ class Store:
         last: Day | None = None,
         columns: Sequence[str] | None = None,
         symbols: Collection[str] | None = None,
+        *,
+        final: bool = False,
     ) -> pl.DataFrame:
         """Rows that speak of days in [first, last], as known at `as_of`.
 
         Args:
             as_of: a day means its decision time; a moment needs a time zone.
             columns: all by default, with `known_at`; `event_date` and the key come always.
+            final: results of the profile's hold-out may be read, which the trial ledger counts.
 
         Raises:
             StoreError: no such dataset, or a session that is not stored.
             ValueError: a date that is none.
+            ReportError: results of the hold-out, without `final`.
         """
         begin = None if first is None else day(first, "first")
         end = None if last is None else day(last, "last")
-        return self.store.read(dataset, moment(as_of, "as_of"), begin, end, columns, symbols=symbols)
+        when = self._readable([self.store.dataset(dataset)], moment(as_of, "as_of"), end, final=final)
+        return self.store.read(dataset, when, begin, end, columns, symbols=symbols)
 
-    def training_set(self, rows: Frame, features: Selection, labels: Selection, as_of: Moment) -> pl.DataFrame:
+    def training_set(
+        self, rows: Frame, features: Selection, labels: Selection, as_of: Moment, *, final: bool = False
+    ) -> pl.DataFrame:
         """`rows` with what was known at each row's session, and labels that had matured by `as_of`.
 
         Args:
             rows: `session` and the keys of the datasets, with other columns beside; of Polars, pandas or Arrow.
             features, labels: a dataset, several, or datasets to their columns.
             as_of: a day means its decision time; a moment needs a time zone.
+            final: labels of the profile's hold-out may be read, which the trial ledger counts.
 
         Raises:
             StoreError: a session that is not stored, or one that was decided after `as_of`.
             ValueError: a column that is missing, unknown or of another type.
+            ReportError: labels of the hold-out, without `final`.
         """
         entities = as_polars(rows, "rows")
         if "session" in entities.columns and entities.schema["session"] != pl.Date:
             entities = entities.with_columns(_sessions(entities.get_column("session")))
-        return self.store.training_set(entities, features, labels, moment(as_of, "as_of"))
+        when, last = moment(as_of, "as_of"), None
+        if "session" in entities.columns and entities.height:
+            last = entities.get_column("session").max()
+        read = [self.store.dataset(name) for name in (*_names(features), *_names(labels))]
+        when = self._readable(read, when, last if isinstance(last, dt.date) else None, final=final)
+        return self.store.training_set(entities, features, labels, when)
+
+    def _readable(
+        self, datasets: Sequence[Dataset], as_of: dt.date | dt.datetime, last: dt.date | None, *, final: bool
+    ) -> dt.date | dt.datetime:
+        """As of when rows of the datasets may be read; a store by itself knows no hold-out."""
+        return as_of if self.home is None else readable_moment(
+            self.home, self.store, datasets, as_of, last, final=final
+        )  # fmt: skip
 
     def require_home(self) -> Home:
         """The home of the store.
@@ -145,6 +168,10 @@ class Store:
                 f"{self.store.layout.root} is a store without the settings that made it; open the folder of its home"
             )
         return self.home
+
+
+def _names(selection: Selection) -> Sequence[str]:
+    return (selection,) if isinstance(selection, str) else tuple(selection)
 
 
 def _as_yaml(value: object) -> str:

@@ -1,7 +1,7 @@
 """The store in DuckDB SQL: of each dataset a view of all versions, and table macros that ask as of when."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import duckdb
 import polars as pl
@@ -26,6 +26,7 @@ def serve(
     store: Store,
     datasets: Iterable[Dataset],
     as_of: dt.date | dt.datetime | None = None,
+    until: Mapping[str, dt.date] | None = None,
 ) -> None:
     """One view and two macros per stored dataset; of one that is not stored yet there are none.
 
@@ -38,6 +39,8 @@ def serve(
     `SELECT * FROM market.bars`: every version of the latest generations, with `session` and `known_at`; corrections
     learned later are among them, so it answers nothing as of a date. With `as_of` (a moment with time zone, or a date,
     which means its decision time) it is `market_bars(as_of)` instead.
+
+    Of a dataset that `until` names, views and macros show no session after the one that it gives.
     """
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE TABLE asof_sessions (session DATE, decided_at TIMESTAMPTZ)")
@@ -50,9 +53,10 @@ def serve(
     moment = as_of if as_of is None or isinstance(as_of, dt.datetime) else store.clock.decision_time(as_of)
     for dataset in datasets:
         if store.sessions(dataset):
-            connection.execute(_macro(store, dataset))
-            connection.execute(_macro_at(store, dataset))
-            connection.execute(_view(store, dataset, moment))
+            files_ = _files(store, dataset, (until or {}).get(dataset.name))
+            connection.execute(_macro(files_, dataset))
+            connection.execute(_macro_at(files_, dataset))
+            connection.execute(_view(files_, dataset, moment))
     files.serving = True
 
 
@@ -89,9 +93,9 @@ def ready_query(dataset: Dataset) -> str:
     return f"SELECT * FROM {macro_name(dataset)}(now()) LIMIT 100"
 
 
-def _view(store: Store, dataset: Dataset, moment: dt.datetime | None) -> str:
+def _view(files: str, dataset: Dataset, moment: dt.datetime | None) -> str:
     name = view_name(dataset)
-    rows, note = _files(store, dataset), f"every version by session; as of a moment: {macro_name(dataset)}(moment)"
+    rows, note = files, f"every version by session; as of a moment: {macro_name(dataset)}(moment)"
     if moment is not None:
         rows, note = f"{macro_name(dataset)}(TIMESTAMPTZ '{moment.isoformat()}')", f"as of {moment.isoformat()}"
     comment = f"{dataset.description} ({note})".replace("'", "''")
@@ -101,7 +105,12 @@ def _view(store: Store, dataset: Dataset, moment: dt.datetime | None) -> str:
     )
 
 
-def _files(store: Store, dataset: Dataset) -> str:
+def _files(store: Store, dataset: Dataset, until: dt.date | None) -> str:
+    rows = _every_session(store, dataset)
+    return rows if until is None else f"(SELECT * FROM {rows} WHERE session <= DATE '{until}')"
+
+
+def _every_session(store: Store, dataset: Dataset) -> str:
     # bound when a query is, so that nothing damaged is served
     glob = f"{INTACT}('{dataset.name}')"
     # the files say the session themselves; their folders are of sessions and of months
@@ -116,11 +125,11 @@ def _files(store: Store, dataset: Dataset) -> str:
     )
 
 
-def _macro(store: Store, dataset: Dataset) -> str:
+def _macro(files: str, dataset: Dataset) -> str:
     key = ", ".join(f'"{name}"' for name in dataset.sort_key[:-1])
     # A row may lie in a later session than its known_at implies: what was computed then was not there before.
     rows = (
-        f"{_files(store, dataset)} WHERE known_at <= as_of "
+        f"{files} WHERE known_at <= as_of "
         "AND session <= (SELECT min(session) FROM asof_sessions WHERE decided_at >= as_of)"
     )
     latest_versions = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY known_at DESC, session DESC) = 1"
@@ -130,21 +139,21 @@ def _macro(store: Store, dataset: Dataset) -> str:
     )
 
 
-def _macro_at(store: Store, dataset: Dataset) -> str:
+def _macro_at(files: str, dataset: Dataset) -> str:
     shown = ", ".join(f'latest."{name}"' for name in ["event_date", *dataset.values, "known_at"])
     matches = "".join(f'entities."{name}" = latest."{name}" AND ' for name in dataset.key)
     head = f"CREATE OR REPLACE MACRO {macro_name(dataset)}_at(wanted) AS TABLE "
     if not dataset.restates:
         return (
             f"{head} SELECT entities.*, {shown} FROM query_table(wanted) AS entities "
-            f"LEFT JOIN {_files(store, dataset)} AS latest ON {matches} entities.session = latest.session"
+            f"LEFT JOIN {files} AS latest ON {matches} entities.session = latest.session"
         )
     of_each = "".join(f'"{name}", ' for name in dataset.key)
     # A row counts from its session on, one about a date ahead from that date on. Versions that say less than an earlier
     # one are dropped, and all but one of each day: an ASOF JOIN takes any of those that tie.
     return (
         f"{head} WITH versions AS (SELECT *, greatest(session, event_date) AS counts_from, "
-        f"row(event_date, known_at, session) AS version FROM {_files(store, dataset)}), "
+        f"row(event_date, known_at, session) AS version FROM {files}), "
         "latest AS (SELECT * FROM versions "
         f"QUALIFY row_number() OVER (PARTITION BY {of_each} counts_from ORDER BY version DESC) = 1 "
         f"AND version = max(version) OVER "

@@ -8,7 +8,7 @@ import typer
 
 from feature_store.store import Store
 from quant_assets.cli.inputs import UsageError, parse_as_of, parse_day, store_folder, stored_home
-from quant_assets.cli.options import AsOf, AsOfIfAny, From, Json, Rows, Select, To
+from quant_assets.cli.options import AsOf, AsOfIfAny, Final, From, Json, Rows, Select, To
 from quant_assets.cli.output import out, print_rows, say, table_of
 from quant_resources.plugins import datasets_of
 
@@ -23,15 +23,20 @@ def read(
     last: To = None,
     columns: Annotated[str | None, typer.Option(help="comma-separated")] = None,
     rows: Rows = 20,
+    final: Final = False,
     as_json: Json = False,
 ) -> None:
-    """Rows of a dataset as known at a date or timestamp."""
+    """Rows of a dataset as known at a date or timestamp; results of the hold-out with --final only."""
+    from quant_assets.reporting.hold_out import readable_moment
+
     moment, first_day, last_day = parse_as_of(as_of), parse_day(first), parse_day(last)
-    store = stored_home().open_store()
+    home = stored_home()
+    store = home.open_store()
     requested = columns.split(",") if columns else None
     known = [*store.dataset(dataset).schema, "session"]
     if unknown := [name for name in requested or [] if name not in known]:
         raise UsageError(f"--columns {','.join(unknown)}: {dataset} has {', '.join(known)}")
+    moment = readable_moment(home, store, [store.dataset(dataset)], moment, last_day, final=final)
     frame = store.read(dataset, moment, first_day, last_day, requested)
     if as_json:
         print(frame.write_json())  # noqa: T201 -- for programs
@@ -48,19 +53,23 @@ def sql(
     file: Annotated[Path | None, typer.Option(help="file of statements to run")] = None,
     as_of: AsOfIfAny = None,
     rows: Rows = 40,
+    final: Final = False,
     output: Annotated[Path | None, typer.Option(help="write the rows to a .csv or .parquet file")] = None,
     as_json: Json = False,
 ) -> None:
-    """Query the store by SQL, read-only: views such as market.bars, and macros market_bars(as_of)."""
+    """Query the store by SQL, read-only: views such as market.bars, and macros market_bars(as_of).
+
+    Views and macros of results end before the hold-out, unless --final is passed.
+    """
     if query is not None and file is not None:
         raise UsageError("give a query or --file, not both")
     home, moment = stored_home(), parse_as_of(as_of) if as_of else None
-    from quant_assets.cli.sql import converse, print_json, print_tables, write_answer
+    from quant_assets.cli.sql import converse, guarded_views, print_json, print_tables, write_answer
     from quant_assets.operations.sql import SqlError, catalogue
 
     try:
         text = file.read_text() if file else query
-        with catalogue(home, moment) as connection:
+        with catalogue(home, moment, guarded_views(home, final=final)) as connection:
             if text is None and sys.stdin.isatty():
                 return converse(connection, out, rows, datasets_of(home.profile).values())
             text = sys.stdin.read() if text is None else text

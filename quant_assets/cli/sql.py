@@ -1,7 +1,9 @@
 """What `asof sql` prints, and the shell that it is on a terminal."""
 
+import datetime as dt
 import json
 import math
+import sys
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
@@ -13,8 +15,26 @@ from rich.table import Table
 
 from feature_store.dataset import Dataset
 from quant_assets.operations.sql import Rows, SqlError, as_arrow, columns, ends, results, rows_of, tables, write_result
+from quant_assets.reporting.hold_out import hold_out_of
+from quant_resources.home import Home
 
 HELP = ".tables · .schema NAME · .quit; SQL ends with ;"
+
+
+def guarded_views(home: Home, *, final: bool) -> dict[str, dt.date]:
+    """Of each dataset with results in the hold-out, the last session that its views show; `final` is a counted look."""
+    hold_out = hold_out_of(home, home.open_store())
+    guarded = [dataset for dataset in hold_out.store.datasets if hold_out.holds(dataset)] if hold_out else []
+    if not hold_out or not guarded:
+        return {}
+    if final:
+        hold_out.count(guarded)
+        return {}
+    sys.stderr.write(
+        f"asof: {', '.join(dataset.name for dataset in guarded)} end with {hold_out.before}, before the hold-out; "
+        "--final shows it, which the trial ledger counts\n"
+    )
+    return {dataset.name: hold_out.before for dataset in guarded}
 
 
 def print_tables(connection: duckdb.DuckDBPyConnection, text: str, out: Console, limit: int) -> None:

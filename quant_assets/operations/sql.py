@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,17 +55,20 @@ class SqlError(ValueError):
 
 
 @contextmanager
-def catalogue(home: Home, as_of: dt.date | dt.datetime | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def catalogue(
+    home: Home, as_of: dt.date | dt.datetime | None = None, until: Mapping[str, dt.date] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The stored datasets as views and macros, in memory; no file outside the store's folder can be opened.
 
     Args:
         as_of: what the views show; None for every version.
+        until: dataset to the last session that its view and macros show; all of those that it does not name.
     """
     store = home.open_store()
     # spilled there, not in the working folder
     config: dict[str, Any] = {"temp_directory": str(Path(tempfile.gettempdir()) / f"asof-sql-{os.getpid()}")}
     with duckdb.connect(config=config) as connection:
-        serve(connection, store, store.datasets, as_of)
+        serve(connection, store, store.datasets, as_of, until)
         folder = str(store.layout.root).replace("'", "''")
         connection.execute(
             f"SET allowed_directories = ['{folder}']; SET enable_external_access = false; SET lock_configuration = true"

@@ -1,6 +1,6 @@
 """`dagster dev` with the guarded webserver in the place of Dagster's own: what `asof ui` runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from subprocess import Popen
 from typing import Any
 
@@ -21,7 +21,7 @@ def main() -> None:
     Raises:
         RuntimeError: `dagster dev` starts its webserver otherwise than the pinned version does: nothing is served.
     """
-    start = getattr(dev, STARTS)
+    start: Callable[..., Popen[Any]] = getattr(dev, STARTS)
 
     def started(parts: Sequence[str], **kwargs: Any) -> Popen[Any]:  # noqa: ANN401 -- as Dagster has it
         replaced = guarded_command(parts)
