@@ -47,6 +47,7 @@ class Compactor:
         Raises:
             CorruptPartitionError: a file of the month does not hold what was stored; nothing has moved.
         """
+        self._index.last_session(name, version)  # heals what is damaged, while no lock is held
         with self._writer.naming_a_full_disk(f"compacting {name}"), self._writer.locked(name):
             self._writer.settle(name, version)
             latest = self._index.current(name, version, *days_of(month))

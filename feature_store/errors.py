@@ -21,6 +21,10 @@ class CorruptPartitionError(StoreError):
     """A stored file cannot be read or does not hold what its footer says."""
 
 
+class DamagedIndexError(StoreError):
+    """The index holds no longer what was written into it."""
+
+
 class NewerStoreError(StoreError):
     """The store was written by a newer version of the schema than this code knows."""
 

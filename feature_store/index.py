@@ -1,6 +1,5 @@
 """The store's index: what is stored and where, in SQLite; a rebuildable cache of the files' footers."""
 
-import contextlib
 import datetime as dt
 import json
 import sqlite3
@@ -11,8 +10,10 @@ from typing import Any, NamedTuple
 
 from feature_store.check_table import CheckTable
 from feature_store.hashing import digest_of
+from feature_store.index_bookkeeping import Bookkeeping
 from feature_store.index_database import Database
 from feature_store.index_schema import COLUMNS, PLACED, as_json, to_row
+from feature_store.index_seals import seal, seal_all
 from feature_store.partition import Place, StoredPartition, revive
 
 JSON = ("parts", "seeds", "lineage")
@@ -43,22 +44,16 @@ class Known(NamedTuple):
     content_hash: str
 
 
-class Index:
-    """What is stored and where."""
+class Index(Bookkeeping):
+    """What is stored and where.
+
+    Rows of a dataset are compared with their hashes when a process first asks for it.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path)
+        super().__init__(Database(path))
         self.checks = CheckTable(self._database)
         self._names: dict[str, tuple[str, ...]] = {"": ()}
-
-    def connection(self) -> sqlite3.Connection:
-        return self._database.connection()
-
-    def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
-        return self._database.transaction()
-
-    def close(self) -> None:
-        self._database.close()
 
     # -- partitions ---------------------------------------------------------------------------------------------
 
@@ -77,6 +72,7 @@ class Index:
             f"INSERT OR REPLACE INTO partitions ({', '.join(COLUMNS)}, state, is_current) VALUES ({marks})",
             [[*to_row(partition, names[partition.column_names]), state, 0] for partition in partitions],
         )
+        self._seal(connection, partitions)
 
     def mark_done(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
         keys = [(p.dataset, p.version, p.session.isoformat()) for p in partitions]
@@ -88,6 +84,7 @@ class Index:
             "WHERE dataset=? AND version=? AND session=? AND generation=?",
             [(*key, p.generation) for key, p in zip(keys, partitions, strict=True)],
         )
+        self._seal(connection, partitions)
 
     def insert_done(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
         """Rows recovered from footers; the highest generation of a session becomes current."""
@@ -98,6 +95,7 @@ class Index:
             "partitions AS p WHERE p.dataset=partitions.dataset AND p.version=partitions.version "
             "AND p.session=partitions.session AND p.state='done')"
         )
+        seal_all(connection)
 
     def move(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
         """Say where the rows lie from now on."""
@@ -106,6 +104,7 @@ class Index:
             "WHERE dataset=? AND version=? AND session=? AND generation=?",
             [(*p.place, p.dataset, p.version, p.session.isoformat(), p.generation) for p in partitions],
         )
+        self._seal(connection, partitions)
 
     def adopt(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
         """Say under which fingerprint the partitions are taken over."""
@@ -118,6 +117,11 @@ class Index:
                 for p in partitions
             ],
         )  # fmt: skip
+        self._seal(connection, partitions)
+
+    def _seal(self, connection: sqlite3.Connection, partitions: Sequence[StoredPartition]) -> None:
+        for name, version in {(p.dataset, p.version) for p in partitions}:
+            seal(connection, name, version, {p.session.isoformat() for p in partitions if p.dataset == name})
 
     def pending(self, dataset: str, version: int) -> list[StoredPartition]:
         where = "WHERE dataset=? AND version=? AND state='pending' ORDER BY session, generation"
@@ -136,6 +140,7 @@ class Index:
             "WHERE dataset=?1 AND version=?2 AND session=?3 AND state='done'",
             where,
         )
+        self._seal(connection, [partition])
 
     def current(
         self, dataset: str, version: int, first: dt.date | None = None, last: dt.date | None = None
@@ -147,7 +152,7 @@ class Index:
         self, dataset: str, version: int, names: Sequence[str], first: dt.date | None, last: dt.date | None
     ) -> list[tuple[Any, ...]]:
         """These columns of the latest generations in [first, last], by session, as they are in the index."""
-        return self.connection().execute(
+        return self._sound(dataset, version).execute(
             f"SELECT {', '.join(names)} FROM partitions INDEXED BY current {_CURRENT}",
             (dataset, version, *_span(first, last)),
         ).fetchall()  # fmt: skip
@@ -162,7 +167,7 @@ class Index:
         first: dt.date = dt.date.min,
     ) -> list[Readable]:
         """What a read must open of the sessions [first, last], by session: those with rows about these dates."""
-        rows = self.connection().execute(
+        rows = self._sound(dataset, version).execute(
             "SELECT session, generation, rows, late_rows, repeated_rows, latest_known_at, file, row_offset, file_rows, "
             "digest "
             "FROM partitions INDEXED BY current "
@@ -177,7 +182,7 @@ class Index:
         by_day: dict[dt.date, list[Known]] = {day: [] for day in days}
         if not by_day:
             return by_day
-        rows = self.connection().execute(
+        rows = self._sound(dataset, version).execute(
             "SELECT session, generation, fingerprint, content_hash FROM partitions WHERE dataset=? AND version=? "
             "AND state='done' AND session BETWEEN ? AND ? ORDER BY session, generation",
             (dataset, version, *_span(min(by_day), max(by_day))),
@@ -202,7 +207,7 @@ class Index:
 
     def scattered_months(self, dataset: str, version: int, first: dt.date, before: dt.date) -> list[str]:
         """Months from that of `first` on, ended before a day, whose latest generations lie in more than one file."""
-        rows = self.connection().execute(
+        rows = self._sound(dataset, version).execute(
             "SELECT substr(session, 1, 7) AS month FROM partitions INDEXED BY current "
             "WHERE dataset=? AND version=? AND is_current=1 AND session>=? AND session<? "
             "GROUP BY month HAVING COUNT(DISTINCT COALESCE(file, session)) > 1 "
@@ -213,7 +218,7 @@ class Index:
 
     def holds_first_format(self, dataset: str, version: int) -> bool:
         """Whether a latest generation lies in a file that was written before columns were hashed and packs made."""
-        row = self.connection().execute(
+        row = self._sound(dataset, version).execute(
             "SELECT 1 FROM partitions INDEXED BY current WHERE dataset=? AND version=? AND is_current=1 "
             "AND file IS NULL AND column_names='' LIMIT 1",
             (dataset, version),
@@ -222,7 +227,7 @@ class Index:
 
     def count_files(self, dataset: str, version: int) -> int:
         """Files that hold generations of the dataset, superseded ones too."""
-        row = self.connection().execute(
+        row = self._sound(dataset, version).execute(
             "SELECT COUNT(DISTINCT COALESCE(file, session || '/' || generation)) FROM partitions "
             "WHERE dataset=? AND version=?",
             (dataset, version),
@@ -234,7 +239,7 @@ class Index:
         return [dt.date.fromisoformat(session) for (session,) in rows]
 
     def last_session(self, dataset: str, version: int) -> dt.date | None:
-        row = self.connection().execute(
+        row = self._sound(dataset, version).execute(
             "SELECT MAX(session) FROM partitions INDEXED BY current WHERE dataset=? AND version=? AND is_current=1",
             (dataset, version),
         ).fetchone()  # fmt: skip
@@ -256,7 +261,8 @@ class Index:
         return self._names[digest]
 
     def _partitions(self, query: str, values: Sequence[Any]) -> list[StoredPartition]:
-        return [self._from_row(row) for row in self.connection().execute(query, values).fetchall()]
+        """Of a query whose first values are the dataset and its version."""
+        return [self._from_row(row) for row in self._sound(*values[:2]).execute(query, values).fetchall()]
 
     def _from_row(self, row: Sequence[Any]) -> StoredPartition:
         raw = dict(zip(COLUMNS, row, strict=True))
@@ -266,64 +272,6 @@ class Index:
         raw["column_names"] = self.names_of(raw["column_names"])
         partition = StoredPartition(**{name: revive(name, value) for name, value in raw.items()}, place=place)
         return replace(partition, adopted=json.loads(adopted)) if adopted else partition
-
-    # -- months whose files for other engines are being replaced ---------------------------------------------------
-
-    def mark_replacing(self, connection: sqlite3.Connection, dataset: str, version: int, month: str) -> None:
-        connection.execute("INSERT OR REPLACE INTO replacing VALUES (?, ?, ?)", (dataset, version, month))
-
-    def unmark_replacing(self, connection: sqlite3.Connection, dataset: str, version: int, month: str) -> None:
-        connection.execute("DELETE FROM replacing WHERE dataset=? AND version=? AND month=?", (dataset, version, month))
-
-    def replacing(self, dataset: str) -> list[tuple[int, str]]:
-        """Versions and months."""
-        rows = self.connection().execute(
-            "SELECT version, month FROM replacing WHERE dataset=? ORDER BY version, month", (dataset,)
-        )
-        return rows.fetchall()
-
-    def unsettled(self) -> list[str]:
-        """Datasets of which a crashed writer left something."""
-        rows = self.connection().execute(
-            "SELECT dataset FROM partitions WHERE state='pending' UNION SELECT dataset FROM replacing"
-        )
-        return [name for (name,) in rows]
-
-    # -- timings and the store's sequence ----------------------------------------------------------
-
-    def unsynced(self) -> contextlib.AbstractContextManager[None]:
-        return self._database.unsynced()
-
-    def record_seconds(self, dataset: str, seconds: Mapping[tuple[dt.date, str], float], at: dt.datetime) -> None:
-        """What each (session, part of the work) took, last time."""
-        with self.unsynced(), self.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO seconds VALUES (?, ?, ?, ?, ?)",
-                [(dataset, s.isoformat(), part, taken, at.isoformat()) for (s, part), taken in seconds.items()],
-            )
-
-    def seconds(self, dataset: str) -> dict[str, float]:
-        """Mean seconds a session by part of the work, over the sessions that were timed."""
-        rows = self.connection().execute(
-            "SELECT part, AVG(seconds) FROM seconds WHERE dataset=? GROUP BY part ORDER BY part", (dataset,)
-        )
-        return dict(rows.fetchall())
-
-    def sequence(self, connection: sqlite3.Connection) -> int | None:
-        """Groups counted so far; None in an index that is new."""
-        row = connection.execute("SELECT value FROM meta WHERE name='sequence'").fetchone()
-        return int(row[0]) if row else None
-
-    def set_sequence(self, connection: sqlite3.Connection, value: int) -> None:
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('sequence', ?)", (str(value),))
-
-    def adoptions(self) -> int:
-        """Number of the last adoption that the index knows of."""
-        row = self.connection().execute("SELECT value FROM meta WHERE name='adoptions'").fetchone()
-        return int(row[0]) if row else 0
-
-    def set_adoptions(self, connection: sqlite3.Connection, number: int) -> None:
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('adoptions', ?)", (str(number),))
 
 
 def _span(first: dt.date | None, last: dt.date | None) -> tuple[str, str]:

@@ -42,6 +42,9 @@ CREATE TABLE IF NOT EXISTS seconds (
 CREATE TABLE IF NOT EXISTS replacing (
     dataset TEXT, version INTEGER, month TEXT, PRIMARY KEY (dataset, version, month)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seals (
+    dataset TEXT, version INTEGER, session TEXT, hash TEXT, PRIMARY KEY (dataset, version, session)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
 """
 ADDED = {  # to the table of partitions since the first index

@@ -16,7 +16,6 @@ from feature_store.decision_time import DecisionClock
 from feature_store.describing import NewPartition
 from feature_store.errors import CorruptPartitionError, StoreError
 from feature_store.files import rows_of_partition
-from feature_store.footers import read_all_footers
 from feature_store.health import Health, Verified
 from feature_store.layout import Layout
 from feature_store.opening import check_format, locked, open_index
@@ -24,6 +23,7 @@ from feature_store.partition import StoredPartition
 from feature_store.partition_table import COLUMNS as PARTITION_COLUMNS
 from feature_store.partition_table import PartitionTable
 from feature_store.readers import Reader
+from feature_store.rebuilding import Rebuilder
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.served import Served
 from feature_store.training_sets import Choice, training_set
@@ -74,8 +74,13 @@ class Store:
             self._reader = Reader(self.layout, self.index, self.clock)
             self._adoptions = Adoptions(self.layout, self.index, self._writer, self.locked, reached)
             self.checks = CheckResults(self.layout, self.index, self.locked, now, reached)
+            self._rebuilder = Rebuilder(
+                self.layout, self.index, self._writer, self._adoptions, self.checks, lambda: self._datasets,
+                self._settle_all,
+            )  # fmt: skip
+            self.index.heal = self._rebuilder.heal
             if stale:
-                self.rebuild_index()
+                self._rebuilder.rebuild(stale)
         self._settle_all()
         self._adoptions.settle()
         self.checks.settle(self._versions())
@@ -263,23 +268,7 @@ class Store:
 
     def rebuild_index(self) -> list[Path]:
         """Forget the index and read every footer; returns the files whose footer could not be read, set aside."""
-        with contextlib.ExitStack() as writers_wait:
-            for name in sorted(self._datasets):
-                writers_wait.enter_context(self._writer.locked(name))
-            connection = writers_wait.enter_context(self.index.transaction())
-            footers = read_all_footers(self.layout)
-            connection.execute("DELETE FROM partitions")
-            self.index.insert_done(connection, footers.partitions)
-            self._adoptions.replay(connection)
-            self.checks.replay(connection)
-            # The highest generation is the current one; a crash may have left other engines the one before.
-            for (name, version), days in footers.sessions().items():
-                self._writer.place_current(name, version, days)
-            for name, version, month in footers.months_with_copies(self.layout):
-                self.index.mark_replacing(connection, name, version, month)
-            self.index.set_sequence(connection, self.layout.read_sequence())
-        self._settle_all()
-        return footers.unreadable
+        return self._rebuilder.rebuild()
 
     # -- opening ---------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import fcntl
 import itertools
 import os
 import sqlite3
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,7 @@ class Writer:
         self._now = now
         self._reached = reached
         self._latest = Latest(layout, index)
+        self._held = threading.local()
 
     def write(self, dataset: Dataset, partitions: Sequence[NewPartition]) -> list[StoredPartition]:
         """Store a group of sessions as new generations, all or none visible.
@@ -96,6 +98,7 @@ class Writer:
         if not partitions:
             return []
         _reject_repeated_sessions(dataset, partitions)
+        self._index.known(dataset.name, dataset.version, [partitions[0].session])  # heals what is damaged, unlocked
         group = validated_group(dataset, [(p.session, p.frame) for p in partitions])
         announced = described(dataset, partitions, group, self._clock, self._now(), self._hindsight_allowed)
         return self._store(dataset, announced, group)
@@ -181,7 +184,15 @@ class Writer:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+            self._held.locks = getattr(self._held, "locks", 0) + 1
+            try:
+                yield
+            finally:
+                self._held.locks -= 1
+
+    def is_locking(self) -> bool:
+        """Whether this thread holds the lock of any dataset."""
+        return getattr(self._held, "locks", 0) > 0
 
     @contextlib.contextmanager
     def naming_a_full_disk(self, doing: str) -> Iterator[None]:
