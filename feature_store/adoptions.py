@@ -18,12 +18,15 @@ from typing import Any
 
 from feature_store.errors import StoreError
 from feature_store.files import sync_folder, write_synced
+from feature_store.hashing import digest_of
 from feature_store.index import Index
 from feature_store.layout import Layout
 from feature_store.partition import StoredPartition
 from feature_store.versioning import fingerprint
 from feature_store.writers import Writer
 
+WITHDRAWN = "withdrawn"  # a part of the fingerprint of generations that count no more, and why
+DIGEST = "digest"  # of a record, in it
 STEPS = ("recorded", "dataset adopted", "adoptions counted")
 
 
@@ -85,6 +88,20 @@ def _under(partition: StoredPartition, parts: dict[str, str], after: str, number
     return replace(partition, fingerprint=after, parts=parts, adopted=adopted)
 
 
+def withdrawals(partitions: Sequence[StoredPartition], reason: str) -> list[Adoption]:
+    """Generations that count no more: their fingerprint gets a part that no calculation has, the reason."""
+    found = []
+    for name, version in sorted({(p.dataset, p.version) for p in partitions}):
+        several = sorted((p for p in partitions if p.dataset == name), key=lambda p: (p.session, p.generation))
+        parts = {WITHDRAWN: reason}
+        found.append(Adoption(
+            name, version, parts, tuple(p.session for p in several), tuple(p.generation for p in several),
+            tuple(p.fingerprint for p in several), tuple(fingerprint({**p.parts, **parts}) for p in several),
+            {WITHDRAWN: reason},
+        ))  # fmt: skip
+    return found
+
+
 class Adoptions:
     """The records of one store. `reached` is called with each name in STEPS: tests crash there.
 
@@ -123,7 +140,7 @@ class Adoptions:
 
     def records(self) -> list[dict[str, Any]]:
         """All that was taken over, oldest first, as it is written."""
-        return [json.loads(self._path(number).read_text()) for number in self._numbers()]
+        return [self._read(number) for number in self._numbers()]
 
     def settle(self) -> None:
         """Finish what a crash has left between a record and the index."""
@@ -161,7 +178,28 @@ class Adoptions:
         return sorted(int(path.stem) for path in self._layout.adoptions.glob("[0-9]*.json"))
 
     def _of(self, number: int) -> Iterator[Adoption]:
-        yield from (Adoption.from_json(part) for part in json.loads(self._path(number).read_text())["datasets"])
+        yield from (Adoption.from_json(part) for part in self._read(number)["datasets"])
+
+    def _read(self, number: int) -> dict[str, Any]:
+        """As it was written; records of earlier versions have no digest.
+
+        Raises:
+            StoreError: not readable, or another text than was written.
+        """
+        path = self._path(number)
+        try:
+            record: dict[str, Any] = json.loads(path.read_text())
+            if record["number"] != number or not isinstance(record["datasets"], list):
+                raise ValueError("it is the record of something else")
+            digest = record.pop(DIGEST, None)
+            if digest not in (None, _digest(record)):
+                raise ValueError("its text is not that which was written")
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(
+                f"the adoption record {path} cannot be read ({error}); restore it from a copy, or move it away and run "
+                "`asof backfill`: its sessions then count as what they were stored as"
+            ) from error
+        return record
 
     def _path(self, number: int) -> Path:
         return self._layout.adoptions / f"{number:06d}.json"
@@ -174,8 +212,12 @@ class Adoptions:
             sync_folder(folder.parent)
         staged = folder / f".{uuid.uuid4().hex}"
         try:
-            write_synced(staged, json.dumps(record, sort_keys=True).encode())
+            write_synced(staged, json.dumps({**record, DIGEST: _digest(record)}, sort_keys=True).encode())
             os.link(staged, self._path(number))
         finally:
             staged.unlink(missing_ok=True)
         sync_folder(folder)
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return digest_of([json.dumps(record, sort_keys=True)])

@@ -32,7 +32,8 @@ class Verified:
     Attributes:
         lost: no file holds them as they were stored; they are forgotten, and a backfill stores them again.
         restored: put back from another file.
-        unguarded: those of both whose file had no digest: it may have been read while it was damaged.
+        repaired: all sessions of files that were repaired, those that had not been damaged too.
+        unguarded: those lost or restored whose file had no digest: it may have been read while it was damaged.
         rewritten: files whose bytes were others though every session was what was stored.
         sealed: files of a store before format 3 that were given a digest.
         replaced: files for other engines that were missing, damaged or not among the latest generations.
@@ -40,6 +41,7 @@ class Verified:
 
     lost: list[StoredPartition] = field(default_factory=list)
     restored: list[StoredPartition] = field(default_factory=list)
+    repaired: list[StoredPartition] = field(default_factory=list)
     unguarded: list[StoredPartition] = field(default_factory=list)
     rewritten: list[Path] = field(default_factory=list)
     sealed: list[Path] = field(default_factory=list)
@@ -113,6 +115,7 @@ class Health:
             digest = held[0].place.digest
             if digest and self._put_back(path, digest, name):
                 done.restored += damaged
+                done.repaired += held
             else:
                 damaged = self._gather(path, held, done)
             done.unguarded += [] if digest else damaged
@@ -158,6 +161,7 @@ class Health:
             set_aside(self._layout, path)
         done.lost += lost
         done.restored += [p for p in kept if p in damaged]
+        done.repaired += kept
         done.rewritten += [] if damaged else [path]
         return damaged
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from feature_store.adoptions import Adoption, Adoptions
+from feature_store.adoptions import Adoption, Adoptions, withdrawals
 from feature_store.check_results import CheckResults, NewResult
 from feature_store.compaction import Compactor
 from feature_store.dataset import Dataset
@@ -185,6 +185,20 @@ class Store:
         """Take stored generations over under other fingerprints; see `Adoptions.adopt`."""
         return self._adoptions.adopt(about, adoptions)
 
+    def withdraw(self, partitions: Sequence[StoredPartition], why: str, by: str) -> int:
+        """Let generations count no more as what they were stored as: the next run stores their sessions anew.
+
+        They stay readable, and the record says why; it may be another content then, under the fingerprint of before.
+
+        Args:
+            partitions: latest generations, of any datasets.
+
+        Returns:
+            the number of the record.
+        """
+        at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        return self._adoptions.adopt({"at": at, "by": by, "why": why}, withdrawals(partitions, f"{at} {why}"))
+
     def adoptions(self) -> list[dict[str, Any]]:
         """Records of all that was taken over, oldest first."""
         return self._adoptions.records()
@@ -230,7 +244,11 @@ class Store:
 
     def verify(self) -> Verified:
         """Read every file again and repair what is not as it was stored; see `Health`."""
-        return self._health.verify()
+        done = self._health.verify()
+        for name in sorted({p.dataset for p in done.repaired}):
+            repaired = [p for p in done.repaired if p.dataset == name]
+            self.checks.record_repairs(name, repaired, "verify has repaired its file")
+        return done
 
     def require_served(self, dataset: str | Dataset) -> None:
         """Reject a dataset of which other engines would see anything but its latest generations, as stored.

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from feature_store import sessions
-from quant_assets.cli.inputs import history_range, new_choice, parse_day, stored_home
+from quant_assets.cli.inputs import UsageError, history_range, new_choice, parse_day, stored_home
 from quant_assets.cli.options import Data, From, Json, ProfileName, Select, Settings, To, Workers
 from quant_assets.cli.output import out, print_json, print_rows, say
 from quant_resources.home import Home
@@ -109,10 +109,23 @@ def refresh(
     first: From = None,
     last: To = None,
     select: Select = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="store what is current anew, too; with --why, and best with --select")
+    ] = False,
+    why: Annotated[str, typer.Option(help="reason of --force, kept in the record")] = "",
 ) -> None:
-    """Recompute stale sessions, through Dagster, as new generations; safe to interrupt and to repeat."""
-    from quant_assets.operations.refresh import run_refresh
+    """Recompute stale sessions, through Dagster, as new generations; safe to interrupt and to repeat.
 
+    With --force what is stored of the range counts no more, whatever its fingerprint: it stays readable, with the
+    reason on record, and is stored anew.
+    """
+    from quant_assets.operations.refresh import run_refresh, withdraw
+
+    if force != bool(why.strip()):
+        raise UsageError("--force and --why go together: a stored session counts no more for a reason that is kept")
     first_day, last_day = parse_day(first), parse_day(last)
-    ok = run_refresh(stored_home(), first_day, last_day, select or [], workers, say)
+    home = stored_home()
+    if force:
+        withdraw(home, first_day, last_day, select or [], why.strip(), say)
+    ok = run_refresh(home, first_day, last_day, select or [], workers, say)
     raise typer.Exit(0 if ok else 1)

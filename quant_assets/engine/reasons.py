@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from feature_store.adoptions import WITHDRAWN
 from feature_store.code.identity import CodeIdentity, differences
 from feature_store.dataset import Dataset
 from feature_store.partition import DIGEST, StoredPartition
@@ -81,6 +82,8 @@ class Reasons:
     def _explained(self, name: str, was: str | None, now: str | None) -> Iterator[Reason]:
         if name == "state":
             yield Reason("state", "the session before is another")
+        elif name == WITHDRAWN:
+            yield Reason(WITHDRAWN, was or "")
         elif name == "input:payload":
             yield Reason("payload", "the vendor's data has changed")
         elif name == "schema":

@@ -1,10 +1,12 @@
 """Brings stale partitions up to date as new generations, through Dagster, and stores nothing that is not there yet."""
 
 import datetime as dt
+import getpass
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from configs.errors import ConfigError
 from feature_store.schemas.catalogue import SOURCES
 from feature_store.schemas.quality import QUARANTINE
 from quant_assets.engine.asset import SessionAsset
@@ -47,6 +49,19 @@ def run_refresh(
         if not run_range(home, names, begin, end, say):
             return False
     return True
+
+
+def withdraw(
+    home: Home, first: dt.date | None, last: dt.date | None, select: Sequence[str], why: str, say: Callable[[str], None]
+) -> None:
+    """Let what is stored of the selected datasets in the range count no more, so that it is stored anew, on record."""
+    store, assets = home.open_store(), all_assets(home.profile)
+    names = selected_names(assets, select)
+    partitions = [p for a in assets if a.name in names for p in store.partitions(a.dataset, first, last)]
+    if not partitions:
+        raise ConfigError("--force: nothing is stored of what is selected; choose a range that is")
+    number = store.withdraw(partitions, why, getpass.getuser())
+    say(f"withdrawn: {len(partitions)} sessions of {len({p.dataset for p in partitions})} datasets, record {number}")
 
 
 def stale_spans(

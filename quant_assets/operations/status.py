@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feature_store import sessions
+from feature_store.adoptions import WITHDRAWN
 from feature_store.store import Store
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import plan
@@ -37,7 +38,7 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
             "stored": len(stored),
             "missing": sum(s not in stored for s in expected),
             "stale": len(stale.of(asset.name).stale),
-            "adopted": sum(p.adopted is not None for p in partitions),
+            "adopted": sum(p.adopted is not None and WITHDRAWN not in p.parts for p in partitions),
             "failed": len(failed),
             "waived": sum(waiver.dataset == asset.name for waiver in state.waivers),
             "blocked": [str(block) for block in state.blocks.get(asset.name, [])],
