@@ -60,17 +60,17 @@ class Compactor:
         self,
         lost: Sequence[StoredPartition],
         kept: Sequence[StoredPartition],
-        found: Mapping[tuple[dt.date, int], Stored] | None = None,
+        copies: Mapping[tuple[dt.date, int], Stored] | None = None,
     ) -> None:
         """Of a broken file, move what is intact into another, forget the rest and set the file aside.
 
         The caller holds the lock, and has settled.
 
         Args:
-            found: those that are kept, as another file holds them; by default they are read where the index says.
+            copies: those that are kept, as another file holds them; by default they are read where the index says.
         """
         if kept:
-            self.move(kept, lost, found)
+            self.move(kept, lost, copies)
             return
         name, version, month = lost[0].dataset, lost[0].version, month_of(lost[0].session)
         with self._index.transaction() as connection:
@@ -83,17 +83,17 @@ class Compactor:
         self,
         partitions: Sequence[StoredPartition],
         lost: Sequence[StoredPartition] = (),
-        found: Mapping[tuple[dt.date, int], Stored] | None = None,
+        copies: Mapping[tuple[dt.date, int], Stored] | None = None,
     ) -> None:
         """Into a pack of their month; what is lost is forgotten in the same transaction.
 
         The caller holds the lock, and has settled.
         """
         name, version, month = partitions[0].dataset, partitions[0].version, month_of(partitions[0].session)
-        if found is None:
+        if copies is None:
             rows, footers = self._rows(partitions), [self._as_stored(p) for p in partitions]
         else:
-            stored = [found[p.session, p.generation] for p in partitions]
+            stored = [copies[p.session, p.generation] for p in partitions]
             rows, footers = pl.concat([s.rows for s in stored]), [s.footer for s in stored]
         data = encoded(rows, footers, pack=True)
         moved = placed_in_order(partitions, self._layout.next_pack(name, version, month), recorded(data))

@@ -13,7 +13,7 @@ from feature_store.check_results import NewResult
 from feature_store.health import Verified
 from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import Recursive, SessionAsset
-from quant_assets.engine.lookahead_checks import CONTRACT
+from quant_assets.engine.gate import CONTRACT
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import reaching
 from quant_assets.engine.runner import Runner
