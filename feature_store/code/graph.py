@@ -15,6 +15,7 @@ from feature_store.code.normal_form import NormalForm
 from feature_store.code.resolver import Resolver
 from feature_store.code.sources import CodeIdentityError, Definition, Source, Whole, is_ours, source_of
 from feature_store.code.tokens import Files
+from feature_store.code.uses import Use
 from feature_store.dataset import Dataset
 from feature_store.hashing import digest_of
 
@@ -35,11 +36,16 @@ Key = Definition | Whole | Files | Member
 
 @dataclass(frozen=True)
 class Node:
-    """A definition by itself: `text` is the hash of its own tokens, `references` what stands in their holes."""
+    """A definition by itself: `text` is the hash of its own tokens, `references` what stands in their holes.
+
+    Attributes:
+        uses: what it asks of the world around it; no part of what it is.
+    """
 
     text: str
     references: tuple[Key, ...]
     libraries: frozenset[str]
+    uses: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ class Graph:
             statements.visit(statement)
         references = dict.fromkeys([*statements.references, *ours.values()])
         text = digest_of(["module", key.attribute, statements.digest(), *ours])
-        return Node(text, tuple(references), frozenset(statements.libraries))  # type: ignore[arg-type]
+        return replace(_node(statements), text=text, references=tuple(references))
 
     def _member(self, key: Member) -> Node:
         source = self._source(key.holder.__module__)
@@ -279,7 +285,9 @@ def components(start: Key, following: Callable[[Key], Sequence[Key]], settled: d
 
 
 def _node(form: NormalForm) -> Node:
-    return Node(form.digest(), tuple(form.references), frozenset(form.libraries))  # type: ignore[arg-type]
+    return Node(
+        form.digest(), tuple(form.references), frozenset(form.libraries), tuple(form.recorder.uses)  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def _with_keys(held: object, statements: list[ast.stmt], keys: Sequence[str]) -> tuple[object, list[ast.stmt]]:

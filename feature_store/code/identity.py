@@ -22,6 +22,7 @@ from feature_store.code.graph import Entries, Graph, Key, Member, class_at, file
 from feature_store.code.libraries import library_versions
 from feature_store.code.sources import CodeIdentityError, Definition, add_plugin, is_first_party, source_of
 from feature_store.code.tokens import Files
+from feature_store.code.uses import Use
 from feature_store.hashing import digest_of
 
 Root = Callable[..., object] | type | tuple[type, str]
@@ -64,6 +65,19 @@ def code_identity(*roots: Root, entries: Sequence[Entries] = ()) -> CodeIdentity
         CodeIdentityError: a dependency that only a run could tell; the message names file and line.
     """
     return _identity(tuple(dict.fromkeys(roots)), tuple(entries))
+
+
+def reached_by(root: Root, entries: tuple[Entries, ...] = ()) -> Iterator[tuple[str, Key, tuple[Use, ...]]]:
+    """Each definition that a root reaches, and what it asks of the world around it."""
+    graph, keys, _ = _of_root(root, entries)
+    with _uncollected():
+        yield from ((_name(key), key, graph.node(key).uses) for key in graph.reached(keys))
+
+
+@cache
+def packages_with_files(root: Root) -> frozenset[str]:
+    """Packages whose data files the root reads, and its identity counts."""
+    return frozenset(key.package for _, key, _ in reached_by(root) if isinstance(key, Files))
 
 
 @cache
@@ -123,10 +137,20 @@ def count_as_ours(top: str) -> None:
         forget()
 
 
+_forgetting: list[Callable[[], None]] = [
+    cached.cache_clear for cached in (_identity, mentions, packages_with_files, _graph, source_of, files_of, class_at)
+]
+
+
 def forget() -> None:
     """Read every source again: for tests that write modules."""
-    for cached in (_identity, mentions, _graph, source_of, files_of, class_at):
-        cached.cache_clear()
+    for clear in _forgetting:
+        clear()
+
+
+def on_forgetting(clear: Callable[[], None]) -> None:
+    """Call this whenever sources are read again."""
+    _forgetting.append(clear)
 
 
 # -- roots -------------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ class NormalForm(Tokens):
     def add(self, statement: ast.stmt, name: str) -> None:
         """One of the statements that bind the name or change what it holds."""
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == name:
+            self.recorder.see(statement)
             self.function(statement)
         elif isinstance(statement, ast.ClassDef) and statement.name == name:
             self.klass(statement)
@@ -56,6 +57,7 @@ class NormalForm(Tokens):
     def method(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """A method of the owner, whose `self` is looked up there."""
         static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
+        self.recorder.method(node)
         self.function(node, bound=not static)
 
     def attribute(self, statement: ast.stmt, names: Iterable[str]) -> None:
@@ -126,6 +128,7 @@ class NormalForm(Tokens):
                 self.visit(statement)
         for method in sorted(methods, key=lambda m: m.name):
             self.tokens.append(method.name)
+            self.recorder.method(method)
             self.function(method)
         self._scopes.close()
         self.tokens.append("end")

@@ -38,6 +38,10 @@ class Scopes:
         self._made += 1
         return self._open[-1]
 
+    def is_running(self) -> bool:
+        """Whether a function is open."""
+        return any(scope.kind == "function" for scope in self._open)
+
     def close(self) -> None:
         self._open.pop()
 

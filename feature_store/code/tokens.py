@@ -22,10 +22,10 @@ from feature_store.code.sources import (
     is_first_party,
     is_for_types_only,
 )
+from feature_store.code.uses import PACKAGED, Recorder
 
 SKIPPED = {"ctx", "annotation", "returns", "type_comment", "type_ignores", "kind", "lineno"}
 AT_RUN_TIME = {"builtins.exec", "builtins.eval", "builtins.__import__", "importlib.import_module"}
-PACKAGED = ("importlib.resources", "pkgutil.get_data")
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -67,6 +67,7 @@ class Tokens:
         self._scopes = Scopes(names, source)
         self._locals: dict[tuple[int, str], int] = {}
         self._names_count = False
+        self.recorder = Recorder(source.path, self._seen, self._scopes.is_running)
         self._visit: dict[type, Callable[[Any], None]] = {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
@@ -98,6 +99,7 @@ class Tokens:
     # -- statements and expressions ----------------------------------------------------------------------------------
 
     def visit(self, node: ast.AST) -> None:
+        self.recorder.see(node)
         special = self._visit.get(type(node))
         if special:
             special(node)
@@ -185,6 +187,13 @@ class Tokens:
         self._all(node.patterns)
         if node.rest:
             self._bind(node.rest)
+
+    def _seen(self, node: ast.AST) -> Target | None:
+        """What a dotted name stands for; None also where that is decided at run time, which is rejected elsewhere."""
+        try:
+            return self._target(node)
+        except CodeIdentityError:
+            return None
 
     # -- names -------------------------------------------------------------------------------------------------------
 

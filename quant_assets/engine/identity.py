@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from configs.settings import PluginVendor, Profile, Settings
+from feature_store.code.access import reject_accesses
 from feature_store.code.graph import Entries
 from feature_store.code.identity import CodeIdentity, Root, code_identity
 from feature_store.dataset import Dataset
@@ -91,10 +92,23 @@ def code_of(
 
     Args:
         profile: what it chooses of tables counts, and nothing else of them.
+
+    Raises:
+        AccessError: the asset's function reaches what is none of its arguments.
     """
+    reject_access(asset, profile)
     own: list[Root] = [*vendor] if isinstance(asset, Source) else [asset.function, *settings_classes(asset)]
     entries = (*selected_entries(asset, profile), *_payload(asset, vendor))
     return code_identity(*own, *engine_roots(type(asset), runner, calculation), entries=entries)
+
+
+def reject_access(asset: SessionAsset, profile: Profile) -> None:
+    """
+    Raises:
+        AccessError: the asset's function reaches what is none of its arguments.
+    """
+    if not isinstance(asset, Source):
+        reject_accesses(asset.name, asset.function, selected_entries(asset, profile))
 
 
 def _payload(asset: SessionAsset, vendor: Sequence[type]) -> Iterator[Entries]:

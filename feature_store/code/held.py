@@ -1,0 +1,97 @@
+"""What functions hold from where they were made: tables that no input declares, and state that they change."""
+
+import ast
+import functools
+import sys
+from collections.abc import Iterator, Mapping
+from types import FunctionType
+
+import numpy as np
+import polars as pl
+
+from feature_store.code.runtime import unwrapped
+from feature_store.code.sources import source_of
+from feature_store.code.uses import changed_names
+
+LARGEST_TABLE = 1_000  # rows of one that stands in a module
+LARGEST_ARRAY = 1_000  # numbers of one that a function was given
+DEEPEST = 6
+
+
+def is_undeclared_table(value: object) -> bool:
+    """A table of a module that speaks of dates, or is too large for one that was written by hand."""
+    if isinstance(value, pl.LazyFrame):
+        return True
+    frame = value.to_frame() if isinstance(value, pl.Series) else value
+    if not isinstance(frame, pl.DataFrame):
+        return False
+    return frame.height > LARGEST_TABLE or any(dtype.is_temporal() for dtype in frame.dtypes)
+
+
+def tables_in(value: object) -> list[str]:
+    """Frames and large arrays among what a function was given when it was made."""
+    return [written for part in _parts(value, DEEPEST) if (written := _as_table(part))]
+
+
+def functions_in(value: object) -> list[FunctionType]:
+    """The function, and those that it was given when it was made."""
+    return [part for part in _parts(value, DEEPEST) if isinstance(part, FunctionType)]
+
+
+def changed_outside(function: FunctionType) -> list[str]:
+    """Names outside of the function whose value it changes, and that live as long as the function does."""
+    free = function.__code__.co_freevars
+    node = _node_of(function) if free else None
+    return sorted(changed_names(node) & {*free}) if node else []
+
+
+def _as_table(value: object) -> str | None:
+    if isinstance(value, pl.DataFrame | pl.LazyFrame | pl.Series):
+        return f"a {type(value).__name__}"
+    return f"an array of {value.size}" if isinstance(value, np.ndarray) and value.size > LARGEST_ARRAY else None
+
+
+def _parts(value: object, depth: int) -> Iterator[object]:
+    """The value and what it holds."""
+    yield value
+    if depth == 0:
+        return
+    for part in _held(value):
+        yield from _parts(part, depth - 1)
+
+
+def _held(value: object) -> list[object]:
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, Mapping):
+        return [*value.values()]
+    if isinstance(value, list | tuple | set | frozenset):
+        return [*value]
+    if not isinstance(value, FunctionType):
+        plain = unwrapped(value)
+        return [plain] if plain is not value and isinstance(plain, FunctionType) else []
+    cells = [cell.cell_contents for cell in value.__closure__ or ()]
+    return [*cells, *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+
+
+def _node_of(function: FunctionType) -> ast.AST | None:
+    """Its text, by the line on which it begins."""
+    source = source_of(function.__module__)
+    code = function.__code__
+    if source is None or source.path != code.co_filename:
+        source = next((s for name in _modules_of(code.co_filename) if (s := source_of(name))), None)
+    statements = {id(s): s for found in source.bindings.values() for s in found} if source else {}
+    for statement in statements.values():
+        for node in ast.walk(statement):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+                name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
+                lines = [node.lineno, *(d.lineno for d in decorators)]
+                if min(lines) == code.co_firstlineno and name == code.co_name:
+                    return node
+    return None
+
+
+def _modules_of(path: str) -> list[str]:
+    """Loaded modules that lie in the file: a decorator's function claims the module of what it wraps."""
+    return [name for name, module in [*sys.modules.items()] if getattr(module, "__file__", None) == path]
