@@ -3,6 +3,7 @@
 Compared before and after a call: what differs is state that one call leaves to the next.
 """
 
+import functools
 import sys
 from collections.abc import Iterable, Mapping
 from types import FunctionType, ModuleType
@@ -28,7 +29,7 @@ def outliving(root: Root, entries: tuple[Entries, ...] = ()) -> dict[str, str]:
     found = {}
     for name, key, _ in reached_by(root, entries):
         held = held_by(key) if isinstance(key, Definition) else None
-        if held is not None and not isinstance(held, PLAIN | Dataset) and not is_settings(held):
+        if held is not None and not isinstance(held, (*PLAIN, Dataset)) and not is_settings(held):
             found[name] = digest_of(_written(held, DEEPEST, set()))
     for i, function in enumerate(functions_in(root)):
         found[f"{i}. {function.__qualname__}"] = digest_of(_of_function(function, DEEPEST, set()))
@@ -43,7 +44,7 @@ def _written(value: object, depth: int, seen: set[int]) -> Iterable[str]:
         return ["..."]
     seen = {*seen, id(value)}
     if isinstance(value, np.ndarray):
-        return [str(value.dtype), str(value.shape), digest_of([value.tobytes().hex()]) if not value.dtype.hasobject else ""]
+        return [str(value.dtype), str(value.shape), "" if value.dtype.hasobject else value.tobytes().hex()]
     if isinstance(value, pl.DataFrame | pl.Series):
         frame = value.to_frame() if isinstance(value, pl.Series) else value
         return [str(frame.columns), content_hash(frame)]
@@ -66,7 +67,8 @@ def _of_object(value: object, depth: int, seen: set[int]) -> Iterable[str]:
     own = vars(value) if hasattr(value, "__dict__") else {}
     if not _is_ours(kind.__module__):
         return _iterated(value, depth, seen)
-    lazily = {name for holder in kind.__mro__ for name, part in vars(holder).items() if type(part).__name__ == "cached_property"}
+    parts = ((name, part) for holder in kind.__mro__ for name, part in vars(holder).items())
+    lazily = {name for name, part in parts if isinstance(part, functools.cached_property)}
     names = [name for name in own if name not in lazily and not name.startswith(("__", "_abc_"))]
     if isinstance(value, type):
         names = [name for name in names if not callable(own[name]) and not hasattr(own[name], "__get__")]

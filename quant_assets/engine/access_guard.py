@@ -39,7 +39,7 @@ CHANGING = frozenset({f"os.{name}" for name in (
 REACHING = ("socket.", "subprocess.", "urllib.", "http.", "ftplib.", "smtplib.", "imaplib.", "poplib.", "nntplib.",
             "telnetlib.", "sqlite3.", "webbrowser.", "pty.", "shutil.", "tempfile.", "os.system", "os.exec", "os.fork",
             "os.posix_spawn", "os.spawn", "os.startfile", "os.putenv", "os.unsetenv", "gc.get_",
-            "_thread.start_new_thread", "marshal.load", "syslog.")  # fmt: skip
+            "syslog.")  # fmt: skip
 CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dylib", ".dll", ".pth")
 SYSTEM = re.compile(
     r"/dev/null|/proc/(self|\d+)/(maps|smaps|status|stat|cgroup|mountinfo|auxv)|/proc/(cpuinfo|meminfo|stat|mounts)"
@@ -129,9 +129,9 @@ def name_of(function: object) -> str:
 
 def _drawn() -> tuple[object, ...]:
     """Where the global generators stand."""
-    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002
-    words = random.getstate()[1]
-    return state["pos"], int(state["key"][0]), words[-1], words[0]
+    numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+    state, words = numpy["state"], random.getstate()[1]
+    return state["pos"], int(state["key"][0]), numpy["has_gauss"], words[-1], words[0]
 
 
 # -- the hook ----------------------------------------------------------------------------------------------------------
@@ -142,6 +142,14 @@ def _install() -> None:
         with _installing:
             if not _installed:
                 sys.addaudithook(_hear)
+                start = threading.Thread.start
+
+                def start_outside(thread: threading.Thread) -> None:
+                    if call := under_way():
+                        call.reject("starts a thread", rules.THREADS)
+                    start(thread)
+
+                threading.Thread.start = start_outside  # type: ignore[method-assign]  # no audit event before 3.12
                 _installed.append(True)
 
 
@@ -171,8 +179,6 @@ def _rejected(event: str, arguments: tuple[object, ...], call: Call) -> tuple[st
         return _rejected_file(event, arguments, call)
     if _is_importing() and not event.startswith(("socket.", "subprocess.", "sqlite3.")):
         return None
-    if event.startswith("_thread."):
-        return "starts a thread", rules.THREADS
     if event.startswith("tempfile.") and _is_numba():
         return None
     return f"does {event}" + (f" {named!r}"[:200] if isinstance(named, str | bytes) else ""), rules.INPUT

@@ -26,6 +26,7 @@ from quant_assets.engine.asset import SessionAsset
 
 NATIVE = ("polars.", "pyarrow.", "duckdb.", "pandas.")  # their compiled parts open files by themselves
 READER = re.compile(r"(read|scan|write|sink)_(?!only)\w+")
+READERS_KNOWN = frozenset({"polars", "numpy", "numba", "pandas", "scipy", "pydantic", *sys.stdlib_module_names})
 DRAWING = frozenset({"sample", "shuffle"})  # of Polars, by chance where `seed` is not given
 OPENING_BUILTINS = frozenset({"builtins.open", "builtins.input", "builtins.exec", "builtins.eval"})
 IN_MEMORY = ("_io.BytesIO", "_io.StringIO", "_io.TextIOWrapper", "io.BytesIO", "io.StringIO")
@@ -78,6 +79,8 @@ class Called:
         from_ours: what to do instead, where code of ours may not call it.
         always: the same, whoever calls it.
         draws: it takes its seed from a parameter.
+        is_plain: whoever calls it, nothing is rejected.
+        takes: parameters that may name a file; none where the readers of a library are known.
     """
 
     path: str
@@ -85,6 +88,8 @@ class Called:
     from_ours: str | None
     always: str | None
     draws: bool
+    takes: tuple[str, ...]
+    is_plain: bool
 
 
 _known: dict[CodeType, Called] = {}
@@ -104,8 +109,11 @@ def _look(frame: FrameType, event: str, called: object) -> None:
 
 
 def _python(frame: FrameType) -> None:
-    code, caller = _of(frame), frame.f_back
-    if code.ours or caller is None:
+    code = _known.get(frame.f_code) or _of(frame)
+    if code.is_plain:
+        return
+    caller = frame.f_back
+    if caller is None:
         return
     if code.always and not _is_in_memory(frame):
         _reject(code.path, code.always)
@@ -116,7 +124,8 @@ def _python(frame: FrameType) -> None:
     if _of(caller).ours:
         if code.from_ours:
             _reject(code.path, code.from_ours)
-        _reject_paths(frame, code)
+        if code.takes:
+            _reject_paths(frame, code)
 
 
 def _of(frame: FrameType) -> Called:
@@ -125,21 +134,24 @@ def _of(frame: FrameType) -> Called:
         module = str(frame.f_globals.get("__name__", ""))
         path = f"{module}.{frame.f_code.co_qualname}"
         native = module.startswith(NATIVE) and READER.fullmatch(frame.f_code.co_name) is not None
-        found = Called(
-            path,
-            _is_ours(module),
-            _rejected(path),
-            f"{rules.INPUT}; {rules.DATA_FILE}" if native and "_plr" not in module else None,
-            module.startswith("polars.") and frame.f_code.co_name in DRAWING,
-        )
+        ours, from_ours = _is_ours(module), _rejected(path)
+        always = f"{rules.INPUT}; {rules.DATA_FILE}" if native and "_plr" not in module else None
+        draws = module.startswith("polars.") and frame.f_code.co_name in DRAWING
+        takes = _parameters(frame.f_code) if module.partition(".")[0] not in READERS_KNOWN else ()
+        rejects = from_ours or always or draws or takes or path.startswith("os._Environ.")
+        found = Called(path, ours, from_ours, always, draws, takes, ours or not rejects)
         _known[frame.f_code] = found
     return found
+
+
+def _parameters(code: CodeType) -> tuple[str, ...]:
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _is_ours(module: str) -> bool:
     if module not in _ours:
         top = module.partition(".")[0]
-        known = top in sys.stdlib_module_names or top in sys.builtin_module_names or bool(distributions_of(top))
+        known = not top or top in sys.stdlib_module_names or top in sys.builtin_module_names or bool(distributions_of(top))
         _ours[module] = is_first_party(top) or (not known and top in sys.modules)
     return _ours[module]
 
@@ -148,7 +160,9 @@ def _rejected(path: str) -> str | None:
     """By the name where it is defined; how generators were made is seen by what they give."""
     if path.startswith("builtins."):
         return rules.rejected_name(path) if path in OPENING_BUILTINS else None
-    return None if path.startswith("numpy.random.") else rules.rejected_name(path)
+    if path.startswith(("numpy.random.", "threading.", "_thread.")) and "Thread" not in path:
+        return None  # generators made with a seed bring a lock
+    return rules.rejected_name(path)
 
 
 def _path_of(called: BuiltinFunctionType) -> str:
@@ -174,8 +188,9 @@ def _asked_by_ours(frame: FrameType) -> bool:
 
 def _reject_paths(frame: FrameType, code: Called) -> None:
     """Whatever a library makes of the path of a file that is there."""
-    for name in frame.f_code.co_varnames[: frame.f_code.co_argcount + frame.f_code.co_kwonlyargcount]:
-        value = frame.f_locals.get(name)
+    given = frame.f_locals
+    for name in code.takes:
+        value = given.get(name)
         is_path = isinstance(value, PurePath) or (isinstance(value, str) and os.sep in value and len(value) < 4096)
         if is_path and os.path.exists(value):  # type: ignore[arg-type]
             _reject(f"{code.path}({name}={str(value)!r})", f"{rules.INPUT}; {rules.DATA_FILE}")

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, rests_on, run_together, same
 from quant_assets.engine.lookahead_checks import check_run
 from quant_assets.engine.recomputation import Recomputation
+from quant_assets.engine.access_guard import guarded
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from tests.engine.changes import BARS_ASSET, DAYS, MEAN, runner_on
@@ -36,7 +37,6 @@ class Others:
 
 
 def split(inputs: Means, session: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    CALLS["split"] += 1
     whole = pl.col("value").floor()
     means = inputs.means.select("event_date", "symbol", "value")
     return means.with_columns(value=whole), means.with_columns(value=pl.col("value") - whole)
@@ -44,7 +44,6 @@ def split(inputs: Means, session: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def hold(inputs: Means, state: pl.DataFrame | None, session: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The sum so far, and by how much it grew."""
-    CALLS["hold"] += 1
     means = inputs.means.select("event_date", "symbol", "value")
     before = means.clear() if state is None else state
     both = means.join(before.select("symbol", before="value"), on="symbol", how="left")
@@ -53,7 +52,6 @@ def hold(inputs: Means, state: pl.DataFrame | None, session: dt.date) -> tuple[p
 
 
 def fit(inputs: Means, session: dt.date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    CALLS["fit"] += 1
     means = inputs.means.select("event_date", "symbol", "value")
     return means, means.with_columns(value=-pl.col("value"))
 
@@ -75,9 +73,15 @@ KINDS = {"cross section": (PAIR, "split"), "recursive": (STEPS, "hold"), "model 
 
 
 @pytest.fixture(autouse=True)
-def no_calls() -> Iterator[None]:
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are counted by who makes them: a function itself must leave nothing behind."""
     CALLS.clear()
-    yield
+
+    def counting(asset: str, function: Callable[..., object], arguments: Mapping[str, object]) -> object:
+        CALLS[function.__name__] += 1
+        return guarded(asset, function, arguments)
+
+    monkeypatch.setattr("quant_assets.engine.computation.guarded", counting)
 
 
 @pytest.fixture
