@@ -43,3 +43,9 @@ class Quality(Settings):
     volume_tolerance: LogReturn = Field(
         0.7, gt=0, description="largest log difference of two vendors' volumes; more is a finding"
     )
+    vendor_age_days: Count = Field(
+        7, ge=1, le=365, description="days after which the vendor is asked again what it says of a stored session"
+    )
+    vendor_sessions: Count = Field(
+        5, ge=1, le=252, description="stored sessions of a source that the vendor is asked for again at a time, at most"
+    )

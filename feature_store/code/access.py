@@ -4,19 +4,19 @@ What no text shows is bounded when the function is called (`quant_assets.engine.
 are put together at run time, what compiled libraries do by themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
 from feature_store.code import access_rules as rules
-from feature_store.code.graph import Entries, Key
+from feature_store.code.graph import Entries
 from feature_store.code.held import changed_outside, functions_in, is_undeclared_table, tables_in
-from feature_store.code.identity import Root, on_forgetting, reached_by
+from feature_store.code.identity import Root, on_forgetting
+from feature_store.code.reach import Part, reached_by
 from feature_store.code.runtime import held_by
 from feature_store.code.sources import Definition, Whole, is_first_party
-from feature_store.code.uses import Use
-
+from feature_store.code.uses import PACKAGED, Use
 
 
 class AccessError(ValueError):
@@ -46,9 +46,9 @@ class Access:
 def accesses(root: Root, entries: tuple[Entries, ...] = ()) -> tuple[Access, ...]:
     """Everything that a root must not reach and whose text says so, in the order in which it was found."""
     found: dict[Access, None] = dict.fromkeys(held_accesses(root))
-    for name, key, uses in reached_by(root, entries):
-        found |= dict.fromkeys(_of_place(name, key))
-        found |= dict.fromkeys(access for use in uses if (access := rejected(name, use)))
+    for part in reached_by(root, entries):
+        found |= dict.fromkeys(_of_place(part))
+        found |= dict.fromkeys(access for use in part.uses if (access := rejected(part.name, use)))
     return tuple(found)
 
 
@@ -67,30 +67,33 @@ def reject_accesses(asset: str, root: Root, entries: tuple[Entries, ...] = ()) -
 
 
 def rejected(definition: str, use: Use) -> Access | None:
-    judged = _judged(use)
+    judged = _judged(use) or _of_another_package(definition, use)
     return Access(definition, use.place, *judged) if judged else None
+
+
+def _of_another_package(definition: str, use: Use) -> tuple[str, str] | None:
+    """Data files count in the identity of code that reads its own package's."""
+    if use.kind != "call" or not use.what.startswith(PACKAGED) or not use.texts:
+        return None
+    own = use.texts[0].partition(".")[0] == definition.partition(".")[0]
+    return None if own else (f"reads files of the package {use.texts[0]}", rules.DATA_FILE)
 
 
 def _judged(use: Use) -> tuple[str, str] | None:
     """What the use does and what to do instead; None where it may."""
-    match use.kind:
-        case "name" | "import":
-            return _name(use)
-        case "call" | "call in memory":
-            return _call(use)
-        case "method" if _is_called_badly(use):
-            return f"calls .{use.what}()", rules.CLOCK if use.what in rules.CLOCKS else rules.INPUT
-        case "attribute" if rules.INNARDS.fullmatch(use.what):
-            return f"reaches .{use.what}", rules.NAME
-        case "attribute" if rules.METHODS.fullmatch(use.what):
-            return f"takes .{use.what}", rules.INPUT
-        case "written":
-            return f"changes {use.what}, which outlives the call", rules.STATE
-        case "default":
-            return f"has the default {use.what}, which all calls share", rules.STATE
-        case "cached":
-            return f"caches {use.what} by less than what it is given", rules.KEY
-    return None
+    judge = _JUDGES.get(use.kind)
+    return judge(use) if judge else None
+
+
+def _method(use: Use) -> tuple[str, str] | None:
+    advice = rules.CLOCK if use.what in rules.CLOCKS else rules.INPUT
+    return (f"calls .{use.what}()", advice) if _is_called_badly(use) else None
+
+
+def _attribute(use: Use) -> tuple[str, str] | None:
+    if rules.INNARDS.fullmatch(use.what):
+        return f"reaches .{use.what}", rules.NAME
+    return (f"takes .{use.what}", rules.INPUT) if rules.METHODS.fullmatch(use.what) else None
 
 
 def _is_called_badly(use: Use) -> bool:
@@ -111,7 +114,7 @@ def _name(use: Use) -> tuple[str, str] | None:
 
 
 def _reads_packaged(use: Use) -> bool:
-    return use.what.startswith("importlib.resources") or use.what == "pkgutil.get_data"
+    return use.what.startswith(PACKAGED)
 
 
 def _call(use: Use) -> tuple[str, str] | None:
@@ -125,8 +128,22 @@ def _call(use: Use) -> tuple[str, str] | None:
     return None
 
 
-def _of_place(name: str, key: Key) -> Iterator[Access]:
+_JUDGES: dict[str, Callable[[Use], tuple[str, str] | None]] = {
+    "name": _name,
+    "import": _name,
+    "call": _call,
+    "call in memory": _call,
+    "method": _method,
+    "attribute": _attribute,
+    "written": lambda use: (f"changes {use.what}, which outlives the call", rules.STATE),
+    "default": lambda use: (f"has the default {use.what}, which all calls share", rules.STATE),
+    "cached": lambda use: (f"caches {use.what} by less than what it is given", rules.KEY),
+}
+
+
+def _of_place(part: Part) -> Iterator[Access]:
     """Definitions of the project that reach outside by what they are, and tables that lie in a module."""
+    name, key = part.name, part.key
     if not isinstance(key, Definition | Whole):
         return
     top = key.module.partition(".")[0]

@@ -27,8 +27,8 @@ CALCULATING = frozenset({
 })  # fmt: skip
 # Single names of other modules.
 ALSO = {
-    "io.BytesIO", "io.StringIO", "random.Random", "time.perf_counter", "time.perf_counter_ns", "uuid.UUID", "uuid.uuid5",
-    "pkgutil.get_data", "logging.getLogger",
+    "io.BytesIO", "io.StringIO", "random.Random", "time.perf_counter", "time.perf_counter_ns", "uuid.UUID",
+    "uuid.uuid5", "pkgutil.get_data", "logging.getLogger",
 }  # fmt: skip
 ADVICE_OF_MODULE = {
     "time": CLOCK, "os": SETTING, "random": SEED, "secrets": SEED, "uuid": SEED, "threading": THREADS,
@@ -47,10 +47,10 @@ OPENING_TYPES = {"types.FunctionType", "types.CodeType", "types.ModuleType", "co
 CLOCKS = ("now", "today", "utcnow")
 # Libraries whose purpose is to reach outside, or to bring back what was kept.
 REACHING = frozenset({
-    "asof", "aiohttp", "adbc_driver_manager", "boto3", "botocore", "cloudpickle", "connectorx", "dagster", "deltalake",
-    "dill", "diskcache", "duckdb", "fsspec", "gcsfs", "h5py", "httpx", "httpcore", "ibis", "joblib", "netCDF4", "openpyxl",
-    "psutil", "psycopg", "psycopg2", "pymongo", "redis", "requests", "s3fs", "sqlalchemy", "sqlite3", "tables", "urllib3",
-    "websocket", "websockets", "xlrd", "yfinance", "zarr", "cffi",
+    "asof", "aiohttp", "adbc_driver_manager", "boto3", "botocore", "cffi", "cloudpickle", "connectorx", "dagster",
+    "deltalake", "dill", "diskcache", "duckdb", "fsspec", "gcsfs", "h5py", "httpcore", "httpx", "ibis", "joblib",
+    "netCDF4", "openpyxl", "psutil", "psycopg", "psycopg2", "pymongo", "redis", "requests", "s3fs", "sqlalchemy",
+    "tables", "urllib3", "websocket", "websockets", "xlrd", "yfinance", "zarr",
 })  # fmt: skip
 READERS = re.compile(
     r"_?(read|scan|write|sink|load|save|open|fetch|download|urlopen|connect)(_\w+|txt|z)?"
@@ -97,20 +97,20 @@ PRIVATE_DOORS = frozenset({
 def rejected_name(path: str) -> str | None:
     """The advice where a function may not use what a library, or Python, calls so; None where it may."""
     top, _, rest = path.partition(".")
-    if path in ALSO:
+    if path in ALSO or path.startswith("importlib.resources"):
         return None
     if path in OPENING_TYPES:
         return NAME if top == "types" else f"{INPUT}; {DATA_FILE}"
     if top == "builtins":
         return BUILTINS.get(rest.partition(".")[0])
+    return _rejected_of_python(path, top) if top in sys.stdlib_module_names else _rejected_of_library(path, top)
+
+
+def _rejected_of_python(path: str, top: str) -> str | None:
     if top == "datetime" and path.rpartition(".")[2] in CLOCKS:
         return CLOCK
-    if path.startswith("importlib.resources"):
-        return None
-    if top in sys.stdlib_module_names:
-        calculates = top in CALCULATING or (top.startswith("_") and top not in PRIVATE_DOORS)
-        return None if calculates else ADVICE_OF_MODULE.get(top, INPUT)
-    return _rejected_of_library(path, top)
+    calculates = top in CALCULATING or (top.startswith("_") and top not in PRIVATE_DOORS)
+    return None if calculates else ADVICE_OF_MODULE.get(top, INPUT)
 
 
 def _rejected_of_library(path: str, top: str) -> str | None:

@@ -36,11 +36,7 @@ Key = Definition | Whole | Files | Member
 
 @dataclass(frozen=True)
 class Node:
-    """A definition by itself: `text` is the hash of its own tokens, `references` what stands in their holes.
-
-    Attributes:
-        uses: what it asks of the world around it; no part of what it is.
-    """
+    """A definition by itself: the hash of its own tokens, what stands in their holes, and what it asks of the world."""
 
     text: str
     references: tuple[Key, ...]
@@ -140,15 +136,14 @@ class Graph:
 
     def _module(self, key: Whole) -> Node:
         source = self._source(key.module)
-        names = sorted(source.bindings)
-        targets = {name: self.names.of(source, name) for name in names}
+        targets = {name: self.names.of(source, name) for name in sorted(source.bindings)}
         ours = {name: target for name, target in targets.items() if isinstance(target, Definition | Whole)}
         statements = NormalForm(self.names, source)
         for statement in source.effects:
             statements.visit(statement)
-        references = dict.fromkeys([*statements.references, *ours.values()])
+        references = tuple(dict.fromkeys([*statements.references, *ours.values()]))
         text = digest_of(["module", key.attribute, statements.digest(), *ours])
-        return replace(_node(statements), text=text, references=tuple(references))
+        return replace(_node(statements), text=text, references=references)  # type: ignore[arg-type]
 
     def _member(self, key: Member) -> Node:
         source = self._source(key.holder.__module__)
@@ -285,9 +280,8 @@ def components(start: Key, following: Callable[[Key], Sequence[Key]], settled: d
 
 
 def _node(form: NormalForm) -> Node:
-    return Node(
-        form.digest(), tuple(form.references), frozenset(form.libraries), tuple(form.recorder.uses)  # type: ignore[arg-type]
-    )  # fmt: skip
+    references, uses = tuple(form.references), tuple(form.recorder.uses)
+    return Node(form.digest(), references, frozenset(form.libraries), uses)  # type: ignore[arg-type]
 
 
 def _with_keys(held: object, statements: list[ast.stmt], keys: Sequence[str]) -> tuple[object, list[ast.stmt]]:

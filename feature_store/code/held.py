@@ -4,15 +4,16 @@ import ast
 import functools
 import sys
 from collections.abc import Iterator, Mapping
-from types import FunctionType
+from types import CodeType, FunctionType
 
 import numpy as np
 import polars as pl
 
 from feature_store.code.runtime import unwrapped
-from feature_store.code.sources import source_of
+from feature_store.code.sources import Source, source_of
 from feature_store.code.uses import changed_names
 
+Functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LARGEST_TABLE = 1_000  # rows of one that stands in a module
 LARGEST_ARRAY = 1_000  # numbers of one that a function was given
 DEEPEST = 6
@@ -41,7 +42,7 @@ def functions_in(value: object) -> list[FunctionType]:
 def changed_outside(function: FunctionType) -> list[str]:
     """Names outside of the function whose value it changes, and that live as long as the function does."""
     free = function.__code__.co_freevars
-    node = _node_of(function) if free else None
+    _, node = node_of(function) if free else (None, None)
     return sorted(changed_names(node) & {*free}) if node else []
 
 
@@ -74,22 +75,25 @@ def _held(value: object) -> list[object]:
     return [*cells, *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
 
 
-def _node_of(function: FunctionType) -> ast.AST | None:
-    """Its text, by the line on which it begins."""
-    source = source_of(function.__module__)
+def node_of(function: FunctionType) -> tuple[Source | None, Functions | None]:
+    """The module and the text of a function, by the line on which it begins."""
     code = function.__code__
+    source = source_of(function.__module__)
     if source is None or source.path != code.co_filename:
         source = next((s for name in _modules_of(code.co_filename) if (s := source_of(name))), None)
     statements = {id(s): s for found in source.bindings.values() for s in found} if source else {}
-    for statement in statements.values():
-        for node in ast.walk(statement):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-                decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
-                name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
-                lines = [node.lineno, *(d.lineno for d in decorators)]
-                if min(lines) == code.co_firstlineno and name == code.co_name:
-                    return node
-    return None
+    nodes = (node for statement in statements.values() for node in ast.walk(statement))
+    return source, next((n for n in nodes if isinstance(n, Functions) and _begins(n) == _name_and_line(code)), None)
+
+
+def _begins(node: Functions) -> tuple[str, int]:
+    if isinstance(node, ast.Lambda):
+        return "<lambda>", node.lineno
+    return node.name, min(node.lineno, *(decorator.lineno for decorator in node.decorator_list), node.lineno)
+
+
+def _name_and_line(code: CodeType) -> tuple[str, int]:
+    return code.co_name, code.co_firstlineno
 
 
 def _modules_of(path: str) -> list[str]:

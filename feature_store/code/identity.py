@@ -22,7 +22,6 @@ from feature_store.code.graph import Entries, Graph, Key, Member, class_at, file
 from feature_store.code.libraries import library_versions
 from feature_store.code.sources import CodeIdentityError, Definition, add_plugin, is_first_party, source_of
 from feature_store.code.tokens import Files
-from feature_store.code.uses import Use
 from feature_store.hashing import digest_of
 
 Root = Callable[..., object] | type | tuple[type, str]
@@ -67,26 +66,13 @@ def code_identity(*roots: Root, entries: Sequence[Entries] = ()) -> CodeIdentity
     return _identity(tuple(dict.fromkeys(roots)), tuple(entries))
 
 
-def reached_by(root: Root, entries: tuple[Entries, ...] = ()) -> Iterator[tuple[str, Key, tuple[Use, ...]]]:
-    """Each definition that a root reaches, and what it asks of the world around it."""
-    graph, keys, _ = _of_root(root, entries)
-    with _uncollected():
-        yield from ((_name(key), key, graph.node(key).uses) for key in graph.reached(keys))
-
-
-@cache
-def packages_with_files(root: Root) -> frozenset[str]:
-    """Packages whose data files the root reads, and its identity counts."""
-    return frozenset(key.package for _, key, _ in reached_by(root) if isinstance(key, Files))
-
-
 @cache
 def mentions(*roots: Root, entries: tuple[Entries, ...] = ()) -> frozenset[str]:
     """Names of attributes and texts that stand in what the roots reach: what code can ask an object for by name.
 
     A name that is put together when the code runs is not among them.
     """
-    of_roots = [(graph, keys) for graph, keys, _ in (_of_root(root, entries) for root in roots)]
+    of_roots = [(graph, keys) for graph, keys, _ in (of_root(root, entries) for root in roots)]
     return frozenset().union(*(graph.mentions(key) for graph, keys in of_roots for key in graph.reached(keys)))
 
 
@@ -96,12 +82,12 @@ def code_version(*roots: Root) -> str:
 
 @cache
 def _identity(roots: tuple[Root, ...], entries: tuple[Entries, ...]) -> CodeIdentity:
-    with _uncollected():
+    with uncollected():
         return _derived(roots, entries)
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Syntax trees are many objects and no garbage: looking through them for some takes as long as parsing."""
     collecting = gc.isenabled()
     gc.disable()
@@ -113,11 +99,11 @@ def _uncollected() -> Iterator[None]:
 
 
 def _derived(roots: Sequence[Root], entries: tuple[Entries, ...]) -> CodeIdentity:
-    of_roots = [_of_root(root, entries) for root in roots]
+    of_roots = [of_root(root, entries) for root in roots]
     reached = {key: graph for graph, keys, _ in of_roots for key in graph.reached(keys)}
     libraries = library_versions({name for key, graph in reached.items() for name in graph.node(key).libraries})
     digests = sorted({digest_of([*texts, *(graph.digest(key) for key in keys)]) for graph, keys, texts in of_roots})
-    names = {key: _name(key) for key in reached}
+    names = {key: name_of_key(key) for key in reached}
     return CodeIdentity(
         digest_of([*digests, *(f"{name}=={version}" for name, version in libraries.items())]),
         {names[key]: graph.node(key).text for key, graph in reached.items()},
@@ -138,7 +124,7 @@ def count_as_ours(top: str) -> None:
 
 
 _forgetting: list[Callable[[], None]] = [
-    cached.cache_clear for cached in (_identity, mentions, packages_with_files, _graph, source_of, files_of, class_at)
+    cached.cache_clear for cached in (_identity, mentions, _graph, source_of, files_of, class_at)
 ]
 
 
@@ -156,7 +142,7 @@ def on_forgetting(clear: Callable[[], None]) -> None:
 # -- roots -------------------------------------------------------------------------------------------------------------
 
 
-def _of_root(root: Root, entries: tuple[Entries, ...] = ()) -> tuple[Graph, list[Key], list[str]]:
+def of_root(root: Root, entries: tuple[Entries, ...] = ()) -> tuple[Graph, list[Key], list[str]]:
     """The graph in which it is read, where to begin, and what is plain in it."""
     if isinstance(root, tuple):
         owner, name = root
@@ -176,7 +162,7 @@ def _graph_of(module: str, entries: tuple[Entries, ...]) -> Graph:
     return _graph("" if is_first_party(top) else top, entries)
 
 
-def _name(key: Key) -> str:
+def name_of_key(key: Key) -> str:
     if isinstance(key, Definition):
         return f"{key.module}.{key.name}"
     if isinstance(key, Member):

@@ -85,6 +85,16 @@ class NormalForm(Tokens):
         self.body(node.body)
         self._scopes.close()
 
+    def alone(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, free: Iterable[str]) -> None:
+        """A function that is made inside of another, which binds its free names."""
+        self._scopes.open("maker", dict.fromkeys(free, "local"))
+        self.recorder.see(node)
+        if isinstance(node, ast.Lambda):
+            self._lambda(node)
+        else:
+            self.function(node)
+        self._scopes.close()
+
     def _lambda(self, node: ast.Lambda) -> None:
         self.tokens.append("Lambda")
         self._arguments(node.args, [node.body])

@@ -5,7 +5,7 @@ Compared before and after a call: what differs is state that one call leaves to 
 
 import functools
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from types import FunctionType, ModuleType
 
 import numpy as np
@@ -13,8 +13,9 @@ import polars as pl
 
 from feature_store.code.graph import Entries
 from feature_store.code.held import functions_in
-from feature_store.code.identity import Root, reached_by
+from feature_store.code.identity import Root
 from feature_store.code.libraries import distributions_of
+from feature_store.code.reach import reached_by
 from feature_store.code.runtime import held_by, is_settings, unwrapped
 from feature_store.code.sources import Definition, is_first_party
 from feature_store.dataset import Dataset
@@ -27,37 +28,44 @@ PLAIN = (str, bytes, int, float, complex, bool, type(None))
 def outliving(root: Root, entries: tuple[Entries, ...] = ()) -> dict[str, str]:
     """Digest of each value that lives longer than a call, by the name of what holds it."""
     found = {}
-    for name, key, _ in reached_by(root, entries):
-        held = held_by(key) if isinstance(key, Definition) else None
-        if held is not None and not isinstance(held, (*PLAIN, Dataset)) and not is_settings(held):
+    for part in reached_by(root, entries):
+        name, held = part.name, held_by(part.key) if isinstance(part.key, Definition) else None
+        if held is not None and not isinstance(held, Dataset) and not is_settings(held):
             found[name] = digest_of(_written(held, DEEPEST, set()))
     for i, function in enumerate(functions_in(root)):
         found[f"{i}. {function.__qualname__}"] = digest_of(_of_function(function, DEEPEST, set()))
     return found
 
 
-def _written(value: object, depth: int, seen: set[int]) -> Iterable[str]:
+def _written(value: object, depth: int, seen: set[int]) -> list[str]:
     """Texts that differ where the content does; of what cannot be looked into, its type alone."""
     if isinstance(value, PLAIN):
         return [repr(value)]
     if depth == 0 or id(value) in seen:
         return ["..."]
     seen = {*seen, id(value)}
-    if isinstance(value, np.ndarray):
-        return [str(value.dtype), str(value.shape), "" if value.dtype.hasobject else value.tobytes().hex()]
-    if isinstance(value, pl.DataFrame | pl.Series):
-        frame = value.to_frame() if isinstance(value, pl.Series) else value
-        return [str(frame.columns), content_hash(frame)]
-    if isinstance(value, Mapping):
-        return ["{", *(t for pair in value.items() for part in pair for t in _written(part, depth - 1, seen)), "}"]
-    if isinstance(value, set | frozenset):
-        return ["{", *sorted(digest_of(_written(part, depth - 1, seen)) for part in value), "}"]
-    if isinstance(value, list | tuple):
-        return ["[", *(text for part in value for text in _written(part, depth - 1, seen)), "]"]
+    if isinstance(value, np.ndarray | pl.DataFrame | pl.Series):
+        return _of_table(value)
+    if isinstance(value, Mapping | set | frozenset | list | tuple):
+        return _of_container(value, depth, seen)
     return _of_object(value, depth, seen)
 
 
-def _of_object(value: object, depth: int, seen: set[int]) -> Iterable[str]:
+def _of_table(value: np.ndarray | pl.DataFrame | pl.Series) -> list[str]:
+    if isinstance(value, np.ndarray):
+        return [str(value.dtype), str(value.shape), "" if value.dtype.hasobject else value.tobytes().hex()]
+    frame = value.to_frame() if isinstance(value, pl.Series) else value
+    return [str(frame.columns), content_hash(frame)]
+
+
+def _of_container(value: Collection[object], depth: int, seen: set[int]) -> list[str]:
+    if isinstance(value, set | frozenset):
+        return ["{", *sorted(digest_of(_written(part, depth - 1, seen)) for part in value), "}"]
+    parts = [part for pair in value.items() for part in pair] if isinstance(value, Mapping) else [*value]
+    return ["[", *(text for part in parts for text in _written(part, depth - 1, seen)), "]"]
+
+
+def _of_object(value: object, depth: int, seen: set[int]) -> list[str]:
     plain = unwrapped(value)
     if isinstance(plain, FunctionType):
         return _of_function(plain, depth, seen)
@@ -75,7 +83,7 @@ def _of_object(value: object, depth: int, seen: set[int]) -> Iterable[str]:
     return [kind.__name__, *(text for name in names for text in (name, *_written(own[name], depth - 1, seen)))]
 
 
-def _iterated(value: object, depth: int, seen: set[int]) -> Iterable[str]:
+def _iterated(value: object, depth: int, seen: set[int]) -> list[str]:
     """Containers of libraries, such as a deque; a generator's place."""
     if isinstance(value, np.random.Generator):
         return [repr(value.bit_generator.state)]
@@ -84,7 +92,7 @@ def _iterated(value: object, depth: int, seen: set[int]) -> Iterable[str]:
     return [type(value).__qualname__]
 
 
-def _of_function(function: FunctionType, depth: int, seen: set[int]) -> Iterable[str]:
+def _of_function(function: FunctionType, depth: int, seen: set[int]) -> list[str]:
     """What it holds, and attributes that were given to it."""
     if not _is_ours(function.__module__):
         return [function.__qualname__]

@@ -1,4 +1,4 @@
-"""What a definition asks of the world around it, as its text says: names of libraries, methods, state that it writes."""
+"""What a definition asks of the world around it, as its text says: names of libraries, methods, state it writes."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -205,11 +205,14 @@ def changed_names(node: ast.AST) -> set[str]:
             bases = [inner.value]
         elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr in CHANGING:
             bases = [inner.func.value]
-        for base in bases:
-            while isinstance(base, ast.Subscript | ast.Attribute):
-                base = base.value
-            found |= {base.id} if isinstance(base, ast.Name) else set()
+        found |= {name for base in bases if (name := _base(base))}
     return found
+
+
+def _base(node: ast.AST) -> str:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _dotted(target: Target) -> str:

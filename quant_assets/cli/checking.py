@@ -17,10 +17,23 @@ def certify(
     count: Sample = 10,
     all_: Everything = False,
     select: Select = None,
+    vendor: Annotated[
+        bool,
+        typer.Option("--vendor", help="ask the vendor again what it says of stored sessions, and recompute nothing"),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Recompute sessions from what was known at them (law 6); exits with 1 if any differs or none was checked."""
+    """Recompute sessions from what was known at them (law 6); exits with 1 if any differs or none was checked.
+
+    With --vendor: exits with 1 if the vendor now says otherwise of a stored session; what it says is not stored.
+    """
     from quant_assets.operations.certify import certify_rows
+    from quant_assets.operations.vendor_drift import vendor_drift
+
+    if vendor:
+        asked = vendor_drift(stored_home())
+        print_rows(asked, as_json, "certify-vendor")
+        raise typer.Exit(int(any(row["differ"] for row in asked)))
 
     rows = certify_rows(stored_home(), select or [], None if all_ else count)
     print_rows(rows, as_json, "certify")

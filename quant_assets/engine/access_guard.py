@@ -1,4 +1,4 @@
-"""While an asset's function is called, what it asks of the operating system is looked at, and what is no input rejected.
+"""While an asset's function is called, what it asks of the operating system is looked at; what is no input is rejected.
 
 Python raises an audit event for each file, socket, process, thread, database and library that its own code opens. One
 hook a process hears them; it looks at those of threads in which a function is being called, and at no others. What was
@@ -20,12 +20,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import numpy as np
 
 from feature_store.code import access_rules as rules
 from feature_store.code.access import AccessError
-from feature_store.code.identity import packages_with_files
+from feature_store.code.reach import packages_with_files
 from feature_store.code.runtime import unwrapped
 
 FILES = frozenset({
@@ -129,7 +130,7 @@ def name_of(function: object) -> str:
 
 def _drawn() -> tuple[object, ...]:
     """Where the global generators stand."""
-    numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+    numpy = np.random.get_state(legacy=False)
     state, words = numpy["state"], random.getstate()[1]
     return state["pos"], int(state["key"][0]), numpy["has_gauss"], words[-1], words[0]
 
@@ -149,7 +150,8 @@ def _install() -> None:
                         call.reject("starts a thread", rules.THREADS)
                     start(thread)
 
-                threading.Thread.start = start_outside  # type: ignore[method-assign]  # no audit event before 3.12
+                # no audit event before Python 3.12
+                threading.Thread.start = start_outside  # type: ignore[method-assign, assignment]
                 _installed.append(True)
 
 
@@ -188,7 +190,8 @@ def _rejected_file(event: str, arguments: tuple[object, ...], call: Call) -> tup
     named = arguments[0] if arguments else "."
     if isinstance(named, int):  # opened before
         return None
-    path, literal = _real("." if named is None else named), os.fsdecode(named) if named else "."  # type: ignore[call-overload]
+    literal = os.fsdecode(cast(str, named)) if named else "."
+    path = _real(literal)
     mode, flags = (*arguments[1:3], None, None)[:2] if event == "open" else (None, None)
     writes = event in CHANGING or (isinstance(mode, str) and bool({*"wax+"} & {*mode}))
     writes = writes or (mode is None and isinstance(flags, int) and bool(flags & WRITING))
@@ -205,7 +208,7 @@ def _rejected_file(event: str, arguments: tuple[object, ...], call: Call) -> tup
 
 
 def _real(path: object) -> str:
-    return os.path.realpath(os.fsdecode(path))  # type: ignore[call-overload]
+    return os.path.realpath(os.fsdecode(cast(str, path)))
 
 
 @cache

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import BuiltinFunctionType, CodeType, FrameType
 
 from feature_store.code import access_rules as rules
@@ -151,7 +151,9 @@ def _parameters(code: CodeType) -> tuple[str, ...]:
 def _is_ours(module: str) -> bool:
     if module not in _ours:
         top = module.partition(".")[0]
-        known = not top or top in sys.stdlib_module_names or top in sys.builtin_module_names or bool(distributions_of(top))
+        known = (
+            not top or top in sys.stdlib_module_names or top in sys.builtin_module_names or bool(distributions_of(top))
+        )
         _ours[module] = is_first_party(top) or (not known and top in sys.modules)
     return _ours[module]
 
@@ -192,7 +194,7 @@ def _reject_paths(frame: FrameType, code: Called) -> None:
     for name in code.takes:
         value = given.get(name)
         is_path = isinstance(value, PurePath) or (isinstance(value, str) and os.sep in value and len(value) < 4096)
-        if is_path and os.path.exists(value):  # type: ignore[arg-type]
+        if is_path and Path(value).exists():  # type: ignore[arg-type]
             _reject(f"{code.path}({name}={str(value)!r})", f"{rules.INPUT}; {rules.DATA_FILE}")
 
 

@@ -30,6 +30,7 @@ from feature_store.rounding import equal_within_rounding
 from feature_store.schemas.market import BARS
 from feature_store.store import Store
 from feature_store.versioning import fingerprint
+from quant_assets.engine.access_profile import strictly
 from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
 from quant_assets.engine.computation import Versions, parameters
 from quant_assets.engine.gate import CONTRACT, NO_LOOKAHEAD
@@ -81,10 +82,16 @@ def _perturbed(values: pl.Series) -> pl.Series:
 
 
 class Checker:
-    """Checks stored sessions of assets."""
+    """Checks stored sessions of assets.
 
-    def __init__(self, runner: Runner) -> None:
+    Args:
+        closely: look at each call that a function makes, in every recomputation; else in the first one of each asset.
+    """
+
+    def __init__(self, runner: Runner, *, closely: bool = False) -> None:
         self._runner = runner
+        self._closely = closely
+        self._seen: set[str] = set()
         self._data = StoredVersions(runner.store)
 
     def contract(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[CheckResult]:
@@ -128,10 +135,16 @@ class Checker:
         if stored is None:
             return None
         try:
-            frame = self._runner.calculation.compute(asset, [session], self._data)[session]
+            with self._look(asset):
+                frame = self._runner.calculation.compute(asset, [session], self._data)[session]
         except Exception as error:  # what cannot be computed alone was computed from something else
             return CheckResult(session, NO_LOOKAHEAD, False, f"cannot be computed alone: {error}", ALONE, stored)
         return self._compare(asset, stored, frame, "computed alone", ALONE)
+
+    def _look(self, asset: SessionAsset) -> contextlib.AbstractContextManager[None]:
+        """At the calls of the asset's function, where it is their turn."""
+        first, self._seen = asset.name not in self._seen, self._seen | {asset.name}
+        return strictly(asset) if first or self._closely else contextlib.nullcontext()
 
     def scrambled(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[CheckResult]:
         """Compute a short range over `cut` with everything learned after it scrambled; what lies before must agree.

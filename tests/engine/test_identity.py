@@ -229,7 +229,7 @@ def test_the_table_of_the_mechanism_leaves_out_no_method_that_it_uses(kind: type
     """A method called on something else than `self` cannot be found by its text: the table must name it."""
     graph = code._graph("")
     roots = engine_roots(kind, Runner, Calculation)
-    keys = graph.reached([key for root in roots for key in code._of_root(root)[1]])
+    keys = graph.reached([key for root in roots for key in code.of_root(root)[1]])
     members = {(key.owner, key.name) for key in keys if isinstance(key, Member)}
     of_mechanism = [k for k in keys if isinstance(k, Member) and k.owner.__module__.startswith("quant_assets.engine")]
     used = set()

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import polars as pl
 import pytest
 
 from configs.settings import Profile
-from feature_store import sessions
 from feature_store.dataset import Column, Dataset, Grade
 from feature_store.errors import HindsightError, LookaheadError
 from feature_store.schemas.market import ADJUSTED_BARS, BARS, MEMBERS, UNIVERSE
@@ -19,7 +17,6 @@ from quant_assets.engine.lookahead_checks import CONTRACT, NO_LOOKAHEAD, Checker
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from quant_resources.vendors.registry import make_vendor
-from quant_resources.vendors.simulated.truth import truth_of
 from tests.engine.leaks import (
     LEAKS,
     MONTHLY_MEAN,
@@ -303,43 +300,10 @@ def test_a_source_of_hindsight_is_rejected_without_an_exception_and_graded_with_
     assert {o.partition.grade for o in run(runner, close, SESSIONS[:2])} == {Grade.HINDSIGHT}
 
 
-def test_a_payload_that_lies_of_itself_and_a_read_beside_the_inputs_are_not_seen(
-    planted: Runner, chosen: Profile, tmp_path: Path
-) -> None:
-    """Law 11 stands where recomputing cannot: such a vendor is graded hindsight; import-linter closes the doors."""
+def test_a_payload_that_lies_of_itself_is_not_seen(planted: Runner, chosen: Profile, tmp_path: Path) -> None:
+    """Law 11 stands where recomputing cannot: such a vendor is graded hindsight."""
     liar = make_runner(tmp_path / "liar", chosen, LiesInItsPayload(make_vendor(chosen), SESSIONS[:30]))
     assert failures(run_and_check(liar, Source(BARS), SESSIONS[:20])) == []
-    oracle = reading_the_truth(truth_of(chosen).returns)
-    beside_the_inputs = TimeSeries(valued("leaks/oracle"), through(oracle), {"bars": trailing(ADJUSTED_BARS, 2)})
-    assert failures(run_and_check(planted, beside_the_inputs, RANGE)) == []
-
-
-def reading_the_truth(returns: pl.DataFrame) -> Callable[[pl.DataFrame, list[dt.date]], pl.DataFrame]:
-    """A table that no input declares."""
-
-    def oracle(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
-        seen = returns.select("event_date", "symbol", value="idiosyncratic")
-        return seen.filter(pl.col("event_date").is_in(sessions)) if bars.height else seen.clear()
-
-    return oracle
-
-
-def through(oracle):
-    """Tomorrow's return of each symbol from a table that is no input."""
-
-    def values(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
-        tomorrow = oracle(bars, [*sessions, *sessions_after(sessions)]).with_columns(
-            value=pl.col("value").shift(-1).over("symbol", order_by="event_date")
-        )
-        real = bars.select("event_date", "symbol", name=pl.col("symbol").str.split("\x1f").list.first())
-        joined = real.join(tomorrow.rename({"symbol": "name"}), on=["event_date", "name"], how="left")
-        return joined.select("event_date", "symbol", "value").sort("symbol", "event_date")
-
-    return values
-
-
-def sessions_after(known: list[dt.date]) -> list[dt.date]:
-    return [sessions.shift(known[-1], 1)]
 
 
 def test_a_stored_session_of_another_vendor_setting_is_stale_and_not_accused(tmp_path: Path, chosen: Profile) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from quant_assets.engine.access_guard import guarded
 from quant_assets.engine.asset import CrossSection, ModelFit, Recursive, SessionAsset, rests_on, run_together, same
 from quant_assets.engine.lookahead_checks import check_run
 from quant_assets.engine.recomputation import Recomputation
-from quant_assets.engine.access_guard import guarded
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from tests.engine.changes import BARS_ASSET, DAYS, MEAN, runner_on
