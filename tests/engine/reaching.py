@@ -1,6 +1,6 @@
 """Functions that reach beyond their inputs, each in the way that its name says; none of them may ever run whole."""
 
-# ruff: noqa: PLW0603, PTH123, PTH208, DTZ005, B006, ARG001, SLF001, B019, RUF012
+# ruff: noqa: PLW0603, PTH123, PTH208, DTZ005, B006, B019, RUF012
 import ctypes
 import datetime as dt
 import functools
