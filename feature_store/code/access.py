@@ -67,22 +67,22 @@ def reject_accesses(asset: str, root: Root, entries: tuple[Entries, ...] = ()) -
 
 
 def rejected(definition: str, use: Use) -> Access | None:
-    judged = _judged(use) or _of_another_package(definition, use)
-    return Access(definition, use.place, *judged) if judged else None
+    found = _rejection(use) or _of_another_package(definition, use)
+    return Access(definition, use.place, *found) if found else None
 
 
 def _of_another_package(definition: str, use: Use) -> tuple[str, str] | None:
     """Data files count in the identity of code that reads its own package's."""
-    if use.kind != "call" or not use.what.startswith(PACKAGED) or not use.texts:
+    if use.kind != "call" or not use.what.startswith(PACKAGED) or not use.arguments.texts:
         return None
-    own = use.texts[0].partition(".")[0] == definition.partition(".")[0]
-    return None if own else (f"reads files of the package {use.texts[0]}", rules.DATA_FILE)
+    own = use.arguments.texts[0].partition(".")[0] == definition.partition(".")[0]
+    return None if own else (f"reads files of the package {use.arguments.texts[0]}", rules.DATA_FILE)
 
 
-def _judged(use: Use) -> tuple[str, str] | None:
+def _rejection(use: Use) -> tuple[str, str] | None:
     """What the use does and what to do instead; None where it may."""
-    judge = _JUDGES.get(use.kind)
-    return judge(use) if judge else None
+    rule = _RULES.get(use.kind)
+    return rule(use) if rule else None
 
 
 def _method(use: Use) -> tuple[str, str] | None:
@@ -98,7 +98,7 @@ def _attribute(use: Use) -> tuple[str, str] | None:
 
 def _is_called_badly(use: Use) -> bool:
     if use.what == "rvs":
-        return "random_state" not in use.keywords
+        return "random_state" not in use.arguments.keywords
     return bool(rules.CALLED.fullmatch(use.what) or rules.METHODS.fullmatch(use.what))
 
 
@@ -119,16 +119,16 @@ def _reads_packaged(use: Use) -> bool:
 
 def _call(use: Use) -> tuple[str, str] | None:
     top = use.what.partition(".")[0]
-    if use.what in rules.GENERATORS and not use.arguments:
+    if use.what in rules.GENERATORS and not use.arguments.count:
         return f"makes {use.what} without a seed", rules.SEED
-    if top in ("numpy", "pandas") and {"now", "today"} & {*use.texts}:
+    if top in ("numpy", "pandas") and {"now", "today"} & {*use.arguments.texts}:
         return f"asks {use.what} for the time", rules.CLOCK
-    if top == "lightgbm" and ("model_file" in use.keywords or use.what.endswith("register_logger")):
+    if top == "lightgbm" and ("model_file" in use.arguments.keywords or use.what.endswith("register_logger")):
         return f"reads a file by {use.what}", rules.INPUT
     return None
 
 
-_JUDGES: dict[str, Callable[[Use], tuple[str, str] | None]] = {
+_RULES: dict[str, Callable[[Use], tuple[str, str] | None]] = {
     "name": _name,
     "import": _name,
     "call": _call,

@@ -87,7 +87,7 @@ INNARDS = re.compile(
 )
 
 
-PRIVATE_DOORS = frozenset({
+PRIVATE_REACHING = frozenset({
     "_io", "_socket", "_ssl", "_thread", "_ctypes", "_posixsubprocess", "_pickle", "_sqlite3", "_imp", "_random",
     "_multiprocessing", "_posixshmem", "_asyncio", "_queue", "_interpreters", "_xxsubinterpreters", "_frozen_importlib",
     "_frozen_importlib_external", "_bootstrap_python", "_dbm", "_gdbm", "_uuid", "_locale",
@@ -109,7 +109,7 @@ def rejected_name(path: str) -> str | None:
 def _rejected_of_python(path: str, top: str) -> str | None:
     if top == "datetime" and path.rpartition(".")[2] in CLOCKS:
         return CLOCK
-    calculates = top in CALCULATING or (top.startswith("_") and top not in PRIVATE_DOORS)
+    calculates = top in CALCULATING or (top.startswith("_") and top not in PRIVATE_REACHING)
     return None if calculates else ADVICE_OF_MODULE.get(top, INPUT)
 
 

@@ -139,11 +139,10 @@ class Graph:
         targets = {name: self.names.of(source, name) for name in sorted(source.bindings)}
         ours = {name: target for name, target in targets.items() if isinstance(target, Definition | Whole)}
         statements = NormalForm(self.names, source)
-        for statement in source.effects:
-            statements.visit(statement)
-        references = tuple(dict.fromkeys([*statements.references, *ours.values()]))
+        statements.every(source.effects)
+        references = cast(tuple[Key, ...], tuple(dict.fromkeys([*statements.references, *ours.values()])))
         text = digest_of(["module", key.attribute, statements.digest(), *ours])
-        return replace(_node(statements), text=text, references=references)  # type: ignore[arg-type]
+        return replace(_node(statements), text=text, references=references)
 
     def _member(self, key: Member) -> Node:
         source = self._source(key.holder.__module__)
@@ -280,8 +279,8 @@ def components(start: Key, following: Callable[[Key], Sequence[Key]], settled: d
 
 
 def _node(form: NormalForm) -> Node:
-    references, uses = tuple(form.references), tuple(form.recorder.uses)
-    return Node(form.digest(), references, frozenset(form.libraries), uses)  # type: ignore[arg-type]
+    references = cast(tuple[Key, ...], tuple(form.references))
+    return Node(form.digest(), references, frozenset(form.libraries), tuple(form.recorder.uses))
 
 
 def _with_keys(held: object, statements: list[ast.stmt], keys: Sequence[str]) -> tuple[object, list[ast.stmt]]:

@@ -54,6 +54,11 @@ class NormalForm(Tokens):
         if statement.value is not None:
             self.visit(statement.value)
 
+    def every(self, statements: Iterable[ast.stmt]) -> None:
+        """Statements of a module, whatever they bind."""
+        for statement in statements:
+            self.visit(statement)
+
     def method(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """A method of the owner, whose `self` is looked up there."""
         static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
+from typing import cast
 
 from feature_store.code.graph import Entries, Graph, Key
 from feature_store.code.held import functions_in, node_of
@@ -55,8 +56,8 @@ def _parts(root: Root, entries: tuple[Entries, ...]) -> Iterator[Part]:
         makers = (Definition(function.__module__, outer), Whole(function.__module__))
         start = [key for key in start if key not in makers]
         yield Part(f"{function.__module__}.{function.__qualname__}", None, tuple(form.recorder.uses))
-    references = [key for _, form in inside for key in form.references]
-    for key in graph.reached([*start, *references]):  # type: ignore[list-item]
+    references = cast(list[Key], [key for _, form in inside for key in form.references])
+    for key in graph.reached([*start, *references]):
         yield Part(name_of_key(key), key, graph.node(key).uses)
 
 

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from feature_store.code.sources import Definition, Outside, Target
 
@@ -20,6 +20,19 @@ PLAIN_KEYS = frozenset({"str", "int", "float", "bool", "bytes", "date", "datetim
 
 
 @dataclass(frozen=True)
+class Arguments:
+    """
+    Attributes:
+        count: of arguments that are not None.
+        texts: constants among them.
+    """
+
+    count: int = 0
+    texts: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Use:
     """One thing that a definition does to, or takes from, what is not its own.
 
@@ -28,15 +41,13 @@ class Use:
             "attribute" of an object that the text does not tell, "written" state of a module, "cached" function,
             "default" that is shared by all calls, "computed" name of an attribute.
         place: file and line.
-        arguments: of a call: how many there are; text constants among them stand in `texts`.
+        arguments: of a call.
     """
 
     kind: str
     what: str
     place: str
-    arguments: int = 0
-    texts: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
+    arguments: Arguments = field(default_factory=Arguments)
 
 
 class Recorder:
@@ -73,8 +84,8 @@ class Recorder:
         self._defaults(node)
         self._cached(node, of_class=True)
 
-    def _note(self, kind: str, what: str, node: ast.AST, **more: object) -> None:
-        self.uses.append(Use(kind, what, f"{self._path}:{getattr(node, 'lineno', '?')}", **more))  # type: ignore[arg-type]
+    def _note(self, kind: str, what: str, node: ast.AST, arguments: Arguments | None = None) -> None:
+        self.uses.append(Use(kind, what, f"{self._path}:{getattr(node, 'lineno', '?')}", arguments or Arguments()))
 
     def _name(self, node: ast.Name) -> None:
         target = self._target(node)
@@ -110,21 +121,17 @@ class Recorder:
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
         texts = tuple(n.value for n in given if isinstance(n, ast.Constant) and isinstance(n.value, str))
         known = [n for n in given if not (isinstance(n, ast.Constant) and n.value is None)]
-        more = {
-            "arguments": len(known),
-            "texts": texts,
-            "keywords": tuple(keyword.arg or "" for keyword in node.keywords),
-        }
+        call = Arguments(len(known), texts, tuple(keyword.arg or "" for keyword in node.keywords))
         if isinstance(target, Outside):
             if target.path == "builtins.getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant):
                 self._note("computed", ast.unparse(node.args[1]), node)
             in_memory = bool(node.args) and self._in_memory(node.args[0])
-            self._note("call in memory" if in_memory else "call", target.path, node, **more)
+            self._note("call in memory" if in_memory else "call", target.path, node, call)
             if target.path == "builtins.getattr" and texts:
                 self._note("attribute", texts[0], node)
         elif target is None and isinstance(node.func, ast.Attribute):
             if not self._packaged(node.func.value):
-                self._note("method", node.func.attr, node, **more)
+                self._note("method", node.func.attr, node, call)
             if node.func.attr in CHANGING and not isinstance(node.func.value, ast.Call):
                 self._written(node.func.value, node)
         elif isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
@@ -163,12 +170,12 @@ class Recorder:
         self._cached(node)
 
     def _defaults(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
-        for default in [*node.args.defaults, *node.args.kw_defaults]:
+        for default in filter(None, [*node.args.defaults, *node.args.kw_defaults]):
             made = default.func if isinstance(default, ast.Call) else None
             called = made.id if isinstance(made, ast.Name) else getattr(made, "attr", "")
             literal = isinstance(default, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
             if literal or called in CONTAINERS:
-                self._note("default", ast.unparse(default), default)  # type: ignore[arg-type]
+                self._note("default", ast.unparse(default), default)
 
     def _cached(self, node: ast.FunctionDef | ast.AsyncFunctionDef, *, of_class: bool = False) -> None:
         for decorator in node.decorator_list:

@@ -56,14 +56,14 @@ class Call:
 
     Attributes:
         packages: whose data files are part of the fingerprint and may be read.
-        found: what was rejected.
+        rejections: what was rejected.
         busy: the hook itself is at work.
     """
 
     asset: str
     function: str
     packages: frozenset[str] = frozenset()
-    found: list[str] = field(default_factory=list)
+    rejections: list[str] = field(default_factory=list)
     busy: bool = False
 
     def reject(self, what: str, instead: str) -> None:
@@ -71,8 +71,8 @@ class Call:
         Raises:
             AccessError: always.
         """
-        self.found.append(f"asset {self.asset}: its function {self.function} {what}; {instead}")
-        raise AccessError(self.found[-1])
+        self.rejections.append(f"asset {self.asset}: its function {self.function} {what}; {instead}")
+        raise AccessError(self.rejections[-1])
 
 
 _calls: dict[int, Call] = {}  # by thread
@@ -91,11 +91,11 @@ def guarded(asset: str, function: Callable[..., object], arguments: Mapping[str,
         try:
             result = function(**arguments)
         except Exception as error:
-            if call.found and not isinstance(error, AccessError):
-                raise AccessError(call.found[0]) from error
+            if call.rejections and not isinstance(error, AccessError):
+                raise AccessError(call.rejections[0]) from error
             raise
-    if call.found:
-        raise AccessError(call.found[0])
+    if call.rejections:
+        raise AccessError(call.rejections[0])
     return result
 
 
@@ -113,7 +113,7 @@ def _under_way(call: Call) -> Iterator[None]:
         else:
             _calls[thread] = outer
         if _drawn() != drawn:
-            call.found.append(
+            call.rejections.append(
                 f"asset {call.asset}: its function {call.function} draws from a global generator; {rules.SEED}"
             )
 
@@ -151,7 +151,7 @@ def _install() -> None:
                     start(thread)
 
                 # no audit event before Python 3.12
-                threading.Thread.start = start_outside  # type: ignore[method-assign, assignment]
+                setattr(threading.Thread, "start", start_outside)  # noqa: B010  # a method is no variable to mypy
                 _installed.append(True)
 
 

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import BuiltinFunctionType, CodeType, FrameType
+from typing import cast
 
 from feature_store.code import access_rules as rules
 from feature_store.code.access import AccessError
@@ -119,7 +120,7 @@ def _python(frame: FrameType) -> None:
         _reject(code.path, code.always)
     if code.draws and frame.f_locals.get("seed") is None:
         _reject(f"{code.path} without a seed", rules.SEED)
-    if code.path.startswith("os._Environ.") and _asked_by_ours(frame):
+    if code.path.startswith("os._Environ.") and _is_for_ours(frame):
         _reject("the environment", rules.SETTING)
     if _of(caller).ours:
         if code.from_ours:
@@ -180,7 +181,7 @@ def _is_in_memory(frame: FrameType) -> bool:
     return isinstance(given, bytes) or type(given).__name__ in ("BytesIO", "StringIO")
 
 
-def _asked_by_ours(frame: FrameType) -> bool:
+def _is_for_ours(frame: FrameType) -> bool:
     """Whether the code behind the standard library is ours: libraries look for their own settings."""
     back = frame.f_back
     while back is not None and str(back.f_globals.get("__name__", "")).partition(".")[0] in sys.stdlib_module_names:
@@ -194,7 +195,7 @@ def _reject_paths(frame: FrameType, code: Called) -> None:
     for name in code.takes:
         value = given.get(name)
         is_path = isinstance(value, PurePath) or (isinstance(value, str) and os.sep in value and len(value) < 4096)
-        if is_path and Path(value).exists():  # type: ignore[arg-type]
+        if is_path and Path(cast(str, value)).exists():
             _reject(f"{code.path}({name}={str(value)!r})", f"{rules.INPUT}; {rules.DATA_FILE}")
 
 

@@ -81,7 +81,7 @@ def vendor_drift(home: Home, seed: int | None = None) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="asof-vendor-") as folder:
         again = vendor_afresh(home.profile, Path(folder))
         sources = [asset for asset in all_assets(home.profile) if isinstance(asset, Source)]
-        return [_row(runner, asset, again, rng) for asset in sources if _is_asked(asset, runner)]
+        return [_row(runner, asset, again, rng) for asset in sources if _is_requested(asset, runner)]
 
 
 def vendor_afresh(profile: Profile, folder: Path) -> Vendor:
@@ -145,7 +145,7 @@ def _example(parts: Sequence[pl.DataFrame], known: pl.DataFrame, key: Sequence[s
     return f"{name} of {where} was {before.item(0, name)} and is {rows.item(0, name)}"
 
 
-def _is_asked(asset: Source, runner: Runner) -> bool:
+def _is_requested(asset: Source, runner: Runner) -> bool:
     return asset.name != QUARANTINE.name and bool(runner.store.sessions(asset.dataset))
 
 
@@ -167,7 +167,7 @@ def _row(runner: Runner, asset: Source, again: Vendor, rng: np.random.Generator)
     first = min(found, key=lambda drift: drift.session, default=None)
     return {
         "dataset": asset.name,
-        "asked": len(asked),
+        "requested": len(asked),
         "differ": len(found),
         "rows": sum(drift.rows for drift in found),
         "first_difference": f"{first.session}: {first}" if first else None,

@@ -1,26 +1,25 @@
-"""The graph with a function that ends its process, as a lack of memory does; workers call these by name."""
+"""The graph in a process that ends at one function, as from a lack of memory; workers call these by name."""
 
-import datetime as dt
 import os
 import signal
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
 
 from configs.settings import Profile
-from quant_assets.engine.asset import CrossSection, SessionAsset
+from quant_assets.engine import computation
+from quant_assets.engine.access_guard import guarded
+from quant_assets.engine.asset import SessionAsset
 from quant_assets.graph import core_assets
 
 DYING = "features/market_features"
 
 
-def end(session: dt.date) -> NoReturn:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError(f"nobody survives {session}")
+def dying(asset: str, function: Callable[..., object], arguments: Mapping[str, object]) -> object:
+    if asset == DYING:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return guarded(asset, function, arguments)
 
 
 def assets(_: Profile) -> Sequence[SessionAsset]:
-    return [
-        replace(asset, function=end) if isinstance(asset, CrossSection) and asset.name == DYING else asset
-        for asset in core_assets()
-    ]
+    """Called in a worker, which from then on ends when it is to compute `DYING`."""
+    computation.guarded = dying
+    return core_assets()

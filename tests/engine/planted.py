@@ -51,14 +51,13 @@ HEARD = {
     "looks_through_all_objects", "draws_from_the_global_generator", "draws_from_numpys_global_generator",
     "starts_a_thread", "starts_a_pool",
 }  # fmt: skip
-CLEAN = "keeps_within_bounds"
-TOOLS = {"marked", "remembered", "reading", "of_anything", "scale_of"}
+TOOLS = {"marked", "remembered", "reading", "of_anything"}
 
 
 def functions() -> dict[str, Callable[..., object]]:
     """Functions that reach beyond their inputs, by name."""
     own = {name: f for name, f in vars(reaching).items() if isinstance(f, FunctionType)}
-    here = {n: f for n, f in own.items() if f.__module__ == reaching.__name__ and n not in {*TOOLS, CLEAN}}
+    here = {n: f for n, f in own.items() if f.__module__ == reaching.__name__ and n not in TOOLS}
     return dict(sorted(here.items()))
 
 

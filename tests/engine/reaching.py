@@ -5,7 +5,6 @@ import ctypes
 import datetime as dt
 import functools
 import gc
-import hashlib
 import importlib.resources
 import inspect
 import json
@@ -146,7 +145,7 @@ def reads_by_the_dictionary_of_a_module(bars: pl.DataFrame, sessions: Days) -> p
 
 
 def opens_by_the_module_of_another(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
-    return marked(bars, json.codecs.open(ABSENT).read())  # type: ignore[attr-defined]
+    return marked(bars, json.codecs.open(ABSENT).read())
 
 
 def looks_into_its_caller(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
@@ -244,7 +243,7 @@ def keeps_frames_in_a_default(
 
 
 def keeps_frames_on_itself(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
-    keeps_frames_on_itself.seen = bars  # type: ignore[attr-defined]
+    keeps_frames_on_itself.seen = bars
     return bars
 
 
@@ -336,27 +335,3 @@ def reading(table: pl.DataFrame) -> Callable[..., pl.DataFrame]:
 
 
 holds_a_table = reading(pl.DataFrame({"value": [1.0]}))
-
-
-# -- within bounds -----------------------------------------------------------------------------------------------------
-
-
-@functools.cache
-def scale_of(symbol: str, sessions: int) -> float:
-    return len(symbol) / sessions
-
-
-def keeps_within_bounds(bars: pl.DataFrame, sessions: Days, seed: int = 7) -> pl.DataFrame:
-    """What a function may well do: local state, a seeded generator, a cache by plain values, a hash, its own lists."""
-    rng, seen, once = np.random.default_rng(seed), [], {}
-    for session in sessions:
-        seen.append(session.isoformat())
-        once[session] = rng.normal()
-
-    def grown(value: float) -> float:
-        seen.append(str(value))
-        return value * scale_of("ACME", len(sessions))
-
-    mark = hashlib.blake2b("".join(seen).encode()).hexdigest()
-    shuffled = bars.sample(fraction=1.0, shuffle=True, seed=seed)
-    return shuffled.with_columns(value=pl.lit(grown(sum(once.values()))), mark=pl.lit(mark)).sort("symbol")

@@ -17,6 +17,7 @@ from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from tests.engine.changes import BARS_ASSET, DAYS, MEAN, runner_on
 from tests.engine.market import contents, failures, forget, run, valued
+from tests.engine.test_generations import mean_close
 
 CALLS: Counter[str] = Counter()
 SUM, LEFT = valued("outputs/sum"), valued("outputs/left")
@@ -173,7 +174,7 @@ def test_a_changed_state_is_followed_by_what_is_said_beside_it(runner: Runner) -
 
 
 def twice(bars: pl.DataFrame, sessions: list[dt.date]) -> pl.DataFrame:
-    return MEAN.function(bars, sessions).with_columns(value=pl.col("value") * 2)
+    return mean_close(bars, sessions).with_columns(value=pl.col("value") * 2)
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
