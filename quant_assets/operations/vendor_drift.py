@@ -160,10 +160,8 @@ def _row(runner: Runner, asset: Source, again: Vendor, rng: np.random.Generator)
                 f"{asset.name} of {targets[0]} to {targets[-1]} could not be asked for again: {error}"
             ) from None
         asked += targets
-    by_session = {drift.session: str(drift) for drift in found}
-    results = [CheckResult(t, CHECK, t not in by_session, by_session.get(t, ""), LOOK) for t in asked]
-    if results:
-        record(runner, asset, results)
+    if asked:
+        record(runner, asset, results_of(asked, found))
     first = min(found, key=lambda drift: drift.session, default=None)
     return {
         "dataset": asset.name,
@@ -172,6 +170,12 @@ def _row(runner: Runner, asset: Source, again: Vendor, rng: np.random.Generator)
         "rows": sum(drift.rows for drift in found),
         "first_difference": f"{first.session}: {first}" if first else None,
     }
+
+
+def results_of(requested: Sequence[dt.date], found: Sequence[Drift]) -> list[CheckResult]:
+    """The check's result of each session that was requested."""
+    by_session = {drift.session: str(drift) for drift in found}
+    return [CheckResult(t, CHECK, t not in by_session, by_session.get(t, ""), LOOK) for t in requested]
 
 
 def due_sessions(runner: Runner, asset: Source, now: dt.datetime, rng: np.random.Generator) -> list[list[dt.date]]:

@@ -15,9 +15,9 @@ from quant_assets.engine.lookahead_checks import check_run
 from quant_assets.engine.recomputation import Recomputation
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
+from tests.engine.assets import mean_close
 from tests.engine.changes import BARS_ASSET, DAYS, MEAN, runner_on
 from tests.engine.market import contents, failures, forget, run, valued
-from tests.engine.test_generations import mean_close
 
 CALLS: Counter[str] = Counter()
 SUM, LEFT = valued("outputs/sum"), valued("outputs/left")
