@@ -90,9 +90,11 @@ def test_an_assets_columns_are_its_datasets(loaded: dg.Definitions, asset: Sessi
 def test_every_asset_carries_both_checks_and_what_its_subject_demands(loaded: dg.Definitions) -> None:
     graph = loaded.resolve_asset_graph()
     checks = {asset.name: {"contract", "no_lookahead", *asset.checks} for asset in core_assets()}
+    checks["execution/orders"] |= {"upstream_checks"}  # of a decision
     found = {name: {key.name for key in graph.get(key_of(name)).check_keys} for name in DATASETS}
     assert found == checks
     assert "fills_after_decision" in found["execution/book"]
+    assert all(spec.blocking for d in loaded.assets or [] for spec in getattr(d, "check_specs", ()))
 
 
 def test_a_check_says_when_it_passes_and_an_asset_where_its_code_is(loaded: dg.Definitions) -> None:
