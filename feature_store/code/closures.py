@@ -40,6 +40,8 @@ def made(value: object, also: str) -> Made:
     Raises:
         CodeIdentityError: something else, or what no module defines.
     """
+    if isinstance(inner := getattr(value, "__wrapped__", None), functools.partial):
+        value = inner
     if inspect.ismethod(value) and not isinstance(value.__self__, type):
         raise CodeIdentityError(f"{value!r} is a method of an instance, which may hold anything; name a function")
     if not isinstance(unwrapped(value), FunctionType | type):

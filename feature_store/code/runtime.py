@@ -87,10 +87,14 @@ def unwrapped(value: object) -> object:
             value = value.func
         elif isinstance(value, staticmethod | classmethod) or inspect.ismethod(value):
             value = value.__func__
-        elif isinstance(inner := getattr(value, "py_func", None) or getattr(value, "__wrapped__", None), FunctionType):
+        elif isinstance(inner := _inner(value), FunctionType | functools.partial):
             value = inner
         else:
             return value
+
+
+def _inner(value: object) -> object:
+    return getattr(value, "py_func", None) or getattr(value, "__wrapped__", None)
 
 
 def is_settings(value: object) -> bool:

@@ -9,21 +9,23 @@ that outlive the call are compared before and after.
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from types import BuiltinFunctionType, CodeType, FrameType
-from typing import cast
+from typing import TypeVar, cast
+
+import polars as pl
 
 from feature_store.code import access_rules as rules
 from feature_store.code.access import AccessError
 from feature_store.code.libraries import distributions_of
 from feature_store.code.sources import is_first_party
 from feature_store.code.state import outliving
-from quant_assets.engine.access_guard import name_of, under_way
-from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.access_guard import guarded, name_of, under_way
+from quant_assets.engine.asset import SessionAsset, Source
 
 NATIVE = ("polars.", "pyarrow.", "duckdb.", "pandas.")  # their compiled parts open files by themselves
 READER = re.compile(r"(read|scan|write|sink)_(?!only)\w+")
@@ -33,6 +35,8 @@ OPENING_BUILTINS = frozenset({"builtins.open", "builtins.input", "builtins.exec"
 IN_MEMORY = ("_io.BytesIO", "_io.StringIO", "_io.TextIOWrapper", "io.BytesIO", "io.StringIO")
 ENVIRONMENT = ("os", "_Environ.")
 
+Result = pl.DataFrame | tuple[pl.DataFrame, ...]
+AnAsset = TypeVar("AnAsset", bound=SessionAsset)
 _is_strict: ContextVar[bool] = ContextVar("is_strict", default=False)
 
 
@@ -55,6 +59,33 @@ def strictly(asset: SessionAsset) -> Iterator[None]:
             f"asset {asset.name}: a call of {name_of(asset.function)} changes {', '.join(changed[:3])}, which outlives "
             f"it; {rules.STATE}"
         )
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """An asset's function that reaches nothing but its arguments; to whoever looks, it is the function itself."""
+
+    asset: str
+    function: Callable[..., Result]
+
+    @property
+    def __wrapped__(self) -> Callable[..., Result]:
+        return self.function
+
+    def __call__(self, **arguments: object) -> Result:
+        """
+        Raises:
+            AccessError: it reached beyond them.
+        """
+        with profiled():
+            return cast(Result, guarded(self.asset, self.function, arguments))
+
+
+def bounded(asset: AnAsset) -> AnAsset:
+    """The asset with its function bounded."""
+    if isinstance(asset, Source) or isinstance(asset.function, Bounded):
+        return asset
+    return replace(asset, function=Bounded(asset.name, asset.function))
 
 
 @contextmanager

@@ -21,8 +21,7 @@ from feature_store.dataset import Dataset
 from feature_store.decision_time import DecisionClock
 from feature_store.errors import LookaheadError
 from feature_store.hashing import digest_of
-from quant_assets.engine.access_guard import guarded
-from quant_assets.engine.access_profile import profiled
+from quant_assets.engine.access_profile import bounded
 from quant_assets.engine.asset import (
     Computed,
     CrossSection,
@@ -73,7 +72,8 @@ class Calculation:
         return self.compute_all(asset, targets, data)[asset.name]
 
     def compute_all(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[str, Frames]:
-        """As `compute`, of all datasets that the asset's function gives, by name."""
+        """As `compute`, of all datasets that the asset's function gives, by name; it reaches nothing but its inputs."""
+        asset = bounded(asset)
         with threadpool_limits(1):  # sums of several threads differ in their last digits, and spinning ones cost most
             match asset:
                 case Source():
@@ -131,8 +131,8 @@ class Calculation:
         views = self._views(asset, refits[0], refits[-1], data)
         calls = ((r, self._arguments(asset, {n: v.at(r) for n, v in views.items()}, session=r)) for r in refits)
         if self._pool is None or len(refits) == 1:
-            return {r: _rows(asset, called(asset.name, asset.function, arguments)) for r, arguments in calls}
-        waiting = [(r, self._pool.submit(called, asset.name, asset.function, arguments)) for r, arguments in calls]
+            return {r: _rows(asset, asset.function(**arguments)) for r, arguments in calls}
+        waiting = [(r, self._pool.submit(asset.function, **arguments)) for r, arguments in calls]
         return {r: _rows(asset, future.result()) for r, future in waiting}
 
     def _chain(self, asset: ModelFit, refits: Sequence[dt.date], data: Versions) -> dict[dt.date, Rows]:
@@ -204,7 +204,7 @@ class Calculation:
     # -- calling the pure function -----------------------------------------------------------------------------------
 
     def call(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **others: object) -> Rows:
-        return _rows(asset, called(asset.name, asset.function, self._arguments(asset, frames, **others)))
+        return _rows(asset, asset.function(**self._arguments(asset, frames, **others)))
 
     def _arguments(self, asset: Computed, frames: Mapping[str, pl.DataFrame], **others: object) -> dict[str, Any]:
         """By name (inputs, session, sessions, first, state, previous, seed, decided_at) and by type.
@@ -230,16 +230,6 @@ class Calculation:
             else:
                 raise TypeError(f"{asset.name}: its function takes {name!r}, which is not an input, setting or session")
         return arguments
-
-
-def called(asset: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> pl.DataFrame | Rows:
-    """What a function gives, which reaches nothing but its arguments.
-
-    Raises:
-        AccessError: it does.
-    """
-    with profiled():
-        return cast(pl.DataFrame | Rows, guarded(asset, function, arguments))
 
 
 def by_dataset(asset: SessionAsset, rows_by_session: Mapping[dt.date, Rows]) -> dict[str, Frames]:

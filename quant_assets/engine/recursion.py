@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from feature_store.dataset import Dataset
 from feature_store.hashing import content_hashes
 from feature_store.partition_table import session_digest, window_digest
+from quant_assets.engine.access_profile import bounded
 from quant_assets.engine.asset import Recursive
 from quant_assets.engine.computation import Calculation, Frames, Rows, Versions, by_dataset
 from quant_assets.engine.expected import Expected, handed_on
@@ -34,7 +35,7 @@ def recomputed_steps(
         needs: whether a session of a dataset is to be computed, by what it is expected to say.
         state: rows of the session before the first, without `known_at`; None where they are as stored.
     """
-    asset = assets[0]
+    asset = bounded(assets[0])
     of_state = asset.datasets[0]
     now = {name: dict(of_sessions) for name, of_sessions in expected.items()}
 

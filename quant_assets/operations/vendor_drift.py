@@ -172,9 +172,9 @@ def _row(runner: Runner, asset: Source, again: Vendor, rng: np.random.Generator)
     }
 
 
-def results_of(requested: Sequence[dt.date], found: Sequence[Drift]) -> list[CheckResult]:
+def results_of(requested: Sequence[dt.date], drifted: Sequence[Drift]) -> list[CheckResult]:
     """The check's result of each session that was requested."""
-    by_session = {drift.session: str(drift) for drift in found}
+    by_session = {drift.session: str(drift) for drift in drifted}
     return [CheckResult(t, CHECK, t not in by_session, by_session.get(t, ""), LOOK) for t in requested]
 
 

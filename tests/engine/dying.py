@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 
 from configs.settings import Profile
-from quant_assets.engine import computation
+from quant_assets.engine import access_profile
 from quant_assets.engine.access_guard import guarded
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.graph import core_assets
@@ -21,5 +21,5 @@ def dying(asset: str, function: Callable[..., object], arguments: Mapping[str, o
 
 def assets(_: Profile) -> Sequence[SessionAsset]:
     """Called in a worker, which from then on ends when it is to compute `DYING`."""
-    computation.guarded = dying
+    access_profile.guarded = dying
     return core_assets()

@@ -11,17 +11,21 @@ import polars as pl
 import pytest
 
 from feature_store.code.access import AccessError, accesses
+from feature_store.code.identity import code_version
 from feature_store.schemas.market import ADJUSTED_BARS
 from quant_assets.engine.access_guard import guarded
-from quant_assets.engine.access_profile import strictly
+from quant_assets.engine.access_profile import Bounded, bounded, strictly
 from quant_assets.engine.asset import SessionAsset, TimeSeries, trailing
-from quant_assets.engine.computation import called
+from quant_assets.engine.computation import parameters
+from quant_assets.engine.identity import code_of
 from quant_assets.engine.lookahead_checks import NO_LOOKAHEAD, Checker
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from tests.engine import planted, reaching
 from tests.engine.changes import BARS_ASSET, DAYS, runner_on
-from tests.engine.market import failures, run, valued
+from tests.engine.market import failures, profile, run, valued
 
+PROFILE = profile()
 FUNCTIONS = planted.functions()
 ARGUMENTS = {
     "bars": pl.DataFrame({"symbol": ["ACME", "BETA"], "close": [1.0, 2.0]}),
@@ -46,7 +50,7 @@ def rejected(call: Callable[[], object]) -> bool:
 
 def looked_at(function: Callable[..., pl.DataFrame]) -> None:
     with strictly(asset_of(function)):
-        called("leaks/reaching", function, ARGUMENTS)
+        Bounded("leaks/reaching", function)(**ARGUMENTS)
 
 
 # -- within bounds -----------------------------------------------------------------------------------------------------
@@ -113,6 +117,22 @@ def test_the_page_of_leaks_holds_the_table() -> None:
 def test_no_asset_of_the_platform_reaches_beyond_its_inputs() -> None:
     found = {a.name: accesses(a.function) for a in core_assets() if a.function}
     assert {name: list(map(str, reached)) for name, reached in found.items() if reached} == {}
+
+
+def test_guards_are_no_part_of_what_a_value_rests_on() -> None:
+    kinds = {type(asset): asset for asset in core_assets() if asset.function}
+    for asset in kinds.values():
+        assert [n for n in code_of(asset, PROFILE, Runner).definitions if "access_" in n] == []
+
+
+def test_a_bounded_function_is_itself_to_whoever_looks() -> None:
+    for asset in core_assets():
+        if asset.function:
+            bound = bounded(asset).function
+            assert code_version(bound) == code_version(asset.function)
+            assert parameters(bound) == parameters(asset.function)
+    given = functools.partial(keeps_within_bounds, seed=3)
+    assert code_version(Bounded("leaks/reaching", given)) == code_version(given) != code_version(keeps_within_bounds)
 
 
 def test_what_a_function_may_do_is_not_rejected() -> None:

@@ -82,7 +82,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> None:
         CALLS[function.__name__] += 1
         return guarded(asset, function, arguments)
 
-    monkeypatch.setattr("quant_assets.engine.computation.guarded", counting)
+    monkeypatch.setattr("quant_assets.engine.access_profile.guarded", counting)
 
 
 @pytest.fixture
