@@ -140,9 +140,13 @@ class CheckResults:
         ]
 
     def damage(self) -> list[tuple[str, DamagedLine]]:
-        """Read every log from its beginning: lines that cannot be read, by dataset or `waivers`."""
-        return [(file.removesuffix(".jsonl"), d) for file in self._sizes() for d in read_lines(
-            self._folder / file, Position())[1]]  # fmt: skip
+        """Read every log anew: lines that cannot be read, by dataset or `waivers`; the index notes them."""
+        found = [(f, line) for f in self._sizes() for line in read_lines(self._folder / f, Position())[1]]
+        if found:
+            with self._index.transaction() as connection:
+                for file, line in found:
+                    self.table.put_damage(connection, file, [line])
+        return [(file.removesuffix(".jsonl"), line) for file, line in found]
 
     def _positions(self) -> dict[str, Position]:
         return self.table.positions()

@@ -215,6 +215,12 @@ class CheckTable:
         )
         return connection.execute(waived, of_dataset).fetchone() is not None
 
+    def checks_recorded(self, dataset: str) -> list[str]:
+        """Names of all checks of which there is a result."""
+        connection = self._database.connection()
+        query = "SELECT DISTINCT check_name FROM check_results WHERE dataset=? ORDER BY 1"
+        return [name for (name,) in connection.execute(query, (dataset,))]
+
     def waivers(self) -> list[Waiver]:
         """All that were ever recorded, oldest first."""
         rows = self._database.connection().execute(

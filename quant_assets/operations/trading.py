@@ -114,7 +114,8 @@ def _asset(home: Home, request: Request) -> SessionAsset:
     if request.dataset not in by_name:
         raise WaiverError(f"no asset {request.dataset!r}{did_you_mean(request.dataset, by_name)}")
     asset = by_name[request.dataset]
-    if request.check not in (*checks_of(asset), RECORD):
+    recorded = home.open_store().checks.table.checks_recorded(asset.name)
+    if request.check not in (*checks_of(asset), *recorded, RECORD):
         raise WaiverError(f"{asset.name} has no check {request.check!r}; it has {', '.join(checks_of(asset))}")
     return asset
 

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from feature_store.append_log import DamagedLine
 from feature_store.check_results import NewResult
 from feature_store.health import Verified
 from feature_store.partition import StoredPartition
@@ -30,23 +31,25 @@ class Repairs:
     Attributes:
         files: of the store's files.
         condemned: sessions that may have been computed from damaged ones; they are stale.
+        records: lines of the records of checks that cannot be read, by dataset.
     """
 
     files: Verified
     condemned: Sequence[StoredPartition]
+    records: Sequence[tuple[str, DamagedLine]] = ()
 
     @property
     def damaged(self) -> bool:
-        return self.files.damaged or bool(self.condemned)
+        return self.files.damaged or bool(self.condemned) or bool(self.records)
 
 
 def verify_store(home: Home) -> Repairs:
     """Repairs the store of a home and condemns what rests on what could be read while it was damaged."""
     store = home.open_store()
-    done = store.verify()
+    done, records = store.verify(), store.checks.damage()
     if not done.unguarded:
-        return Repairs(done, ())
-    return Repairs(done, condemn(open_runner(home, store), all_assets(home.profile), done.unguarded))
+        return Repairs(done, (), records)
+    return Repairs(done, condemn(open_runner(home, store), all_assets(home.profile), done.unguarded), records)
 
 
 def condemn(
@@ -99,6 +102,11 @@ def lines(done: Repairs) -> Iterator[str]:
         yield f"written anew, with all its sessions: {path}"
     for path in files.replaced:
         yield f"put back for other engines: {path}"
+    for name, line in done.records:
+        yield (
+            f"record of checks: line {line.number} of _checks/{name}.jsonl: {line.reason}; put the file back from a "
+            f"copy, or say why it may be missing: `asof waive check_record --asset {name} --why TEXT`"
+        )
     if files.sealed:
         yield f"{len(files.sealed)} files of an earlier format were given a digest of their bytes"
     if done.condemned:

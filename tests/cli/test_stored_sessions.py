@@ -37,8 +37,8 @@ def test_status_counts_what_is_stored_missing_stale_and_failed(home: Path) -> No
     assert answer.code == 1  # something failed
     assert list(rows) == [asset.name for asset in core_assets()]
     assert rows["market/bars"] | {"rows": 0} == {
-        "dataset": "market/bars", "stored": 34, "missing": 0, "stale": 0, "adopted": 0, "failed": 0, "waived": 0, "blocked": [],
-        "first": str(FIRST), "last": str(LAST), "rows": 0,
+        "dataset": "market/bars", "stored": 34, "missing": 0, "stale": 0, "adopted": 0, "failed": 0,
+        "waived": 0, "blocked": [], "first": str(FIRST), "last": str(LAST), "rows": 0,
     }  # fmt: skip
     assert {name for name, row in rows.items() if row["failed"]} == {"market/members"}
     assert {name for name, row in rows.items() if row["missing"]} == {"market/industries"}
