@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from configs.errors import ConfigError
+from configs.layers import read_layer
 from configs.load import load
 from configs.settings import FilesVendor, Profile
 from feature_store.dataset import Events, States
@@ -35,6 +36,9 @@ def usual_workers() -> int:
 def absolute_profile(profile: str) -> str:
     """A path as seen from every folder, since a home remembers it; the name of a built-in profile stays."""
     return str(Path(profile).absolute()) if profile.endswith((".yaml", ".yml")) else profile
+
+
+REWRITE = "delete the file, and name them again with the next `asof backfill`"
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Home:
 
     def choice(self) -> Choice:
         """As the home remembers, else the demo."""
-        known = Choice(**yaml.safe_load(self._file.read_text())) if self._file.exists() else Choice()
+        known = _choice_of(self._file) if self._file.exists() else Choice()
         return replace(known, profile=absolute_profile(known.profile))
 
     @staticmethod
@@ -147,6 +151,22 @@ class Home:
     @property
     def _file(self) -> Path:
         return self.folder / "asof.yaml"
+
+
+def _choice_of(file: Path) -> Choice:
+    """
+    Raises:
+        ConfigError: the file is not what `remember` writes.
+    """
+    tree = read_layer(file).tree
+    texts = {"profile": tree.get("profile", "demo"), "data": tree.get("data") or ""}
+    overrides = tree.get("overrides") or {}
+    known = not tree.keys() - {"profile", "data", "overrides"} and isinstance(overrides, dict)
+    if not known or any(not isinstance(value, str) for pair in overrides.items() for value in pair):
+        raise ConfigError(f"{file} holds more than profile, data and overrides as texts; {REWRITE}")
+    if any(not isinstance(text, str) or "\0" in text for text in texts.values()) or not texts["profile"]:
+        raise ConfigError(f"{file}: profile and data must be texts; {REWRITE}")
+    return Choice(texts["profile"], texts["data"] or None, dict(overrides))
 
 
 def _with(data: str | None) -> str:

@@ -32,7 +32,7 @@ from quant_resources.vendors.ingest.canonical import (
 )
 from quant_resources.vendors.ingest.clock import Clock, SystemClock
 from quant_resources.vendors.ingest.identities import NOT_NAMED, TICKER_SCHEMA, named, parse_states, payload_of
-from quant_resources.vendors.ingest.panics import named_panics
+from quant_resources.vendors.ingest.panics import named_failures
 from quant_resources.vendors.ingest.quarantine import fetch_quarantine, parse_quarantine
 from quant_resources.vendors.ingest.raw_payloads import RawStore
 from quant_resources.vendors.ingest.readings import Readings
@@ -159,7 +159,7 @@ class FileDrop:
             company_files.reject_undated(dataset, file)
             if dataset.name == MACRO.name:
                 _reject_undated(file)
-            with named_panics(str(file.path)):
+            with named_failures(str(file.path)):
                 rows = _typed(file, stored, after, until)
                 marked = company_files.marked(dataset, rows, file.table, dataset.name in self._profile.exceptions)
                 named_ = _named(dataset, marked, links, self._clock) if member_files.by_ticker(file) else marked

@@ -1,4 +1,4 @@
-"""Polars' panics at ingest as errors: of which file and row, and what to do.
+"""Failures of Polars at ingest, panics among them, as errors: of which file and row, and what to do.
 
 A panic is a `BaseException`: it would pass every handler of errors and end the process. This is the one place that
 turns it into an error of the vendor's data; whatever reads or checks rows at ingest runs in here.
@@ -14,15 +14,17 @@ from polars.exceptions import PanicException
 from quant_resources.vendors.errors import VendorError
 
 T = TypeVar("T")
+# A file of columns that differ in length is read, and fails later.
+FAILURES = (PanicException, pl.exceptions.PolarsError)
 SHOWN = 200  # characters of a panic or of a row that an error quotes
 
 
 @contextmanager
-def named_panics(where: str) -> Iterator[None]:
-    """A panic inside is a `VendorError` that begins with `where`: a file, or what was being read."""
+def named_failures(where: str) -> Iterator[None]:
+    """A failure inside is a `VendorError` that begins with `where`: a file, or what was being read."""
     try:
         yield
-    except PanicException as panic:
+    except FAILURES as panic:
         raise VendorError(f"{where} cannot be read: Polars fails on it ({_text(panic)}); {FIX}") from None
 
 
@@ -38,7 +40,7 @@ def checked(rows: pl.DataFrame, check: Callable[[pl.DataFrame], T]) -> T:
     whole = rows.rechunk()
     try:
         return check(whole)
-    except PanicException as panic:
+    except FAILURES as panic:
         culprit = _culprit(whole, check)
         raise VendorError(f"{culprit} cannot be read: Polars fails on it ({_text(panic)}); {FIX}") from None
 
@@ -64,7 +66,7 @@ def _culprit(rows: pl.DataFrame, check: Callable[[pl.DataFrame], object]) -> str
 def _panics(rows: pl.DataFrame, check: Callable[[pl.DataFrame], object]) -> bool:
     try:
         check(rows)
-    except PanicException:
+    except FAILURES:
         return True
     except Exception:  # of a part of the rows another error is no answer to the question
         return False

@@ -7,7 +7,7 @@ import polars as pl
 from feature_store.code.identity import code_version
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.ingest.arrivals import LOADS
-from quant_resources.vendors.ingest.panics import SHOWN, named_panics
+from quant_resources.vendors.ingest.panics import SHOWN, named_failures
 from quant_resources.vendors.ingest.raw_payloads import Load, Page, RawStore
 
 FIX = "Restore the folder raw from a copy, or delete it and fetch again (late rows are then lost)"
@@ -31,7 +31,7 @@ def _rows(raw: RawStore, load: Load, page: Page, parser: str, parse: Parse) -> p
         VendorError: the payload cannot be read, as one that was kept before payloads were read first.
     """
     try:
-        with named_panics(page.request):
+        with named_failures(page.request):
             rows = raw.parsed(page.digest, parser, parse)
     except VendorError:
         raise

@@ -12,7 +12,7 @@ from configs.settings import Table
 from feature_store.dataset import KNOWN_AT
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.ingest import moments
-from quant_resources.vendors.ingest.panics import named_panics
+from quant_resources.vendors.ingest.panics import named_failures
 
 ALIASES = {"event_date": ("event_date", "date", "ex_date"), "known_at": ("known_at", "recorded")}
 # Dates in New York and moments in UTC differ by less than this; the exact cut follows on the rows that are left.
@@ -115,7 +115,7 @@ def read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataFr
     Values keep the file's types (`typed` converts them); rows whose date of knowledge is missing are handed on,
     for the parser to reject.
     """
-    with named_panics(str(file.path)):
+    with named_failures(str(file.path)):
         return _read(file, after, until)
 
 
@@ -140,7 +140,7 @@ def _read(file: File, after: dt.datetime | None, until: dt.datetime) -> pl.DataF
 
 def typed(series: pl.Series, dtype: pl.DataType, file: File) -> pl.Series:
     """`series` as `dtype`, with the table's replacements; a value that cannot be one is rejected."""
-    with named_panics(str(file.path)):
+    with named_failures(str(file.path)):
         converted, complaint = readable(series, dtype, file)
     bad = complaint.drop_nulls()
     if len(bad):

@@ -61,6 +61,10 @@ GOOD: dict[str, tuple[Resource, dict[str, Any]]] = {
 }  # fmt: skip
 
 
+def encoded(body: object) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
 def changed(kind: str, field: str, value: object) -> tuple[str, bytes]:
     """The good answer with one field of its first row set to something else."""
     body = json.loads(json.dumps(GOOD[kind][1]))

@@ -10,7 +10,7 @@ from polars.exceptions import PanicException
 from feature_store.schemas.market import BARS
 from quant_resources.vendors.errors import VendorError
 from quant_resources.vendors.ingest import canonical, tables
-from quant_resources.vendors.ingest.panics import checked, named_panics
+from quant_resources.vendors.ingest.panics import checked, named_failures
 from tests.quant_resources.vendors.files.drops import GOOD, HEADER, MON, drop_of, parsed, quarantined, write
 
 ROWS = pl.DataFrame({"file": ["a.csv"] * 5 + ["b.csv"] * 4, "x": range(9)})
@@ -80,5 +80,5 @@ def test_a_panic_of_the_rules_names_the_row(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_another_panic_is_named_by_where_it_happened() -> None:
-    with pytest.raises(VendorError, match="drop/x cannot be read"), named_panics("drop/x"):
+    with pytest.raises(VendorError, match="drop/x cannot be read"), named_failures("drop/x"):
         raise PanicException("assertion failed")
