@@ -2,8 +2,11 @@
 
 import contextlib
 import datetime as dt
+import os
 import random
 import shutil
+import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -253,6 +256,20 @@ TARGETS: dict[str, tuple[Target, int]] = {
 """Each parser, and how many of two hundred inputs are its own: the quick ones have more."""
 
 
+def _abort(rng: random.Random, folder: Path) -> None:
+    os.abort()
+
+
+def _hang(rng: random.Random, folder: Path) -> None:
+    """As a library that holds the interpreter's lock: no signal of Python's ends it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    time.sleep(600)
+
+
+PROBES: dict[str, Target] = {"abort": _abort, "hang": _hang}
+"""What the campaign must see; no input of it."""
+
+
 def schedule(count: int) -> Iterator[tuple[int, str]]:
     """Number and target of each input, mixed."""
     cycle = [name for name, (_, weight) in TARGETS.items() for _ in range(weight)]
@@ -264,4 +281,5 @@ def run_one(number: int, name: str, folder: Path) -> None:
     """Let a target have the input of a number, in an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    TARGETS[name][0](random.Random(f"{name} {number}"), folder)
+    target = PROBES[name] if name in PROBES else TARGETS[name][0]
+    target(random.Random(f"{name} {number}"), folder)

@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks import _fuzz_targets
 
+FIRST_SECONDS = 120.0  # more for the first input of a process, which imports and compiles everything
 Input = tuple[int, str]  # its number, and the target that reads it
 
 
@@ -79,8 +80,7 @@ def _watched(worker: Any, at: "Synchronized[int]", total: int, seconds: float) -
         worker.join(0.2)
         if at.value != place:
             place, since = at.value, time.monotonic()
-        # the first input of a worker imports and compiles everything
-        elif place < total and time.monotonic() - since > 6 * seconds + (120 if place == 0 else 0):
+        elif place < total and time.monotonic() - since > 6 * seconds + (FIRST_SECONDS if place <= 0 else 0):
             worker.kill()
             worker.join()
             return True
