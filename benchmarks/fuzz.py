@@ -25,6 +25,7 @@ from benchmarks import _fuzz_targets
 
 FIRST_SECONDS = 120.0  # more for the first input of a process, which imports and compiles everything
 Input = tuple[int, str]  # its number, and the target that reads it
+Failure = tuple[int, str, str, str]
 
 
 class TooSlowError(Exception):
@@ -53,18 +54,16 @@ def work(inputs: Sequence[Input], at: "Synchronized[int]", failures: Any, second
     at.value = len(inputs)
 
 
-def run(inputs: Sequence[Input], seconds: float, folder: Path) -> list[tuple[int, str, str, str]]:
+def run(inputs: Sequence[Input], seconds: float, folder: Path, start: str = "spawn") -> list[Failure]:
     """What did not end well: number, target, what happened, and where."""
-    context = mp.get_context("spawn")
-    failed: list[tuple[int, str, str, str]] = []
+    context: Any = mp.get_context(start)
+    failed: list[Failure] = []
     rest = list(inputs)
     while rest:
-        at, failures = context.Value("l", 0), context.Queue()
+        at, failures = context.Value("l", 0), context.SimpleQueue()
         worker = context.Process(target=work, args=(rest, at, failures, seconds, folder / "input"))
         worker.start()
-        hung = _watched(worker, at, len(rest), seconds)
-        while not failures.empty() or (worker.exitcode == 0 and at.value < len(rest)):
-            failed.append(failures.get(timeout=5))
+        hung = _watched(worker, at, failed, failures, seconds)
         if at.value >= len(rest):
             break
         number, name = rest[at.value]
@@ -73,18 +72,22 @@ def run(inputs: Sequence[Input], seconds: float, folder: Path) -> list[tuple[int
     return failed
 
 
-def _watched(worker: Any, at: "Synchronized[int]", total: int, seconds: float) -> bool:
-    """Wait for the worker's end; True where it had to be ended, since one input took far too long."""
+def _watched(worker: Any, at: "Synchronized[int]", failed: list[Failure], failures: Any, seconds: float) -> bool:
+    """Collect failures until the worker ends; True where it had to be ended, since one input took far too long."""
     place, since = -1, time.monotonic()
-    while worker.is_alive():
-        worker.join(0.2)
+    while True:
+        alive = worker.is_alive()
+        while not failures.empty():
+            failed.append(failures.get())
+        if not alive:
+            return False
         if at.value != place:
             place, since = at.value, time.monotonic()
-        elif place < total and time.monotonic() - since > 6 * seconds + (FIRST_SECONDS if place <= 0 else 0):
+        elif time.monotonic() - since > 6 * seconds + (FIRST_SECONDS if place <= 0 else 0):
             worker.kill()
             worker.join()
             return True
-    return False
+        worker.join(0.05)
 
 
 def main() -> None:

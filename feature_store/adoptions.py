@@ -178,7 +178,12 @@ class Adoptions:
         return sorted(int(path.stem) for path in self._layout.adoptions.glob("[0-9]*.json"))
 
     def _of(self, number: int) -> Iterator[Adoption]:
-        yield from (Adoption.from_json(part) for part in self._read(number)["datasets"])
+        record = self._read(number)
+        try:
+            found = [Adoption.from_json(part) for part in record["datasets"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreError(_unreadable(self._path(number), error)) from error
+        yield from found
 
     def _read(self, number: int) -> dict[str, Any]:
         """As it was written; records of earlier versions have no digest.
@@ -195,10 +200,7 @@ class Adoptions:
             if digest not in (None, _digest(record)):
                 raise ValueError("its text is not that which was written")
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StoreError(
-                f"the adoption record {path} cannot be read ({error}); restore it from a copy, or move it away and run "
-                "`asof backfill`: its sessions then count as what they were stored as"
-            ) from error
+            raise StoreError(_unreadable(path, error)) from error
         return record
 
     def _path(self, number: int) -> Path:
@@ -217,6 +219,13 @@ class Adoptions:
         finally:
             staged.unlink(missing_ok=True)
         sync_folder(folder)
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return (
+        f"the adoption record {path} cannot be read ({error}); restore it from a copy, or move it away and run "
+        "`asof backfill`: its sessions then count as what they were stored as"
+    )
 
 
 def _digest(record: Mapping[str, Any]) -> str:
