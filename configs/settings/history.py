@@ -12,7 +12,7 @@ class History(Settings):
 
     start: dt.date = Field(description="first session of the history; nothing earlier is an input of anything")
     hold_out: dt.date | None = Field(
-        None, description="first session that reports leave out unless --final is passed; null: there is no hold-out"
+        None, description="first session whose results are shown with --final only; null: there is no hold-out"
     )
     end: dt.date | None = Field(
         None, description="last session of the history; null: the history goes on with the exchange calendar"
