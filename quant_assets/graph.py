@@ -6,11 +6,14 @@ from graphlib import CycleError, TopologicalSorter
 
 from configs.errors import did_you_mean
 from configs.settings import Profile
+from feature_store.code.access import AccessError
+from feature_store.code.sources import CodeIdentityError
 from feature_store.dataset import Dataset
 from feature_store.schemas.alpha import COMBINED, EXPECTED_RETURN
 from quant_assets.alpha.assets import ASSETS as ALPHA
 from quant_assets.backtest.assets import ASSETS as BACKTEST
 from quant_assets.engine.asset import CrossSection, SessionAsset, Source, Window, rests_on, same
+from quant_assets.engine.identity import reject_access
 from quant_assets.execution.assets import ASSETS as EXECUTION
 from quant_assets.features.assets import ASSETS as FEATURES
 from quant_assets.market.assets import ASSETS as MARKET
@@ -44,6 +47,7 @@ def all_assets(profile: Profile) -> list[SessionAsset]:
     for name, assets in added.items():
         for asset in assets:
             _require_inputs(name, asset, known, profile)
+            _require_bounds(name, asset, profile)
     try:
         return _ordered(declared)
     except CycleError as error:
@@ -126,6 +130,14 @@ def _strategy(plugin: Plugin, dataset: Dataset) -> Dataset:
             f"values {', '.join(EXPECTED_RETURN)}; declare it with feature_store.schemas.alpha.strategy_dataset"
         )
     return dataset
+
+
+def _require_bounds(plugin: str, asset: SessionAsset, profile: Profile) -> None:
+    """Its function reaches nothing but its inputs."""
+    try:
+        reject_access(asset, profile)
+    except (AccessError, CodeIdentityError) as error:
+        raise PluginError(f"plugin {plugin}: {error}") from None
 
 
 def _require_inputs(plugin: str, asset: SessionAsset, known: dict[str, Dataset], profile: Profile) -> None:

@@ -12,10 +12,10 @@ from types import ModuleType
 from feature_store.code import access_rules as rules
 from feature_store.code.graph import Entries
 from feature_store.code.held import changed_outside, functions_in, is_undeclared_table, tables_in
-from feature_store.code.identity import Root, on_forgetting
+from feature_store.code.identity import Root, graph_of, name_of_key, on_forgetting
 from feature_store.code.reach import Part, reached_by
 from feature_store.code.runtime import held_by
-from feature_store.code.sources import Definition, Whole, is_first_party
+from feature_store.code.sources import CodeIdentityError, Definition, Whole, is_first_party, source_of
 from feature_store.code.uses import PACKAGED, Use
 
 
@@ -53,6 +53,19 @@ def accesses(root: Root, entries: tuple[Entries, ...] = ()) -> tuple[Access, ...
 
 
 on_forgetting(accesses.cache_clear)
+
+
+def accesses_in(module: str) -> tuple[Access, ...]:
+    """As `accesses`, of all that a module defines, whether anything reaches it or not."""
+    source = source_of(module)
+    if source is None:
+        raise CodeIdentityError(f"there is no module {module}")
+    graph = graph_of(module)
+    found: dict[Access, None] = {}
+    for key in [*(Definition(module, name) for name in source.bindings), Whole(module)]:
+        uses = graph.node(key).uses
+        found |= dict.fromkeys(access for use in uses if (access := rejected(name_of_key(key), use)))
+    return tuple(found)
 
 
 def reject_accesses(asset: str, root: Root, entries: tuple[Entries, ...] = ()) -> None:
@@ -103,8 +116,8 @@ def _is_called_badly(use: Use) -> bool:
 
 
 def _name(use: Use) -> tuple[str, str] | None:
-    if use.what in rules.GENERATORS:
-        return None  # by its call
+    if use.what in rules.GENERATORS or (use.kind == "import" and is_first_party(use.what.partition(".")[0])):
+        return None  # by its call; by what is used of it
     for path in (use.what, rules.own_path(use.what), *rules.modules_on(use.what)):
         if path and path not in rules.GENERATORS and (advice := rules.rejected_name(path)) and not _reads_packaged(use):
             return f"uses {use.what.removeprefix('builtins.')}", advice

@@ -146,18 +146,19 @@ def of_root(root: Root, entries: tuple[Entries, ...] = ()) -> tuple[Graph, list[
     """The graph in which it is read, where to begin, and what is plain in it."""
     if isinstance(root, tuple):
         owner, name = root
-        graph = _graph_of(owner.__module__, entries)
+        graph = graph_of(owner.__module__, entries)
         member = graph.member(owner, name)
         if member is None:
             raise CodeIdentityError(f"{owner.__qualname__} has no {name} in its text")
         return graph, [member], []
     plain = runtime.unwrapped(root)
-    graph = _graph_of(getattr(plain, "__module__", None) or "", entries)
+    graph = graph_of(getattr(plain, "__module__", None) or "", entries)
     made_of = made(root, graph.also)
     return graph, [*made_of.keys], made_of.texts
 
 
-def _graph_of(module: str, entries: tuple[Entries, ...]) -> Graph:
+def graph_of(module: str, entries: tuple[Entries, ...] = ()) -> Graph:
+    """Where the definitions of a module are read."""
     top = module.partition(".")[0]
     return _graph("" if is_first_party(top) else top, entries)
 

@@ -231,6 +231,9 @@ def _reject_paths(frame: FrameType, code: Called) -> None:
 
 
 def _reject(path: str, advice: str) -> None:
-    if (call := under_way()) and not call.busy:
+    call = under_way()
+    if call and call.packages and path.startswith("pathlib."):
+        return  # of a data file of its package; the hook sees which file it is
+    if call and not call.busy:
         sys.setprofile(None)
         call.reject(f"calls {path}", advice)

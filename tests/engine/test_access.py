@@ -3,6 +3,8 @@
 import datetime as dt
 import functools
 import hashlib
+import importlib
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from feature_store.code.access import AccessError, accesses
+from feature_store.code.access import AccessError, accesses, accesses_in
 from feature_store.code.identity import code_version
 from feature_store.schemas.market import ADJUSTED_BARS
 from quant_assets.engine.access_guard import guarded
@@ -117,6 +119,18 @@ def test_the_page_of_leaks_holds_the_table() -> None:
 def test_no_asset_of_the_platform_reaches_beyond_its_inputs() -> None:
     found = {a.name: accesses(a.function) for a in core_assets() if a.function}
     assert {name: list(map(str, reached)) for name, reached in found.items() if reached} == {}
+
+
+@pytest.mark.parametrize(
+    "slice_", ["market", "features", "regimes", "alpha", "risk", "portfolio", "execution", "backtest"]
+)
+def test_no_module_of_a_slice_reaches_outside_whether_an_asset_reaches_it_or_not(slice_: str) -> None:
+    package = importlib.import_module(f"quant_assets.{slice_}")
+    names = [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    assert f"quant_assets.{slice_}.assets" in names
+    reached = [access for name in names for access in accesses_in(name)]
+    # what packages call when they are imported, to add their own kinds
+    assert [str(access) for access in reached if ".registry.add_" not in access.definition] == []
 
 
 def test_guards_are_no_part_of_what_a_value_rests_on() -> None:
