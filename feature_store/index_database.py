@@ -10,9 +10,11 @@ from pathlib import Path
 from feature_store.index_schema import prepare
 
 FILES = ("", "-wal", "-shm")
-# What SQLite says of a file that holds no longer what was written; other errors are of its surroundings.
-DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ", "SQLITE_MISMATCH", "SQLITE_FORMAT")
-NOT_UNDERSTOOD = ("no such", "has no column", "malformed", "no column named")  # of tables that were made here
+# What SQLite says where the file's surroundings are at fault; all else is of what it holds.
+AROUND = tuple(f"SQLITE_{name}" for name in (
+    "BUSY", "LOCKED", "READONLY", "FULL", "CANTOPEN", "PERM", "AUTH", "NOMEM", "INTERRUPT", "IOERR", "PROTOCOL"
+))  # fmt: skip
+SHORT = "SQLITE_IOERR_SHORT_READ"  # the file is cut
 
 
 def is_damage(error: sqlite3.Error | ValueError | TypeError) -> bool:
@@ -20,8 +22,7 @@ def is_damage(error: sqlite3.Error | ValueError | TypeError) -> bool:
     if not isinstance(error, sqlite3.Error):
         return True  # a value that nothing here writes
     name = getattr(error, "sqlite_errorname", "") or ""
-    plain = any(text in str(error) for text in NOT_UNDERSTOOD)
-    return name.startswith(DAMAGED) or (name in ("SQLITE_ERROR", "") and plain)
+    return name == SHORT or not name.startswith(AROUND)
 
 
 class Database:
