@@ -6,7 +6,7 @@ back. It is in force while that is what is stored.
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -86,8 +86,9 @@ class Waiver:
 class CheckTable:
     """What is recorded of checks, by dataset."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sound: Callable[[str, int], sqlite3.Connection]) -> None:
         self._database = database
+        self._sound = sound  # a connection, once what the index says of the dataset was compared with its hashes
 
     # -- following the records ------------------------------------------------------------------------------------
 
@@ -157,12 +158,13 @@ class CheckTable:
     def clear(self, connection: sqlite3.Connection) -> None:
         for table in TABLES:
             connection.execute(f"DELETE FROM {table}")
+        connection.execute("DELETE FROM check_sums")
 
     # -- in force -------------------------------------------------------------------------------------------------
 
     def latest(self, dataset: str, version: int, check: str) -> list[tuple[dt.date, bool, str]]:
         """Of each stored session with a result in force: whether it passes, and what failed. A waived one passes."""
-        rows = self._database.connection().execute(
+        rows = self._sound(dataset, version).execute(
             f"SELECT p.session, MIN(c.passed OR {_WAIVED}) AS good, c.detail FROM {_STORED} "
             f"{_OF_DATASET} AND c.check_name=? GROUP BY p.session ORDER BY p.session",
             (dataset, version, "", "9", check),
@@ -181,9 +183,10 @@ class CheckTable:
         where = f"{_OF_DATASET} AND c.passed=0 AND NOT {_WAIVED} "
         return self._select(where, (dataset, version, str(first), str(last)))
 
-    def _select(self, where: str, values: Sequence[object]) -> list[RecordedResult]:
+    def _select(self, where: str, values: Sequence[Any]) -> list[RecordedResult]:
+        """Of a query whose first values are the dataset and its version."""
         names = ", ".join("c." + _COLUMNS.get(f.name, f.name) for f in fields(RecordedResult))
-        rows = self._database.connection().execute(
+        rows = self._sound(*values[:2]).execute(
             f"SELECT {names} FROM {_STORED} {where} ORDER BY c.session, c.check_name, c.look", values
         )
         return [_revived(row) for row in rows]
@@ -192,7 +195,7 @@ class CheckTable:
         self, dataset: str, version: int, check: str, first: dt.date, last: dt.date
     ) -> list[tuple[dt.date, str]]:
         """Stored sessions in [first, last] without a result of the check in force or a waiver, and their values."""
-        rows = self._database.connection().execute(
+        rows = self._sound(dataset, version).execute(
             f"SELECT p.session, {_VALUE} FROM partitions AS p INDEXED BY current {_OF_DATASET} AND NOT EXISTS "
             "(SELECT 1 FROM check_results AS c WHERE c.dataset=p.dataset AND c.session=p.session AND c.check_name=? "
             f"AND c.value={_VALUE} AND c.written IN ('', p.written_at) AND c.ended IS NULL) AND NOT EXISTS "

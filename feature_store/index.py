@@ -52,7 +52,7 @@ class Index(Bookkeeping):
 
     def __init__(self, path: Path) -> None:
         super().__init__(Database(path))
-        self.checks = CheckTable(self._database)
+        self.checks = CheckTable(self._database, self._sound)
         self._names: dict[str, tuple[str, ...]] = {"": ()}
 
     # -- partitions ---------------------------------------------------------------------------------------------

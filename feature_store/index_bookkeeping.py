@@ -8,7 +8,7 @@ from pathlib import Path
 
 from feature_store.errors import DamagedIndexError
 from feature_store.index_database import Database, is_damage
-from feature_store.index_seals import fault, seal_all
+from feature_store.index_seals import fault, seal_all, sum_all
 
 LARGE = 256 << 20  # bytes: pages of a larger file are not all read at opening, which would take seconds from disk
 ERRORS = (sqlite3.Error, ValueError, TypeError)
@@ -75,6 +75,7 @@ class Bookkeeping:
         if self._meta("sealed") is None:
             with self.transaction() as connection:
                 seal_all(connection)
+                sum_all(connection)
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('sealed', '1')")
 
     def _sound(self, dataset: str, version: int) -> sqlite3.Connection:

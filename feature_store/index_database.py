@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from feature_store.index_schema import prepare
+from feature_store.index_seals import register
 
 FILES = ("", "-wal", "-shm")
 # What SQLite says where the file's surroundings are at fault; all else is of what it holds.
@@ -44,6 +45,7 @@ class Database:
         # What was announced as stored survives a power cut; 2 to 6 ms a group.
         connection.execute("PRAGMA synchronous=FULL")
         prepare(connection)
+        register(connection)
         self._local.connection, self._local.pid, self._local.file = connection, os.getpid(), self._file()
         return connection
 

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS replacing (
 CREATE TABLE IF NOT EXISTS seals (
     dataset TEXT, version INTEGER, session TEXT, hash TEXT, PRIMARY KEY (dataset, version, session)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS check_sums (dataset TEXT PRIMARY KEY, total INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
 """
 ADDED = {  # to the table of partitions since the first index

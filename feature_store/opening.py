@@ -28,7 +28,10 @@ def check_format(root: Path, datasets: Iterable[Dataset]) -> None:
         _write_format(path)
     stored = _format(path)
     if stored > FORMAT:
-        raise NewerStoreError(f"{root} has store format {stored}, this version knows {FORMAT}; upgrade asof")
+        raise NewerStoreError(
+            f"{root} has store format {stored}, this version knows {FORMAT}; upgrade asof, or, if only {path} was "
+            "damaged, remove that file: it is written anew"
+        )
     if stored < FORMAT:  # all that an earlier format holds can be read
         _write_format(path)
         notice(
