@@ -163,7 +163,7 @@ def _run(
                 if asset.name not in run.faults:
                     yield _materialized(context, runner, asset, run)
                 else:  # what was stored before a failure is stored: exactly those sessions are reported to Dagster
-                    known = {o.session.isoformat(): _metadata(o) for o in run.outcomes[asset.name]}
+                    known = {o.session.isoformat(): _metadata(runner, o) for o in run.outcomes[asset.name]}
                     log_stored(context, asset, {**_stored_by_run(context, runner, asset), **known})
                     yield from _gate_results(context, runner, asset)
             for fault in dict.fromkeys(run.faults.values()):
@@ -201,7 +201,7 @@ def _say(context: dg.AssetExecutionContext, level: str, text: str) -> None:
 def _materialized(
     context: dg.AssetExecutionContext, runner: Runner, asset: SessionAsset, run: GroupRun
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    report_partitions(context, asset, {o.session.isoformat(): _metadata(o) for o in run.outcomes[asset.name]})
+    report_partitions(context, asset, {o.session.isoformat(): _metadata(runner, o) for o in run.outcomes[asset.name]})
     return dg.MaterializeResult(
         asset_key=_key(asset),
         check_results=_check_results(context, runner, asset, run.checked[asset.name]),
@@ -297,8 +297,11 @@ def check_result(runner: Runner, asset: SessionAsset, name: str, checked: int) -
     )
 
 
-def _metadata(outcome: Outcome) -> dict[str, float | str]:
-    return {**_of_partition(outcome.partition), "seconds": round(outcome.seconds, 4), **outcome.metadata}
+def _metadata(runner: Runner, outcome: Outcome) -> dict[str, float | str]:
+    """What the UI plots of a session; nothing that the asset earned or found on one that is held out."""
+    hold_out = runner.profile.history.hold_out
+    own = outcome.metadata if hold_out is None or outcome.session < hold_out else {}
+    return {**_of_partition(outcome.partition), "seconds": round(outcome.seconds, 4), **own}
 
 
 def _of_partition(partition: StoredPartition) -> dict[str, float | str]:

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -16,6 +17,8 @@ from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.execution import EQUAL_WEIGHT_BOOK, ORDERS, SHUFFLED_BOOK
 from feature_store.schemas.features import FORWARD_RETURNS, LABELS
 from feature_store.schemas.market import MACRO
+from quant_assets.engine.dagster_asset import _metadata
+from quant_assets.engine.runner import Outcome
 from quant_assets.reporting.errors import ReportError
 from quant_assets.reporting.hold_out import is_guarded
 from quant_resources.home import Home
@@ -115,6 +118,14 @@ def test_views_and_macros_of_sql_end_before_the_hold_out(home: Path) -> None:
     assert looks(home) == 0
 
 
+def test_the_ui_plots_nothing_that_was_earned_on_a_session_that_is_held_out(held: Path) -> None:
+    home = Home(held)
+    partitions = home.open_store().partitions(ATTRIBUTION, DAYS[0], DAYS[-1])
+    runner = SimpleNamespace(profile=home.profile)
+    shown = [_metadata(runner, Outcome(p.session, p, False, 1.0, {"nav_usd": 1.0})) for p in partitions]
+    assert ["nav_usd" in values for values in shown] == [True] * 4 + [False] * 4
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +136,19 @@ def test_the_command_reads_no_results_of_the_hold_out(home: Path, options: tuple
     assert answer.out == ""
     assert f"{NAME} from {BEGIN} on is the hold-out; end before it (--to {DAYS[3]}" in answer.err
     assert looks(home) == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT * FROM read_parquet('{}')", "SELECT * FROM '{}'", "CREATE TABLE t AS FROM \"read_parquet\" (['{}'])",
+     "SELECT * FROM market.macro, (FROM parquet_scan('{}'))"],
+)  # fmt: skip
+def test_sql_reads_no_file_of_results_by_its_path(home: Path, query: str) -> None:
+    path = home / "store" / NAME / "v1" / "*" / "*.parquet"
+    answer = tiny.asof(home, "sql", query.format(path), "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert "pass --final" in answer.err
+    assert tiny.asof(home, "sql", f"SELECT count(*) AS n FROM read_parquet('{path}')", "--json", "--final").code == 0
 
 
 def test_the_library_reads_no_results_of_the_hold_out(home: Path) -> None:

@@ -218,6 +218,7 @@ def test_a_missing_key_is_named_with_the_fix(vendor: LocalVendor, value: str, mo
     [
         faulty.status(403, f"unknown key {SECRET}".encode()), faulty.status(500, SECRET.encode()), faulty.reset,
         faulty.cut, faulty.status(200, f'{{"x": "{SECRET}"}}'.encode()),
+        faulty.status(200, b'{"x": "s3cret\\/key+of=mine"}'), faulty.status(400, b"s3cret%2fkey%2bof%3dmine"),
     ],
 )  # fmt: skip
 def test_no_error_log_or_answer_holds_the_key(
@@ -239,7 +240,7 @@ def test_no_error_log_or_answer_holds_the_key(
             chain = chain.__cause__ or chain.__context__
     texts += [record.getMessage() for record in caplog.records] + [caplog.text]
     assert any("GET /x" in text for text in texts)  # the log was listened to
-    for form in (SECRET, "s3cret%2Fkey%2Bof%3Dmine"):
+    for form in (SECRET, "s3cret%2Fkey%2Bof%3Dmine", "s3cret%2fkey%2bof%3dmine", "s3cret\\/key+of=mine"):
         assert not [text for text in texts if form in text]
 
 
