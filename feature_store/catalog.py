@@ -53,10 +53,13 @@ def serve(
     moment = as_of if as_of is None or isinstance(as_of, dt.datetime) else store.clock.decision_time(as_of)
     for dataset in datasets:
         if store.sessions(dataset):
-            files_ = _files(store, dataset, (until or {}).get(dataset.name))
-            connection.execute(_macro(files_, dataset))
-            connection.execute(_macro_at(files_, dataset))
-            connection.execute(_view(files_, dataset, moment))
+            read = _files(store, dataset, (until or {}).get(dataset.name))
+            try:
+                for definition in (_macro(read, dataset), _macro_at(read, dataset), _view(read, dataset, moment)):
+                    connection.execute(definition)
+            except duckdb.Error:  # DuckDB looks into the first file for its columns
+                store.require_served(dataset)
+                raise
     files.serving = True
 
 
@@ -64,7 +67,7 @@ class _IntactFiles:
     """Where a dataset's files for other engines lie, once they have been compared with what was stored.
 
     Attributes:
-        serving: whether queries are asked; views and macros are defined without opening a file.
+        serving: whether queries are asked; to define views and macros no value is read.
     """
 
     def __init__(self, store: Store) -> None:

@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -147,6 +148,19 @@ class Home:
         target = self.dagster_home / "dagster.yaml"
         if not target.exists():
             shutil.copyfile(DAGSTER_YAML, target)
+        self.dagster_settings()
+
+    def dagster_settings(self) -> dict[str, Any]:
+        """What the Dagster home's own file says.
+
+        Raises:
+            ConfigError: it cannot be read; the fix is named.
+        """
+        target = self.dagster_home / "dagster.yaml"
+        try:
+            return read_layer(target).tree
+        except ConfigError as error:
+            raise ConfigError(f"{error}; or remove {target}, and asof writes its own") from error
 
     @property
     def _file(self) -> Path:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from configs.errors import ConfigError
 from feature_store.errors import StoreError
@@ -135,7 +134,11 @@ def _dagster(home: Home) -> Finding:
     file = home.dagster_home / "dagster.yaml"
     if not file.exists():
         return Finding("dagster", f"{home.dagster_home} is not there yet", advice="the first run makes it")
-    events = (yaml.safe_load(file.read_text()) or {}).get("event_log_storage") or {}
+    try:
+        events = home.dagster_settings().get("event_log_storage")
+    except ConfigError as error:
+        return Finding("dagster", str(file), wrong=True, advice=str(error))
+    events = events if isinstance(events, dict) else {}
     if str(events.get("module", "")).startswith(STORAGE):
         return Finding("dagster", f"{home.dagster_home}, {events['class']}")
     return Finding(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from configs.errors import ConfigError
 from configs.settings import FilesVendor, HttpVendor
 from feature_store import sessions
 from feature_store.hashing import digest_of
@@ -80,9 +81,23 @@ def _pages(home: Home, first: str, last: str) -> int:
 
 
 def _known(home: Home) -> dict[str, Request]:
+    """
+    Raises:
+        ConfigError: the record cannot be read; the fix is named.
+    """
     if not _file(home).exists():
         return {}
-    return {name: Request(*values) for name, values in json.loads(_file(home).read_text()).items()}
+    try:
+        known = {name: Request(*values) for name, values in json.loads(_file(home).read_text()).items()}
+        for request in known.values():
+            dt.date.fromisoformat(request.first), dt.date.fromisoformat(request.last)
+            request.drop.encode(), int(request.pages)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(
+            f"{_file(home)}, the record of what was requested from the vendor, cannot be read; remove it: the next "
+            "backfill requests the sessions of its range again"
+        ) from error
+    return known
 
 
 def _file(home: Home) -> Path:
