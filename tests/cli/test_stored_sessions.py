@@ -106,6 +106,21 @@ def test_a_broken_file_is_set_aside_and_the_next_backfill_stores_it_again(home: 
     assert all(row["stale"] == 0 for row in rows_of(asof(home, "status", "--json")).values())
 
 
+def test_a_session_is_stored_anew_by_force_and_the_record_says_why(home: Path) -> None:
+    name = "risk/cost_parameters"
+    words = ("refresh", "--select", name, "--from", LAST, "--to", LAST, "--force")
+    without = asof(home, *words)
+    assert (without.code, "--force and --why go together" in without.err) == (2, True)
+    answer = asof(home, *words, "--why", "a bad disk")
+    assert (answer.code, "withdrawn: 1 sessions of 1 datasets, record 1" in answer.out) == (0, True), answer.out
+    first, second = store_of(home).history(name, LAST)
+    assert first.adopted is not None
+    assert (second.fingerprint, second.content_hash) == (first.adopted["fingerprint"], first.content_hash)
+    assert first.parts["withdrawn"].endswith("a bad disk")
+    rows = rows_of(asof(home, "status", "--json"))
+    assert (rows[name]["stale"], rows[name]["adopted"]) == (0, 0)
+
+
 def scattered(store: Store, name: str, days: list[dt.date]) -> None:
     """These sessions once more, as another code would have stored them: each in a file of its own."""
     for day in days:
