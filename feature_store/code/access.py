@@ -4,14 +4,25 @@ What no text shows is bounded when the function is called (`quant_assets.engine.
 are put together at run time, what compiled libraries do by themselves.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
+import polars as pl
+
 from feature_store.code import access_rules as rules
 from feature_store.code.graph import Entries
-from feature_store.code.held import changed_outside, functions_in, is_undeclared_table, tables_in
+from feature_store.code.held import (
+    changed_outside,
+    functions_in,
+    is_shared,
+    is_undeclared_table,
+    parts_of,
+    state_kept_by,
+    tables_in,
+)
 from feature_store.code.identity import Root, graph_of, name_of_key, on_forgetting
 from feature_store.code.reach import Part, reached_by
 from feature_store.code.runtime import held_by
@@ -141,6 +152,14 @@ def _call(use: Use) -> tuple[str, str] | None:
     return None
 
 
+def _written(use: Use) -> tuple[str, str] | None:
+    module, _, name = use.what.rpartition(".")
+    held = getattr(sys.modules.get(module), name, None)
+    if isinstance(held, pl.Expr):  # its methods give another one
+        return None
+    return f"changes {use.what}, which outlives the call", rules.STATE
+
+
 _RULES: dict[str, Callable[[Use], tuple[str, str] | None]] = {
     "name": _name,
     "import": _name,
@@ -148,7 +167,7 @@ _RULES: dict[str, Callable[[Use], tuple[str, str] | None]] = {
     "call in memory": _call,
     "method": _method,
     "attribute": _attribute,
-    "written": lambda use: (f"changes {use.what}, which outlives the call", rules.STATE),
+    "written": _written,
     "default": lambda use: (f"has the default {use.what}, which all calls share", rules.STATE),
     "cached": lambda use: (f"caches {use.what} by less than what it is given", rules.KEY),
 }
@@ -166,6 +185,10 @@ def _of_place(part: Part) -> Iterator[Access]:
         held = held_by(key)
         if is_undeclared_table(held):
             yield Access(name, key.module, "is a table that no input declares", rules.INPUT)
+        if is_shared(held):
+            yield Access(name, key.module, f"is a {type(held).__name__} that all calls share", rules.STATE)
+        if method := state_kept_by(held):
+            yield Access(name, key.module, f"is an object that {method} changes, and outlives the call", rules.STATE)
         yield from held_accesses(held, tables=False)
 
 
@@ -180,5 +203,10 @@ def held_accesses(value: object, *, tables: bool = True) -> Iterator[Access]:
         at = f"{place}:{function.__code__.co_firstlineno}"
         for changed in changed_outside(function):
             yield Access(name, at, f"changes {changed}, which outlives the call", rules.STATE)
+    for part in parts_of(value) if tables else ():
+        if is_shared(part):
+            yield Access(
+                "a function", "where it is made", f"holds a {type(part).__name__} that all calls share", rules.SEED
+            )
     for table in tables_in(value) if tables else ():
         yield Access("a function", "where it is made", f"holds {table}, which no input declares", rules.INPUT)

@@ -97,7 +97,7 @@ PRIVATE_REACHING = frozenset({
 def rejected_name(path: str) -> str | None:
     """The advice where a function may not use what a library, or Python, calls so; None where it may."""
     top, _, rest = path.partition(".")
-    if path in ALSO or path.startswith("importlib.resources"):
+    if path in ALSO or path.startswith(("importlib.resources", "logging.Logger")):
         return None
     if path in OPENING_TYPES:
         return NAME if top == "types" else f"{INPUT}; {DATA_FILE}"

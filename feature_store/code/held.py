@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import random
 import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
@@ -10,13 +11,14 @@ import numpy as np
 import polars as pl
 
 from feature_store.code.runtime import unwrapped
-from feature_store.code.sources import Source, source_of
+from feature_store.code.sources import Source, is_analysed, source_of
 from feature_store.code.uses import changed_names
 
 Functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 LARGEST_TABLE = 1_000  # rows of one that stands in a module
 LARGEST_ARRAY = 1_000  # numbers of one that a function was given
 DEEPEST = 6
+MAKING = frozenset({"__init__", "__post_init__", "__new__", "__set_name__", "__setstate__"})
 
 
 def is_undeclared_table(value: object) -> bool:
@@ -29,9 +31,32 @@ def is_undeclared_table(value: object) -> bool:
     return frame.height > LARGEST_TABLE or any(dtype.is_temporal() for dtype in frame.dtypes)
 
 
+def is_shared(value: object) -> bool:
+    """A generator or another iterator: it stands where the call before has left it."""
+    return isinstance(value, np.random.Generator | np.random.RandomState | random.Random) or (
+        hasattr(value, "__next__") and not isinstance(value, type)
+    )
+
+
 def tables_in(value: object) -> list[str]:
     """Frames and large arrays among what a function was given when it was made."""
     return [written for part in _parts(value, DEEPEST) if (written := _as_table(part))]
+
+
+def state_kept_by(value: object) -> str | None:
+    """The method by which an object of a module changes itself after it was made; None where none does."""
+    for kind in type(value).__mro__:
+        methods = {n: m for n, m in vars(kind).items() if isinstance(m, FunctionType) and n not in MAKING}
+        for name, method in methods.items() if is_analysed(kind.__module__) else ():
+            _, node = node_of(method)
+            if node and {*method.__code__.co_varnames[:1]} & changed_names(node):
+                return f"{kind.__qualname__}.{name}"
+    return None
+
+
+def parts_of(value: object) -> list[object]:
+    """The value, and all that it was given when it was made."""
+    return [*_parts(value, DEEPEST)]
 
 
 def functions_in(value: object) -> list[FunctionType]:

@@ -96,6 +96,12 @@ def is_ours(module: str, also: str) -> bool:
     return top not in sys.stdlib_module_names and not distributions_of(top) and source_of(top) is not None
 
 
+def is_analysed(module: str | None) -> bool:
+    """Whether a module is the project's, a plugin's, or of no distribution."""
+    top = (module or "").partition(".")[0]
+    return is_first_party(top) or (top not in sys.stdlib_module_names and not distributions_of(top))
+
+
 def is_first_party(top: str) -> bool:
     """Whether a top-level package is the project's, or a loaded plugin's."""
     return top in PACKAGES or top in _plugins

@@ -4,7 +4,6 @@ Compared before and after a call: what differs is state that one call leaves to 
 """
 
 import functools
-import sys
 from collections.abc import Collection, Mapping
 from types import FunctionType, ModuleType
 
@@ -14,10 +13,9 @@ import polars as pl
 from feature_store.code.graph import Entries
 from feature_store.code.held import functions_in
 from feature_store.code.identity import Root
-from feature_store.code.libraries import distributions_of
 from feature_store.code.reach import reached_by
 from feature_store.code.runtime import held_by, is_settings, unwrapped
-from feature_store.code.sources import Definition, is_first_party
+from feature_store.code.sources import Definition, is_analysed
 from feature_store.dataset import Dataset
 from feature_store.hashing import content_hash, digest_of
 
@@ -73,7 +71,7 @@ def _of_object(value: object, depth: int, seen: set[int]) -> list[str]:
         return [type(value).__name__]
     kind = value if isinstance(value, type) else type(value)
     own = vars(value) if hasattr(value, "__dict__") else {}
-    if not _is_ours(kind.__module__):
+    if not is_analysed(kind.__module__):
         return _iterated(value, depth, seen)
     parts = ((name, part) for holder in kind.__mro__ for name, part in vars(holder).items())
     lazily = {name for name, part in parts if isinstance(part, functools.cached_property)}
@@ -94,13 +92,8 @@ def _iterated(value: object, depth: int, seen: set[int]) -> list[str]:
 
 def _of_function(function: FunctionType, depth: int, seen: set[int]) -> list[str]:
     """What it holds, and attributes that were given to it."""
-    if not _is_ours(function.__module__):
+    if not is_analysed(function.__module__):
         return [function.__qualname__]
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     own = {name: value for name, value in vars(function).items() if name != "__wrapped__"}
     return _written([cells, function.__defaults__, function.__kwdefaults__, own], depth - 1, seen)
-
-
-def _is_ours(module: str | None) -> bool:
-    top = (module or "").partition(".")[0]
-    return is_first_party(top) or (top not in sys.stdlib_module_names and not distributions_of(top))

@@ -125,6 +125,8 @@ class Recorder:
         if isinstance(target, Outside):
             if target.path == "builtins.getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant):
                 self._note("computed", ast.unparse(node.args[1]), node)
+            if target.path == "builtins.next" and node.args:
+                self._written(node.args[0], node)
             in_memory = bool(node.args) and self._in_memory(node.args[0])
             self._note("call in memory" if in_memory else "call", target.path, node, call)
             if target.path == "builtins.getattr" and texts:

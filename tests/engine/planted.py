@@ -40,9 +40,9 @@ class Planted:
 # Functions of `reaching` that the text alone shows, or that only a close look at their calls does.
 OF_THE_TEXT = {
     "reads_the_files_of_another_package", "asks_numpy_for_today", "hashes_a_text", "caches_a_method",
-    "caches_by_an_address", "knows_a_table_of_its_module", "holds_a_table",
+    "caches_by_an_address", "goes_on_with_an_iterator", "knows_a_table_of_its_module", "holds_a_table",
 }  # fmt: skip
-ONLY_CLOSELY = {"samples_without_a_seed", "smooths_across_calls"}
+ONLY_CLOSELY = {"samples_without_a_seed", "keeps_frames_by_another_name"}
 # Those that the hook hears in every run, were the text to miss them.
 HEARD = {
     "opens_a_file", "opens_a_file_and_hides_the_error", "reads_a_path", "reads_by_a_method_that_is_handed_on",

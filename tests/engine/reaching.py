@@ -1,17 +1,18 @@
 """Functions that reach beyond their inputs, each in the way that its name says; none of them may ever run whole."""
 
 # ruff: noqa: PLW0603, PTH123, PTH208, DTZ005, B006, B019, RUF012
+import contextlib
 import ctypes
 import datetime as dt
 import functools
 import gc
 import importlib.resources
 import inspect
+import itertools
 import json
 import os
 import pickle
 import random
-import secrets
 import socket
 import sqlite3
 import subprocess
@@ -49,10 +50,9 @@ def opens_a_file(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
 
 
 def opens_a_file_and_hides_the_error(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
-    try:
+    with contextlib.suppress(Exception):
         return marked(bars, open(ABSENT).read())
-    except Exception:
-        return bars
+    return bars
 
 
 def reads_a_path(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
@@ -195,10 +195,6 @@ def samples_without_a_seed(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
     return bars.sample(fraction=1.0, shuffle=True)
 
 
-def draws_a_secret(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
-    return marked(bars, secrets.randbits(8))
-
-
 def names_by_chance(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
     return marked(bars, uuid.uuid4())
 
@@ -208,9 +204,7 @@ def hashes_a_text(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
 
 
 def starts_a_thread(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
-    thread = threading.Thread(target=len, args=([],))
-    thread.start()
-    thread.join()
+    threading.Thread(target=len, args=([],)).start()
     return bars
 
 
@@ -225,6 +219,12 @@ def starts_a_pool(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
 def keeps_frames_in_a_module(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
     SEEN[len(SEEN)] = bars
     return SEEN[0]
+
+
+def keeps_frames_by_another_name(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
+    known = SEEN
+    known[len(known)] = bars
+    return bars
 
 
 def counts_its_calls(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
@@ -280,6 +280,17 @@ MEMORY = Memory()
 
 def smooths_across_calls(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
     return marked(bars, MEMORY.smoothed(bars.height))
+
+
+RNG, NUMBERS = np.random.default_rng(7), itertools.count()
+
+
+def goes_on_with_a_generator(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
+    return marked(bars, RNG.normal())
+
+
+def goes_on_with_an_iterator(bars: pl.DataFrame, sessions: Days) -> pl.DataFrame:
+    return marked(bars, next(NUMBERS))
 
 
 class Ranks:
