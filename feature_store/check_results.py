@@ -18,7 +18,6 @@ from feature_store.append_log import DamagedLine, Line, Position, append, read_l
 from feature_store.check_table import OF_FILES, CheckTable, RecordedResult, Waiver, value_of
 from feature_store.index import Index
 from feature_store.layout import Layout
-from feature_store.notices import notice
 from feature_store.partition import StoredPartition
 
 RUN = "run"  # the look of what a run checks of the sessions that it has stored
@@ -125,15 +124,6 @@ class CheckResults:
                 with self._locked(f"checks.{file}"):
                     self._follow([file])
 
-    def require_whole(self, dataset: str) -> None:
-        """Bring a dataset's failures into the index again where they are not as they were put there: a changed bit."""
-        if self.table.is_whole(dataset):
-            return
-        with self._locked(f"checks.{_file(dataset)}"), self._index.transaction() as connection:
-            self.table.forget(connection, dataset)
-            self._follow_in(connection, _file(dataset), Position())
-        notice(f"the index held other results of checks of {dataset} than were recorded; they were read again")
-
     def replay(self, connection: sqlite3.Connection) -> None:
         """All records into a new index."""
         self.table.clear(connection)
@@ -185,7 +175,6 @@ class CheckResults:
         if line.record.get("repaired"):
             self.table.end(connection, results)
         self.table.put_results(connection, results)
-        self.table.seal(connection, line.record["dataset"])
 
 
 def _file(dataset: str) -> str:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from feature_store.append_log import DamagedLine, Position
-from feature_store.hashing import digest_of
 from feature_store.index_database import Database
 from feature_store.partition import StoredPartition
 
 OF_FILES = ("contract",)  # checks of the stored file: storing the session anew ends what they found
 
-TABLES = ("check_results", "check_seals", "waivers", "check_logs", "check_log_damage")
+TABLES = ("check_results", "waivers", "check_logs", "check_log_damage")
 # of the stored partition `p`: what results of its value are known by, whatever it was adopted as
 _VALUE = (
     "substr(COALESCE(json_extract(p.adopted, '$.fingerprint'), p.fingerprint), 1, 16)||substr(p.content_hash, 1, 8)"
@@ -115,21 +114,6 @@ class CheckTable:
             [(r.at, r.dataset, r.session.isoformat(), r.check, r.value, r.written) for r in results],
         )
 
-    def seal(self, connection: sqlite3.Connection, dataset: str) -> None:
-        """Keep a hash of the dataset's failures, in the transaction that changes them."""
-        connection.execute(
-            "INSERT OR REPLACE INTO check_seals VALUES (?, ?)", (dataset, _failures_hash(connection, dataset))
-        )
-
-    def is_whole(self, dataset: str) -> bool:
-        """Whether the index holds the failures of the dataset as they were put there."""
-        connection = self._database.connection()
-        row = connection.execute("SELECT hash FROM check_seals WHERE dataset=?", (dataset,)).fetchone()
-        return row is None or row[0] == _failures_hash(connection, dataset)
-
-    def forget(self, connection: sqlite3.Connection, dataset: str) -> None:
-        connection.execute("DELETE FROM check_results WHERE dataset=?", (dataset,))
-
     def put_waivers(self, connection: sqlite3.Connection, waivers: Iterable[Waiver]) -> None:
         connection.executemany(
             "INSERT OR IGNORE INTO waivers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -223,7 +207,7 @@ class CheckTable:
 
     def is_checked(self, dataset: str, version: int, check: str) -> bool:
         """Whether any stored session has a result of the check in force, or a waiver."""
-        connection = self._database.connection()
+        connection = self._sound(dataset, version)
         of_dataset = (dataset, version, "", "9", check)
         query = f"SELECT 1 FROM {_STORED} {_OF_DATASET} AND c.check_name=? LIMIT 1"
         if connection.execute(query, of_dataset).fetchone():
@@ -256,12 +240,6 @@ class CheckTable:
 
 
 _COLUMNS = {"check": "check_name"}
-
-
-def _failures_hash(connection: sqlite3.Connection, dataset: str) -> str:
-    """Of the rows themselves, which an index of the failed ones would hide a changed one of."""
-    query = "SELECT * FROM check_results NOT INDEXED WHERE dataset=? AND passed IS NOT 1 ORDER BY 2, 3, 4, 5, 6"
-    return digest_of([repr(row) for row in connection.execute(query, (dataset,))])
 
 
 def _revived(row: Sequence[Any]) -> RecordedResult:

@@ -32,7 +32,6 @@ CREATE TABLE IF NOT EXISTS waivers (
     dataset TEXT, session TEXT, check_name TEXT, value TEXT, why TEXT, by TEXT, at TEXT, detail TEXT,
     PRIMARY KEY (dataset, session, check_name, value)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS check_seals (dataset TEXT PRIMARY KEY, hash TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS check_logs (file TEXT PRIMARY KEY, size INTEGER, lines INTEGER, digest TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS check_log_damage (
     file TEXT, line INTEGER, digest TEXT, reason TEXT, PRIMARY KEY (file, line, digest)

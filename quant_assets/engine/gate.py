@@ -168,7 +168,6 @@ def _widen(needed: dict[str, Span], name: str, first: dt.date, last: dt.date) ->
 
 def blocks_of(store: Store, asset: SessionAsset, span: Span) -> list[Block]:
     """What speaks against the stored sessions of one asset, both ends of the span included."""
-    store.checks.require_whole(asset.name)
     return [*_failures(store, asset, span), *_missing(store, asset, span), *_unreadable(store, asset)]
 
 

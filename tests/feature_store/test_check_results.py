@@ -204,23 +204,6 @@ def test_an_append_that_a_crash_has_cut_costs_that_line_alone(store: Store) -> N
         assert (again.checks.table.damage(), again.checks.damage()) == ([], [])
 
 
-def test_a_failure_that_the_index_has_lost_is_read_again_from_its_record(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
-    store.record_check_results([failed(), passed("contract"), failed(day=DAYS[1])])
-    before = store.checks.table.results(NAME, FACTS.version, DAYS[0], DAYS[-1])
-    changes = ("passed=1", "value='another'", "session='2017-03-01'", "check_name='none'", "ended='now'")
-    for changed in (f"UPDATE check_results SET {change} WHERE passed=0 AND session='{DAYS[0]}'" for change in changes):
-        with store.index.transaction() as connection:
-            connection.execute(changed)
-        store.checks.require_whole(NAME)
-        assert f"other results of checks of {NAME}" in caplog.text
-        caplog.clear()
-        assert store.checks.table.results(NAME, FACTS.version, DAYS[0], DAYS[-1]) == before
-    store.checks.require_whole(NAME)
-    assert caplog.text == ""
-
-
 def test_damaged_missing_and_cut_lines_are_named(store: Store) -> None:
     for day in DAYS[:4]:
         store.record_check_results([failed(day=day)])
