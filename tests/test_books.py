@@ -13,6 +13,7 @@ from feature_store import sessions as calendar
 from feature_store.schemas.market import UNIVERSE
 from quant_assets.books import book_assets
 from quant_assets.engine.asset import SessionAsset, same
+from quant_assets.engine.gate import Gate, is_gated
 from quant_assets.engine.identity import code_of
 from quant_assets.engine.runner import Runner
 from quant_assets.execution.book.replay import rule_step
@@ -85,6 +86,15 @@ def test_a_book_comes_with_its_orders_and_its_account() -> None:
     assert [asset.kind for asset in (book, orders, account)] == ["recursive", "cross section", "cross section"]
     assert {*book.checks} == {"fills_after_decision"}
     assert {*account.checks} == {"account_closes"}
+
+
+def test_its_orders_rest_on_its_own_history_and_are_stopped_as_the_platforms_are() -> None:
+    book, orders, account = assets()
+    chosen = profile()
+    reach = Gate([*all_assets(chosen), book, orders, account]).spans(orders, FIRST[-1], FIRST[-1], chosen)
+    assert [is_gated(asset) for asset in (book, orders, account)] == [False, True, False]
+    assert reach["execution/mine"] == reach["market/bars"] == (FIRST[0], FIRST[-1])
+    assert {"execution/book", "alpha/combined", account.name}.isdisjoint(reach)
 
 
 def test_a_rule_is_stored_with_what_it_reads_and_its_account_closes(tmp_path: Path) -> None:
