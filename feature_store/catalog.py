@@ -57,7 +57,7 @@ def serve(
             try:
                 for definition in (_macro(read, dataset), _macro_at(read, dataset), _view(read, dataset, moment)):
                     connection.execute(definition)
-            except duckdb.Error:  # DuckDB looks into the first file for its columns
+            except (duckdb.Error, ValueError):  # DuckDB looks into the first file for its columns
                 store.require_served(dataset)
                 raise
     files.serving = True

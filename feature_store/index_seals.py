@@ -64,9 +64,19 @@ def register(connection: sqlite3.Connection) -> None:
     for table, columns in CHECKED.items():
         for event, sides in (("INSERT", ("NEW",)), ("UPDATE", ("OLD", "NEW")), ("DELETE", ("OLD",))):
             steps = "; ".join(_summed(table, columns, side) for side in sides)
-            connection.execute(
-                f"CREATE TRIGGER IF NOT EXISTS {table}_{event.lower()} AFTER {event} ON {table} BEGIN {steps}; END"
-            )
+            _create(connection, f"{table}_{event.lower()}", f"AFTER {event} ON {table} BEGIN {steps}; END")
+
+
+def _create(connection: sqlite3.Connection, name: str, does: str) -> None:
+    """A trigger, unless it is there; one of another text is damage: what it has summed is not to be trusted.
+
+    Raises:
+        sqlite3.DatabaseError: the text is another.
+    """
+    connection.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {does}")
+    known = connection.execute("SELECT sql FROM sqlite_master WHERE type='trigger' AND name=?", (name,)).fetchone()
+    if known != (f"CREATE TRIGGER {name} {does}",):
+        raise sqlite3.DatabaseError(f"its trigger {name} is not as it was made")
 
 
 def sum_all(connection: sqlite3.Connection) -> None:

@@ -17,12 +17,11 @@ from feature_store.schemas.market import BARS
 from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.plan import plan
 from quant_assets.engine.runner import Runner
-from quant_assets.graph import core_assets
 from quant_assets.operations.verify import Repairs, condemn, lines
-from tests.engine.market import SESSIONS, contents, copy_store, forget, make_runner, run
+from tests.engine.market import SESSIONS, contents, copy_store, forget, make_runner, needed_for, run
 
 DAY = SESSIONS[-3]
-ASSETS = [a for a in core_assets() if a.dataset.slice in ("market", "features", "risk")]
+ASSETS = needed_for("features/stock_features", "risk/factor_returns")
 
 
 @pytest.fixture
