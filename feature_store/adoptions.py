@@ -26,7 +26,6 @@ from feature_store.versioning import fingerprint
 from feature_store.writers import Writer
 
 WITHDRAWN = "withdrawn"  # a part of the fingerprint of generations that count no more, and why
-DIGEST = "digest"  # of a record, in it
 STEPS = ("recorded", "dataset adopted", "adoptions counted")
 
 
@@ -186,18 +185,18 @@ class Adoptions:
         yield from found
 
     def _read(self, number: int) -> dict[str, Any]:
-        """As it was written; records of earlier versions have no digest.
+        """As it was written; the digest of its text is its second line; records of earlier versions have none.
 
         Raises:
             StoreError: not readable, or another text than was written.
         """
         path = self._path(number)
         try:
-            record: dict[str, Any] = json.loads(path.read_text())
+            text, _, digest = path.read_text().partition("\n")
+            record: dict[str, Any] = json.loads(text)
             if record["number"] != number or not isinstance(record["datasets"], list):
                 raise ValueError("it is the record of something else")
-            digest = record.pop(DIGEST, None)
-            if digest not in (None, _digest(record)):
+            if digest not in ("", digest_of([text])):
                 raise ValueError("its text is not that which was written")
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(_unreadable(path, error)) from error
@@ -214,7 +213,8 @@ class Adoptions:
             sync_folder(folder.parent)
         staged = folder / f".{uuid.uuid4().hex}"
         try:
-            write_synced(staged, json.dumps({**record, DIGEST: _digest(record)}, sort_keys=True).encode())
+            text = json.dumps(record, sort_keys=True)
+            write_synced(staged, f"{text}\n{digest_of([text])}".encode())
             os.link(staged, self._path(number))
         finally:
             staged.unlink(missing_ok=True)
@@ -226,7 +226,3 @@ def _unreadable(path: Path, error: Exception) -> str:
         f"the adoption record {path} cannot be read ({error}); restore it from a copy, or move it away and run "
         "`asof backfill`: its sessions then count as what they were stored as"
     )
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    return digest_of([json.dumps(record, sort_keys=True)])
