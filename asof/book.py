@@ -17,7 +17,7 @@ from feature_store.schemas.execution import BOOK
 from feature_store.store import Store as FeatureStore
 from quant_assets.engine.asset import Recursive
 from quant_assets.engine.opening import open_runner
-from quant_assets.engine.runner import StoredVersions
+from quant_assets.engine.stored_versions import StoredVersions
 from quant_assets.graph import all_assets
 
 __all__ = ["Replay", "replay"]

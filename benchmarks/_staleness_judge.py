@@ -22,7 +22,8 @@ from quant_assets.engine.asset import Recursive, Source
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.gate import Gate
 from quant_assets.engine.recursion import recomputed_steps
-from quant_assets.engine.runner import Runner, StoredVersions
+from quant_assets.engine.runner import Runner
+from quant_assets.engine.stored_versions import StoredVersions
 from quant_assets.graph import core_assets
 from quant_resources.vendors.registry import make_vendor
 

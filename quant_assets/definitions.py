@@ -6,6 +6,7 @@ import dagster as dg
 
 from configs.settings import FilesVendor
 from feature_store.numeric_platform import warn_unless_in_force
+from quant_assets.automation.certification import certification_schedule
 from quant_assets.automation.schedules import daily_schedule
 from quant_assets.automation.sensors import drop_sensor
 from quant_assets.engine.dagster_asset import to_dagster
@@ -27,7 +28,7 @@ def build(home: Home) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         jobs=[job],
-        schedules=[daily_schedule(job, profile)],
+        schedules=[daily_schedule(job, profile), certification_schedule()],
         sensors=[drop_sensor(job, home)] if isinstance(profile.vendor, FilesVendor) else [],
         resources={
             "platform": Platform(home=str(home.folder), workers=int(os.environ.get("ASOF_WORKERS") or usual_workers())),

@@ -3,6 +3,7 @@
 from configs.settings.alpha import Alpha, EarningsBlackout
 from configs.settings.backtest import Backtest
 from configs.settings.base import Settings
+from configs.settings.certification import Certification
 from configs.settings.detectors import DetectorSettings, HmmSettings, ThresholdsSettings
 from configs.settings.execution import Execution
 from configs.settings.features import (
@@ -33,6 +34,7 @@ __all__ = [
     "SCORED_BY_DEFAULT",
     "Alpha",
     "Backtest",
+    "Certification",
     "CompanyEvents",
     "DetectorSettings",
     "Drop",

@@ -8,6 +8,7 @@ from pydantic import Field
 from configs.settings.alpha import Alpha
 from configs.settings.backtest import Backtest
 from configs.settings.base import Settings
+from configs.settings.certification import Certification
 from configs.settings.execution import Execution
 from configs.settings.features import Features
 from configs.settings.history import History
@@ -56,6 +57,7 @@ class Profile(Settings):
     portfolio: Portfolio = Field(Portfolio(), description="optimization problem that chooses weights")
     execution: Execution = Field(Execution(), description="account, pre-trade checks and costs of fills")
     backtest: Backtest = Field(Backtest(), description="what results are compared with")
+    certification: Certification = Field(Certification(), description="stored sessions that are computed again")
 
     def part(self, kind: type[S]) -> S:
         """The one section of the given type, of the platform or of a plugin."""

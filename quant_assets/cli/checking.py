@@ -1,5 +1,6 @@
 """Commands that recompute stored sessions: certify, impact, adopt."""
 
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,14 @@ commands = typer.Typer()
 def certify(
     count: Sample = 10,
     all_: Everything = False,
+    rotation: Annotated[
+        bool,
+        typer.Option(
+            "--rotation",
+            help="in a fresh process, the sessions certified longest ago: run nightly, all of them within "
+            "certification.cycle_days",
+        ),
+    ] = False,
     select: Select = None,
     vendor: Annotated[
         bool,
@@ -27,7 +36,10 @@ def certify(
 
     With --vendor: exits with 1 if the vendor now says otherwise of a stored session; what it says is not stored.
     """
+    from quant_assets.engine.fresh_process import FreshProcessError
     from quant_assets.operations.certify import certify_rows
+    from quant_assets.operations.power import IN_JSON_ALONE, power_text
+    from quant_assets.operations.rotation import rotate
     from quant_assets.operations.vendor_drift import vendor_drift
 
     if vendor:
@@ -35,8 +47,18 @@ def certify(
         print_rows(asked, as_json, "certify-vendor")
         raise typer.Exit(int(any(row["differ"] for row in asked)))
 
-    rows = certify_rows(stored_home(), select or [], None if all_ else count)
-    print_rows(rows, as_json, "certify")
+    home, names = stored_home(), select or []
+    try:
+        if rotation:
+            rows = rotate(home, names, secrets.token_hex(8))
+        else:
+            rows = certify_rows(home, names, None if all_ else count)
+    except FreshProcessError as error:
+        raise UsageError(str(error)) from None
+    hidden = set() if as_json else IN_JSON_ALONE | {"stored"}
+    print_rows([{n: v for n, v in row.items() if n not in hidden} for row in rows], as_json, "certify")
+    if rows and not as_json:
+        say(power_text(rows))
     raise typer.Exit(0 if rows and all(not row["differ"] and row["checked"] for row in rows) else 1)
 
 

@@ -6,8 +6,10 @@ not know is dropped here, once, for all assets.
 
 import datetime as dt
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Protocol, cast
@@ -53,6 +55,26 @@ class Versions(Protocol):
         """The asset's own rows of an earlier session, or None when it is not stored."""
 
 
+_thread = threading.local()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums of several threads differ in their last digits, and spinning ones cost most.
+
+    Inside another it costs nothing, where to look for the libraries' threads takes 2 ms.
+    """
+    if getattr(_thread, "is_limited", False):
+        yield
+        return
+    with threadpool_limits(1):
+        _thread.is_limited = True
+        try:
+            yield
+        finally:
+            _thread.is_limited = False
+
+
 class Calculation:
     """Computes sessions of assets under one profile."""
 
@@ -74,7 +96,7 @@ class Calculation:
     def compute_all(self, asset: SessionAsset, targets: Sequence[dt.date], data: Versions) -> dict[str, Frames]:
         """As `compute`, of all datasets that the asset's function gives, by name; it reaches nothing but its inputs."""
         asset = bounded(asset)
-        with threadpool_limits(1):  # sums of several threads differ in their last digits, and spinning ones cost most
+        with one_thread():
             match asset:
                 case Source():
                     return {asset.name: self._source(asset, targets)}
@@ -87,6 +109,31 @@ class Calculation:
                 case Recursive():
                     computed = dict(self.steps(asset, targets, data))
         return by_dataset(asset, computed)
+
+    def ahead(self, asset: SessionAsset, target: dt.date, until: dt.date, data: Versions) -> dict[str, Frames]:
+        """As `compute_all` of one session, in a calculation that has read everything up to `until`.
+
+        What a target may not know is then there to be handed out by mistake. Of a model fit the target is the refit;
+        of a time series the sessions up to `until` are computed too.
+        """
+        if isinstance(asset, TimeSeries):
+            computed = self.compute_all(asset, sessions.between(target, until), data)
+            return {name: {target: frames[target]} for name, frames in computed.items()}
+        asset = bounded(asset)
+        with one_thread():
+            return by_dataset(asset, {target: self._ahead(asset, target, until, data)})
+
+    def _ahead(self, asset: SessionAsset, target: dt.date, until: dt.date, data: Versions) -> Rows:
+        match asset:
+            case Recursive():
+                return next(self.steps(asset, sessions.between(target, until), data))[1]
+            case ModelFit(chained=True):
+                return self._chain(asset, sorted({target, asset.refit_session(until, self.profile)}), data)[target]
+            case CrossSection() | ModelFit():
+                views = self._views(asset, target, until, data)
+                return self.call(asset, {name: view.at(target) for name, view in views.items()}, session=target)
+            case _:
+                raise TypeError(f"{asset.name}: a {asset.kind} reads nothing that it is handed ahead of its session")
 
     # -- sources ---------------------------------------------------------------------------------------------------
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from feature_store.errors import StoreError
+from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import SessionAsset, Source
 from quant_assets.engine.gate import DecisionBlockedError
-from quant_assets.engine.lookahead_checks import check_run
+from quant_assets.engine.lookahead_checks import CheckResult, check_run, look_again
 from quant_assets.engine.runner import Outcome, Runner
 
 Say = Callable[[str, str], None]  # a level, "info" or "warning", and a text
@@ -65,9 +66,14 @@ class GroupRun:
         except Exception as error:
             self.faults = dict.fromkeys(self.outcomes, Fault.of(error))
             return
+        try:
+            looked = look_again(runner, assets, {a.name: self._written(a) for a in assets}, targets)
+        except Exception as error:
+            self.faults = dict.fromkeys(self.outcomes, Fault.of(error))
+            return
         for asset in assets:
             try:
-                self._check(runner, asset, targets, say)
+                self._check(runner, asset, targets, say, looked[asset.name])
             except Exception as error:
                 self.faults[asset.name] = Fault.of(error)
         self.faults = blocked | self.faults
@@ -79,10 +85,20 @@ class GroupRun:
                 done = len(self.outcomes[asset.name])
                 say("info", f"{asset.name}: {done} of {len(targets)} sessions, up to {group[-1].session}")
 
-    def _check(self, runner: Runner, asset: SessionAsset, targets: Sequence[dt.date], say: Say) -> None:
+    def _written(self, asset: SessionAsset) -> list[StoredPartition]:
+        return [o.partition for o in self.outcomes[asset.name] if not o.skipped]
+
+    def _check(
+        self,
+        runner: Runner,
+        asset: SessionAsset,
+        targets: Sequence[dt.date],
+        say: Say,
+        looked: Sequence[CheckResult],
+    ) -> None:
         _warn_of_left_out(runner, asset, targets, say)
-        written = [o.partition for o in self.outcomes[asset.name] if not o.skipped]
-        self.checked[asset.name] = Counter(result.check for result in check_run(runner, asset, written, targets))
+        results = check_run(runner, asset, self._written(asset), targets, looked)
+        self.checked[asset.name] = Counter(result.check for result in results)
         _compact(runner, asset, targets[0], say)
 
 

@@ -1,84 +1,44 @@
-"""The checks that every asset carries: `contract` and `no_lookahead`.
+"""The checks that every asset carries: `contract`, `no_lookahead` and those of its subject.
 
-`no_lookahead` recomputes stored sessions alone, from what was known at them, in a store that now holds later data, and
-once more inside a range whose inputs after a random session are scrambled: the content must be the stored one.
+`no_lookahead` computes stored sessions again, from what was known at them, in a store that now holds later data, and
+with that perturbed: the content must be the stored one.
 """
 
-import contextlib
 import datetime as dt
-import itertools
+import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import polars as pl
 
 from configs.settings import Settings
 from feature_store import sessions
-from feature_store.check_results import RUN
-from feature_store.contract import validated
 from feature_store.dataset import Dataset
-from feature_store.errors import StoreError
-from feature_store.hashing import content_hash, digest_of
 from feature_store.layout import days_of, month_of
-from feature_store.numeric_platform import PART, in_force, is_pinned
 from feature_store.partition import StoredPartition
 from feature_store.readers import latest_versions
-from feature_store.rounding import equal_within_rounding
 from feature_store.schemas.market import BARS
 from feature_store.store import Store
-from feature_store.versioning import fingerprint
-from quant_assets.engine.access_profile import strictly
-from quant_assets.engine.asset import ModelFit, Recursive, SessionAsset, Source, TimeSeries
-from quant_assets.engine.computation import Versions, parameters
+from quant_assets.engine.asset import SessionAsset
+from quant_assets.engine.computation import parameters
 from quant_assets.engine.gate import CONTRACT, NO_LOOKAHEAD
-from quant_assets.engine.runner import CHECKS, Runner, StoredVersions
+from quant_assets.engine.looks import Looks, Results, around
+from quant_assets.engine.results import CheckResult
+from quant_assets.engine.run_looks import looks_of_run
+from quant_assets.engine.runner import CHECKS, LOOKS, Runner
+from quant_assets.engine.sampling import sampled_sessions
 from quant_assets.engine.settings_seen import seen
 
-ALONE, SCRAMBLED = "alone", "scrambled"  # looks of `no_lookahead`
-SPAN = 10  # sessions on either side of the scrambled pass's cut
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    session: dt.date
-    check: str
-    passed: bool
-    detail: str = ""
-    look: str = RUN  # how the session was looked at; failures of each are kept apart
-    partition: StoredPartition | None = field(default=None, compare=False, repr=False)  # what was checked
-
-
-class Scrambled:
-    """Versions in which every value learned after `cut` belongs to somebody else, and every third row is gone.
-
-    Numbers are half as large again, and flags turned.
-    """
-
-    def __init__(self, data: Versions, cut: dt.date, seed: int) -> None:
-        self._data = data
-        self._cut = cut
-        self._seed = seed
-
-    def versions(self, dataset: Dataset, first: dt.date, last: dt.date, columns: Sequence[str]) -> pl.DataFrame:
-        rows = self._data.versions(dataset, first, last, columns)
-        later = rows.filter(pl.col("session") > self._cut)
-        rng = np.random.default_rng(self._seed)
-        order = rng.permutation(later.height)
-        moved = [_perturbed(later.get_column(name).gather(order)) for name in dataset.values if name in rows.columns]
-        kept = later.with_columns(moved).filter(pl.Series(rng.random(later.height) > 1 / 3))
-        return pl.concat([rows.filter(pl.col("session") <= self._cut), kept])
-
-    def state(self, dataset: Dataset, session: dt.date) -> pl.DataFrame | None:
-        return self._data.state(dataset, session)
-
-
-def _perturbed(values: pl.Series) -> pl.Series:
-    if values.dtype.is_numeric():
-        return (values * 1.5).cast(values.dtype)
-    return ~values if values.dtype == pl.Boolean else values
+__all__ = [
+    "CONTRACT",
+    "NO_LOOKAHEAD",
+    "CheckResult",
+    "Checker",
+    "check_run",
+    "look_again",
+    "record",
+    "sampled_sessions",
+]
 
 
 class Checker:
@@ -92,7 +52,6 @@ class Checker:
         self._runner = runner
         self._closely = closely
         self._seen: set[str] = set()
-        self._data = StoredVersions(runner.store)
 
     def contract(self, asset: SessionAsset, partitions: Sequence[StoredPartition]) -> list[CheckResult]:
         """Read back from disk: the content is what was announced, and what the subject demands holds."""
@@ -131,88 +90,20 @@ class Checker:
 
     def recompute(self, asset: SessionAsset, session: dt.date) -> CheckResult | None:
         """Compute one stored session alone, from what was known at it; None where it is stale and cannot be checked."""
-        stored = self._stored(asset, session)
-        if stored is None:
-            return None
-        try:
-            with self._look(asset):
-                frame = self._runner.calculation.compute(asset, [session], self._data)[session]
-        except Exception as error:  # what cannot be computed alone was computed from something else
-            return CheckResult(session, NO_LOOKAHEAD, False, f"cannot be computed alone: {error}", ALONE, stored)
-        return self._compare(asset, stored, frame, "computed alone", ALONE)
+        closely, self._seen = self._closely or asset.name not in self._seen, self._seen | {asset.name}
+        looks = Looks(self._runner, [asset], [session], closely=closely)
+        return next(iter(looks.alone(looks.units)[asset.name]), None)
 
-    def _look(self, asset: SessionAsset) -> contextlib.AbstractContextManager[None]:
-        """At the calls of the asset's function, where it is their turn."""
-        first, self._seen = asset.name not in self._seen, self._seen | {asset.name}
-        return strictly(asset) if first or self._closely else contextlib.nullcontext()
+    def scrambled(self, asset: SessionAsset, cut: dt.date, last: dt.date, salt: str = "") -> list[CheckResult]:
+        """Compute sessions up to `cut` with everything learned after it perturbed; they must agree with the stored.
 
-    def scrambled(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[CheckResult]:
-        """Compute a short range over `cut` with everything learned after it scrambled; what lies before must agree.
+        Of a time series a short range over the cut is computed; of the other kinds the sessions before it, each in a
+        calculation that has read what comes after. A source's payload is cut instead.
 
-        A source's payload is cut instead.
+        Args:
+            last: session up to which a time series is computed.
         """
-        if isinstance(asset, Recursive | ModelFit):  # the one takes one step, the other sees one window
-            return []
-        targets = self._around(asset, cut, last)
-        known = [t for t in targets if t <= cut]
-        if not known:
-            return []
-        try:
-            how, frames = self._without_future(asset, cut, targets, known)
-        except Exception as error:
-            wrong = f"cannot be computed without what was learned after: {error}"
-            return [CheckResult(cut, NO_LOOKAHEAD, False, wrong, SCRAMBLED)]
-        stored = {t: self._stored(asset, t) for t in known}
-        return [self._compare(asset, found, frames[t], how, SCRAMBLED) for t, found in stored.items() if found]
-
-    def _around(self, asset: SessionAsset, cut: dt.date, last: dt.date) -> list[dt.date]:
-        """Stored sessions near the cut; of its own year where calculations start at a year's anchor."""
-        first, end = sessions.shift(cut, -SPAN), min(sessions.shift(cut, SPAN), last)
-        stored = self._runner.store.sessions(asset.dataset)
-        of_a_year = isinstance(asset, TimeSeries) and asset.anchor == "year"
-        return [s for s in stored if first <= s <= end and (not of_a_year or s.year == cut.year)]
-
-    def _without_future(
-        self, asset: SessionAsset, cut: dt.date, targets: Sequence[dt.date], known: Sequence[dt.date]
-    ) -> tuple[str, dict[dt.date, pl.DataFrame]]:
-        compute = self._runner.calculation.compute
-        if not isinstance(asset, Source):
-            seed = int(digest_of([asset.name, str(cut)])[:8], 16)
-            # A function may reject what no market can hold; that its inputs end at the cut it must bear.
-            with contextlib.suppress(Exception):
-                return f"everything after {cut} scrambled", compute(asset, targets, Scrambled(self._data, cut, seed))
-        return f"everything after {cut} cut off", compute(asset, known, self._data)
-
-    def _stored(self, asset: SessionAsset, session: dt.date) -> StoredPartition | None:
-        """The stored partition, if it is what code, config and inputs of today would store on its platform."""
-        found = self._runner.store.partitions(asset.dataset, session, session)
-        if not found:
-            return None
-        there = {PART: found[0].parts.get(PART, "")}
-        if isinstance(asset, Source):
-            now = self._runner.base_parts(asset) | there
-            return found[0] if {**found[0].parts, **now} == found[0].parts else None
-        expected = self._runner.expected(asset, [session])[session]
-        return found[0] if found[0].fingerprint == fingerprint(expected.parts | there) else None
-
-    def _compare(
-        self, asset: SessionAsset, stored: StoredPartition, frame: pl.DataFrame, how: str, look: str
-    ) -> CheckResult:
-        session, result = stored.session, partial(CheckResult, stored.session, NO_LOOKAHEAD)
-        expected = self._runner.expected(asset, [session])[session]
-        rows = self._runner.stamped(asset, session, frame, expected)
-        try:
-            (rows,) = validated(asset.dataset, [(session, rows)])
-        except StoreError as error:
-            return result(False, f"{how}: {error}", look, stored)
-        found, platform = content_hash(rows, []), stored.parts[PART]
-        if found == stored.content_hash:
-            return result(True, "", look, stored)
-        if platform == in_force().identity and is_pinned(platform):
-            return result(False, f"{how}: {found}, stored {stored.content_hash}", look, stored)
-        kept = self._runner.store.rows_of(stored)
-        passed, detail = equal_within_rounding(kept, rows, asset.dataset.sort_key, platform)
-        return result(passed, f"{how}: {detail}", look, stored)
+        return around(self._runner, asset, cut, last, salt)
 
 
 class RowsOfSessions:
@@ -247,33 +138,29 @@ class RowsOfSessions:
         return self._rows.get(session, self._none)
 
 
-def sampled_sessions(asset: SessionAsset, runner: Runner, first: dt.date, last: dt.date, count: int) -> list[dt.date]:
-    """Stored sessions worth recomputing after a run over [first, last].
+def look_again(
+    runner: Runner,
+    assets: Sequence[SessionAsset],
+    written: Mapping[str, Sequence[StoredPartition]],
+    targets: Sequence[dt.date],
+) -> Results:
+    """Looks at stored sessions after a run of the assets of one function over `targets`; see `looks_of_run`."""
+    started, salt = time.perf_counter(), runner.run_id or secrets.token_hex(8)
+    own = sum(_own_seconds(runner, a, len(targets)) for a in assets)
+    results = looks_of_run(runner, assets, written, targets, salt, own)
+    took = (time.perf_counter() - started) / len(assets)
+    for asset in assets:
+        if days := [p.session for p in written[asset.name]]:
+            runner.record_seconds(asset, days, {LOOKS: took})
+    return results
 
-    One inside the run; a year's edge, a refit, one around a correction and any other, in random order; and more from
-    inside. The choice is a hash of (asset, range), so that a repeated run repeats it.
-    """
-    stored = [s for s in runner.store.sessions(asset.dataset) if s <= last]
-    inside = [s for s in stored if first <= s < last]
-    edges = [b for a, b in itertools.pairwise(stored) if a.year != b.year]
-    refits = [s for s in stored if isinstance(asset, ModelFit) and asset.refit_session(s, runner.profile) == s]
-    groups = [g for g in (edges, refits, around_corrections(asset, runner, first, stored), stored) if g]
-    rng = np.random.default_rng(int(digest_of([asset.name, str(first), str(last)])[:8], 16))
-    groups_drawn = [inside] * bool(inside) + [groups[int(i)] for i in rng.permutation(len(groups))]
-    groups_drawn += [inside or stored] * count if stored else []
-    picks = [group[int(rng.integers(len(group)))] for group in groups_drawn]
-    return sorted(list(dict.fromkeys(picks))[:count])
 
-
-def around_corrections(asset: SessionAsset, runner: Runner, first: dt.date, stored: Sequence[dt.date]) -> list[dt.date]:
-    """Stored sessions that learned late rows, the ones just before, and those whose rows were corrected."""
-    restating = {d.name: d for d in (asset.dataset, *(w.dataset for w in asset.inputs.values())) if d.restates}
-    around: set[dt.date] = set()
-    for dataset in restating.values() if stored else []:
-        for p in runner.store.partitions(dataset, sessions.shift(first, -SPAN), stored[-1]):
-            if p.late_rows and p.first_event:
-                around |= {p.session, sessions.shift(p.session, -1), p.first_event}
-    return [s for s in stored if s in around]
+def _own_seconds(runner: Runner, asset: SessionAsset, count: int) -> float:
+    """What the run's sessions took to read, compute and store; as earlier ones did where all were stored."""
+    if asset.name in runner.took:
+        return runner.took[asset.name]
+    stored = runner.store.index.seconds(asset.name)
+    return count * sum(seconds for part, seconds in stored.items() if part not in (CHECKS, LOOKS))
 
 
 def with_unchecked(
@@ -292,18 +179,22 @@ def with_unchecked(
 
 
 def check_run(
-    runner: Runner, asset: SessionAsset, written: Sequence[StoredPartition], targets: Sequence[dt.date]
+    runner: Runner,
+    asset: SessionAsset,
+    written: Sequence[StoredPartition],
+    targets: Sequence[dt.date],
+    looked: Sequence[CheckResult] | None = None,
 ) -> list[CheckResult]:
-    """Both checks after a run of the asset over `targets`; the results are recorded in the store's index."""
+    """All checks after a run of the asset over `targets`; the results are kept.
+
+    Args:
+        looked: what `look_again` found; it is called here where it is None.
+    """
+    if looked is None:
+        looked = look_again(runner, [asset], {asset.name: written}, targets)[asset.name]
     checker, started = Checker(runner), time.perf_counter()
-    count = 1 if len(targets) == 1 else 4
     unchecked = with_unchecked(runner, asset, written, targets[-1])
-    results = checker.contract(asset, unchecked) + checker.subject(asset, unchecked)
-    sampled = sampled_sessions(asset, runner, targets[0], targets[-1], count)
-    results += [v for s in sampled if (v := checker.recompute(asset, s))]
-    if len(targets) > 2:
-        rng = np.random.default_rng(int(digest_of([asset.name, "cut", str(targets[0]), str(targets[-1])])[:8], 16))
-        results += checker.scrambled(asset, targets[int(rng.integers(len(targets) - 1))], targets[-1])
+    results = checker.contract(asset, unchecked) + checker.subject(asset, unchecked) + list(looked)
     record(runner, asset, results)
     if written:
         runner.record_seconds(asset, [p.session for p in written], {CHECKS: time.perf_counter() - started})

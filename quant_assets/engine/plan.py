@@ -21,8 +21,9 @@ from feature_store.versioning import fingerprint
 from quant_assets.engine.asset import Recursive, SessionAsset, Source
 from quant_assets.engine.reasons import Histories, Reason, Reasons
 from quant_assets.engine.recomputation import spans
-from quant_assets.engine.runner import Runner, StoredVersions
+from quant_assets.engine.runner import Runner
 from quant_assets.engine.staleness import Fingerprinted, differing, due, followed
+from quant_assets.engine.stored_versions import StoredVersions
 
 MISSING, UPSTREAM = "missing", "upstream"
 PAYLOAD = "input:payload"

@@ -4,14 +4,13 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
-from threadpoolctl import threadpool_limits
 
 from feature_store.dataset import Dataset
 from feature_store.hashing import content_hashes
 from feature_store.partition_table import session_digest, window_digest
 from quant_assets.engine.access_profile import bounded
 from quant_assets.engine.asset import Recursive
-from quant_assets.engine.computation import Calculation, Frames, Rows, Versions, by_dataset
+from quant_assets.engine.computation import Calculation, Frames, Rows, Versions, by_dataset, one_thread
 from quant_assets.engine.expected import Expected, handed_on
 
 
@@ -55,7 +54,7 @@ def recomputed_steps(
         if not is_due(i):
             i += 1
             continue
-        with threadpool_limits(1):
+        with one_thread():
             for t, rows in calculation.steps(asset, days[i:], data, state if i == 0 else None):
                 found[t] = rows
                 i += 1

@@ -15,7 +15,7 @@ import polars as pl
 
 from configs.settings import Profile
 from feature_store import sessions
-from feature_store.dataset import Column, Dataset, Grade
+from feature_store.dataset import Column, Grade
 from feature_store.describing import NewPartition, Provenance
 from feature_store.errors import HindsightError
 from feature_store.partition import StoredPartition
@@ -30,9 +30,11 @@ from quant_assets.engine.lineage import ActionsKnown, as_written, lineage_of
 from quant_assets.engine.recursion import recomputed_steps
 from quant_assets.engine.staleness import due
 from quant_assets.engine.stamps import payload_digests, stamped
+from quant_assets.engine.stored_versions import StoredVersions
 
 GROUP = 60  # sessions, at least, that share one sync and one transaction; whole months
 READING, COMPUTING, STORING, CHECKS = "reading", "computing", "storing", "checks"  # parts of the work
+LOOKS = "looks"  # sessions computed again, to see whether the future could have mattered
 CHUNK_ROWS = 3_000_000  # input rows held at once: bounds memory, never values
 
 
@@ -47,35 +49,15 @@ class Outcome:
     metadata: Mapping[str, float] = field(default_factory=dict)
 
 
-class StoredVersions:
-    """The store as `Versions`.
-
-    Attributes:
-        seconds: that reading took so far.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.seconds = 0.0
-
-    def versions(self, dataset: Dataset, first: dt.date, last: dt.date, columns: Sequence[str]) -> pl.DataFrame:
-        started = time.perf_counter()
-        rows = self._store.versions(dataset, first, last, columns)
-        self.seconds += time.perf_counter() - started
-        return rows
-
-    def state(self, dataset: Dataset, session: dt.date) -> pl.DataFrame | None:
-        self._store.require(dataset, [session])
-        columns = list(dataset.computed_schema)
-        return self.versions(dataset, session, session, columns).drop("session")
-
-
 class Runner:
     """Runs assets of one profile on one store.
 
     Args:
         run_id, git_commit: written into every footer (law 9).
         gate: stops decisions; without one that knows the graph, all of them.
+
+    Attributes:
+        took: seconds to read, compute and store what was run, by asset; without checks.
     """
 
     def __init__(
@@ -85,6 +67,7 @@ class Runner:
         self.calculation = calculation
         self.profile = calculation.profile
         self.texts = Texts(store.layout.texts)
+        self.took: dict[str, float] = {}
         self.run_id = run_id
         self._git_commit = git_commit
         self.gate = gate or Gate(())
@@ -106,6 +89,7 @@ class Runner:
     ) -> Iterator[tuple[SessionAsset, list[Outcome]]]:
         """As `run`, of assets of one function, which is called once for all of them."""
         asset, targets = assets[0], self._within_history(sorted(targets))
+        self.took = {name: seconds for name, seconds in self.took.items() if name not in {a.name for a in assets}}
         if isinstance(asset, Recursive):
             _reject_gaps(asset, targets)
         self._reject_hindsight(asset)
@@ -175,6 +159,7 @@ class Runner:
             outcomes = self._store(asset, {t: frames.pop(t) for t in group}, expected, actions, each)
             storing += sum(o.seconds - each for o in outcomes)
             yield outcomes
+        self.took[asset.name] = self.took.get(asset.name, 0.0) + sum(took.values()) + storing
         self.record_seconds(asset, todo, {**took, STORING: storing})
 
     def record_seconds(self, asset: SessionAsset, days: Sequence[dt.date], took: Mapping[str, float]) -> None:

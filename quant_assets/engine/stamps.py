@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -13,11 +14,17 @@ from feature_store.decision_time import end_of_day
 from feature_store.describing import EPOCH
 from feature_store.hashing import content_hashes
 from quant_assets.engine.asset import SessionAsset, Source
-from quant_assets.engine.expected import Expected
+
+
+class Known(Protocol):
+    """Of a session, when the latest of its inputs was known; None without any."""
+
+    @property
+    def latest_known_at(self) -> dt.datetime | None: ...
 
 
 def stamped(
-    asset: SessionAsset, frames: Mapping[dt.date, pl.DataFrame], expected: Mapping[dt.date, Expected]
+    asset: SessionAsset, frames: Mapping[dt.date, pl.DataFrame], expected: Mapping[dt.date, Known]
 ) -> dict[dt.date, pl.DataFrame]:
     """Rows as they are stored: an output carries the latest `known_at` of its inputs (law 3)."""
     if isinstance(asset, Source):

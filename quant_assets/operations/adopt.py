@@ -28,9 +28,10 @@ from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import Held, Snapshot, expected, reaching
 from quant_assets.engine.reasons import Histories, Reason, Reasons
 from quant_assets.engine.recomputation import spans
-from quant_assets.engine.runner import Runner, StoredVersions
+from quant_assets.engine.runner import Runner
 from quant_assets.engine.sampling import sample
 from quant_assets.engine.staleness import Fingerprinted, differing, due, supported
+from quant_assets.engine.stored_versions import StoredVersions
 from quant_assets.graph import all_assets
 from quant_assets.operations.backfill import selected_names
 from quant_resources.home import Home, git_commit

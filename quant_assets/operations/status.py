@@ -1,15 +1,18 @@
 """What is stored, and how two stores differ."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feature_store import sessions
 from feature_store.adoptions import WITHDRAWN
 from feature_store.store import Store
+from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.plan import plan
+from quant_assets.engine.runner import Runner
 from quant_assets.graph import all_assets
+from quant_assets.operations.power import certified_at, cycle_ends, power_of
 from quant_assets.operations.trading import state_of
 from quant_resources.home import Home
 
@@ -45,8 +48,21 @@ def status_rows(home: Home) -> list[dict[str, Any]]:
             "first": min(stored, default=None),
             "last": max(stored, default=None),
             "rows": sum(p.rows for p in partitions),
+            **_power(runner, asset, profile.certification.cycle_days),
         })  # fmt: skip
     return rows
+
+
+def _power(runner: Runner, asset: SessionAsset, cycle_days: int) -> dict[str, Any]:
+    """What leaks the sessions that were computed again would have shown, and when all of them will have been."""
+    ends = cycle_ends(certified_at(runner, asset), cycle_days, dt.datetime.now(dt.UTC))
+    return power_of(runner, asset) | {"cycle_ends": ends}
+
+
+def cycle_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """When the cycle of certification ends, in a sentence."""
+    ends = max((row["cycle_ends"] for row in rows if row["cycle_ends"]), default=None)
+    return f"certification: every stored session by {ends}, if `asof certify --rotation` runs each night"
 
 
 def diff_rows(

@@ -36,16 +36,21 @@ def test_status_counts_what_is_stored_missing_stale_and_failed(home: Path) -> No
     rows = rows_of(answer)
     assert answer.code == 1  # something failed
     assert list(rows) == [asset.name for asset in core_assets()]
-    assert rows["market/bars"] | {"rows": 0} == {
+    ends = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=17)  # two sessions a night
+    counted = {
         "dataset": "market/bars", "stored": 34, "missing": 0, "stale": 0, "adopted": 0, "failed": 0,
-        "waived": 0, "blocked": [], "first": str(FIRST), "last": str(LAST), "rows": 0,
+        "waived": 0, "blocked": [], "first": str(FIRST), "last": str(LAST), "cycle_ends": str(ends),
     }  # fmt: skip
+    assert counted.items() <= rows["market/bars"].items()
+    assert rows["market/bars"]["finds_1_percent"] == pytest.approx(rows["market/bars"]["looked_at"] / 34)  # on one
     assert {name for name, row in rows.items() if row["failed"]} == {"market/members"}
     assert {name for name, row in rows.items() if row["missing"]} == {"market/industries"}
     assert {name for name, row in rows.items() if row["stale"]} == {
         "features/stock_scores", "features/industry_returns", "features/labels", "risk/exposures"
     }  # fmt: skip
-    assert "market/members" in asof(home, "status").out
+    out = asof(home, "status").out
+    assert "market/members" in out
+    assert "a leak in one dataset would have been found by now" in out
 
 
 def test_certify_recomputes_stored_sessions_of_every_asset(home: Path) -> None:
@@ -57,6 +62,17 @@ def test_certify_recomputes_stored_sessions_of_every_asset(home: Path) -> None:
     )
     every = rows_of(asof(home, "certify", "--all", "--select", "market/universe", "--json"))
     assert every["market/universe"]["checked"] == len(ALL)
+
+
+def test_a_night_of_the_rotation_is_certified_in_a_process_of_its_own(home: Path) -> None:
+    words = ("certify", "--rotation", "--select", "market/universe", "--json")
+    first, second = (rows_of(asof(home, *words))["market/universe"] for _ in range(2))
+    assert (first["checked"], first["stale"], first["differ"], first["cut"]) == (2, 0, 0, 0)
+    results = store_of(home).checks.table.results("market/universe", 1, FIRST, LAST, ["no_lookahead"])
+    certified = [result for result in results if result.look == "certification"]
+    assert len(certified) == 4  # others the second time
+    assert len({result.run_id for result in certified}) == 2
+    assert second["looked_at"] >= 4
 
 
 def test_two_equal_stores_do_not_differ_and_another_seed_does(stored_home: Path, home: Path, tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def make_runner(
     known = DATASETS | {dataset.name: dataset for dataset in datasets}
     allowed = [*derived, *chosen.exceptions]
     store = Store(folder, datasets=known, clock=clock, hindsight_allowed=allowed, reached=reached)
-    return Runner(store, calculation(chosen, clock, vendor or make_vendor(chosen), pool), gate=gate)
+    # looks are drawn by the run's id: tests look at the same sessions each time
+    return Runner(store, calculation(chosen, clock, vendor or make_vendor(chosen), pool), "tests", gate=gate)
 
 
 def needed_for(*names: str) -> list[SessionAsset]:

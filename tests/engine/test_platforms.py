@@ -18,7 +18,8 @@ from quant_assets.engine.asset import CrossSection, same
 from quant_assets.engine.lineage import ActionsKnown
 from quant_assets.engine.lookahead_checks import Checker
 from quant_assets.engine.plan import plan
-from quant_assets.engine.runner import Runner, StoredVersions
+from quant_assets.engine.runner import Runner
+from quant_assets.engine.stored_versions import StoredVersions
 from quant_assets.graph import core_assets
 from tests.engine.market import SESSIONS, make_runner, needed_for, run, valued
 
