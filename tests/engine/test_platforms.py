@@ -13,7 +13,7 @@ from feature_store.errors import StoreError
 from feature_store.layout import read_footer
 from feature_store.numeric_platform import PART, NumericPlatform, in_force
 from feature_store.schemas.market import BARS
-from quant_assets.engine import identity, lookahead_checks
+from quant_assets.engine import agreement, identity
 from quant_assets.engine.asset import CrossSection, same
 from quant_assets.engine.lineage import ActionsKnown
 from quant_assets.engine.lookahead_checks import Checker
@@ -42,7 +42,7 @@ ASSET = CrossSection(OWN, closes, {"bars": same(BARS)})
 def computing_on(platform: NumericPlatform, by: float) -> Iterator[None]:
     """As on a machine whose kernels give other last digits."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (identity, lookahead_checks):
+        for module in (identity, agreement):
             patch.setattr(module, "in_force", lambda: platform)
         patch.setitem(globals(), "factor", by)
         yield
