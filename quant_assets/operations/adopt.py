@@ -277,8 +277,7 @@ class _Adopting:
         content = content_hash(rows)
         if content == stored.content_hash and computed.grade == stored.grade and computed.same_payload:
             return content
-        before = self._runner.store.rows_of(stored)
-        comparison = compared(before, rows, asset.dataset)
+        comparison = compared(self._runner.store.rows_of(stored), rows, asset.dataset)
         lines = [f"{comparison.fraction:.3%} of the cells differ", *map(str, comparison.columns)]
         if computed.grade != stored.grade:
             lines.append(f"grade {stored.grade} -> {computed.grade}")

@@ -68,7 +68,8 @@ def test_a_night_of_the_rotation_is_certified_in_a_process_of_its_own(home: Path
     words = ("certify", "--rotation", "--select", "market/universe", "--json")
     first, second = (rows_of(asof(home, *words))["market/universe"] for _ in range(2))
     assert (first["checked"], first["stale"], first["differ"], first["cut"]) == (2, 0, 0, 0)
-    results = store_of(home).checks.table.results("market/universe", 1, FIRST, LAST, ["no_lookahead"])
+    version = DATASETS["market/universe"].version
+    results = store_of(home).checks.table.results("market/universe", version, FIRST, LAST, ["no_lookahead"])
     certified = [result for result in results if result.look == "certification"]
     assert len(certified) == 4  # others the second time
     assert len({result.run_id for result in certified}) == 2

@@ -1,5 +1,6 @@
 """Certification by rotation: which sessions a night has, and which leaks show within a cycle."""
 
+import contextlib
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from configs.settings import Profile
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS
+from quant_assets.engine import access_profile, identity, looks
 from quant_assets.engine.asset import ModelFit, SessionAsset, Source
 from quant_assets.engine.gate import NO_LOOKAHEAD
 from quant_assets.engine.results import CERTIFICATION
@@ -31,6 +33,14 @@ def runner(folder: Path, chosen: Profile) -> Runner:
     return make_runner(folder, chosen)
 
 
+@pytest.fixture
+def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the guards that reject most of these leaks before they run: what recomputation sees by itself."""
+    monkeypatch.setattr(identity, "reject_access", lambda *_: None)
+    monkeypatch.setattr(access_profile, "guarded", lambda _, function, arguments: function(**arguments))
+    monkeypatch.setattr(looks, "strictly", lambda _: contextlib.nullcontext())
+
+
 def night(runner: Runner, asset: SessionAsset, cycle_days: int, after: int = 1) -> set[dt.date]:
     """Sessions of a night, so many days after the one before; all of them are well."""
     now = dt.datetime.now(dt.UTC) + dt.timedelta(days=after)
@@ -43,6 +53,7 @@ def night(runner: Runner, asset: SessionAsset, cycle_days: int, after: int = 1) 
 # -- known values ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize("hidden", HIDDEN, ids=[hidden.name for hidden in HIDDEN])
 def test_a_hidden_leak_is_caught_by_the_run_or_within_a_cycle(folder: Path, chosen: Profile, hidden: Hidden) -> None:
     runner, asset = make_runner(folder, chosen, calculation=hidden.calculation), hidden.make()
