@@ -6,4 +6,5 @@ _LOG = logging.getLogger("asof")
 
 
 def notice(text: str) -> None:
-    _LOG.warning("asof: %s", text)
+    # what a damaged file says of itself may hold anything
+    _LOG.warning("asof: %s", "".join(c if c.isprintable() else "?" for c in text))
