@@ -13,7 +13,7 @@ from types import ModuleType
 import polars as pl
 
 from feature_store.code import access_rules as rules
-from feature_store.code.graph import Entries
+from feature_store.code.graph import Entries, Key
 from feature_store.code.held import (
     changed_outside,
     functions_in,
@@ -73,7 +73,8 @@ def accesses_in(module: str) -> tuple[Access, ...]:
         raise CodeIdentityError(f"there is no module {module}")
     graph = graph_of(module)
     found: dict[Access, None] = {}
-    for key in [*(Definition(module, name) for name in source.bindings), Whole(module)]:
+    keys: list[Key] = [*(Definition(module, name) for name in source.bindings), Whole(module)]
+    for key in keys:
         uses = graph.node(key).uses
         found |= dict.fromkeys(access for use in uses if (access := rejected(name_of_key(key), use)))
     return tuple(found)
