@@ -47,7 +47,7 @@ SYSTEM = re.compile(
     r"|/sys/.*|/usr/(share|lib)/zoneinfo/.*|/etc/(localtime|timezone|ld\.so\.\w+)"
 )
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-IMPORTING = ("importlib.", "_frozen_importlib", "zipimport")
+IMPORTING = ("importlib._bootstrap", "_frozen_importlib", "zipimport")
 
 
 @dataclass
@@ -123,6 +123,20 @@ def under_way() -> Call | None:
     return _calls.get(threading.get_ident())
 
 
+@contextmanager
+def unheard() -> Iterator[None]:
+    """What the guards do themselves meanwhile is not the function's."""
+    call = under_way()
+    if call is None or call.busy:
+        yield
+        return
+    call.busy = True
+    try:
+        yield
+    finally:
+        call.busy = False
+
+
 def name_of(function: object) -> str:
     plain = unwrapped(function)
     return f"{getattr(plain, '__module__', '?')}.{getattr(plain, '__qualname__', plain)}"
@@ -179,7 +193,7 @@ def _rejected(event: str, arguments: tuple[object, ...], call: Call) -> tuple[st
         return None if allowed else (f"loads the library {named}", rules.INPUT)
     if event in FILES:
         return _rejected_file(event, arguments, call)
-    if _is_importing() and not event.startswith(("socket.", "subprocess.", "sqlite3.")):
+    if is_importing() and not event.startswith(("socket.", "subprocess.", "sqlite3.")):
         return None
     if event.startswith("tempfile.") and _is_numba():
         return None
@@ -198,10 +212,10 @@ def _rejected_file(event: str, arguments: tuple[object, ...], call: Call) -> tup
     if SYSTEM.fullmatch(literal):
         return None
     if writes:
-        return None if _is_numba() or _is_importing() else (f"writes {literal}", rules.STATE)
+        return None if _is_numba() or is_importing() else (f"writes {literal}", rules.STATE)
     if path.endswith(CODE) or _is_of_library(path) or _is_data_of(path, call.packages):
         return None
-    if _is_importing() or _is_numba():
+    if is_importing() or _is_numba():
         return None
     what = "opens" if event == "open" else f"looks into ({event})"
     return f"{what} {literal}", f"{rules.INPUT}; {rules.DATA_FILE}"
@@ -230,7 +244,8 @@ def _is_data_of(path: str, packages: frozenset[str]) -> bool:
     return any(Path(path).is_relative_to(os.path.realpath(place)) for found in places for place in found)
 
 
-def _is_importing() -> bool:
+def is_importing() -> bool:
+    """Whether a module is loaded meanwhile: what ours do then, their text says."""
     return any(str(frame.f_globals.get("__name__", "")).startswith(IMPORTING) for frame in _frames())
 
 

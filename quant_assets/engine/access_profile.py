@@ -24,7 +24,7 @@ from feature_store.code.access import AccessError
 from feature_store.code.libraries import distributions_of
 from feature_store.code.sources import is_first_party
 from feature_store.code.state import outliving
-from quant_assets.engine.access_guard import guarded, name_of, under_way
+from quant_assets.engine.access_guard import guarded, is_importing, name_of, under_way, unheard
 from quant_assets.engine.asset import SessionAsset, Source
 
 NATIVE = ("polars.", "pyarrow.", "duckdb.", "pandas.")  # their compiled parts open files by themselves
@@ -166,7 +166,8 @@ def _of(frame: FrameType) -> Called:
         module = str(frame.f_globals.get("__name__", ""))
         path = f"{module}.{frame.f_code.co_qualname}"
         native = module.startswith(NATIVE) and READER.fullmatch(frame.f_code.co_name) is not None
-        ours, from_ours = _is_ours(module), _rejected(path)
+        with unheard():  # which distribution brings a module is read from files
+            ours, from_ours = _is_ours(module), _rejected(path)
         always = f"{rules.INPUT}; {rules.DATA_FILE}" if native and "_plr" not in module else None
         draws = module.startswith("polars.") and frame.f_code.co_name in DRAWING
         takes = _parameters(frame.f_code) if module.partition(".")[0] not in READERS_KNOWN else ()
@@ -234,6 +235,6 @@ def _reject(path: str, advice: str) -> None:
     call = under_way()
     if call and call.packages and path.startswith("pathlib."):
         return  # of a data file of its package; the hook sees which file it is
-    if call and not call.busy:
+    if call and not call.busy and not is_importing():
         sys.setprofile(None)
         call.reject(f"calls {path}", advice)

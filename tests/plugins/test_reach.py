@@ -1,6 +1,7 @@
 """What functions of plugins may reach: their inputs, and data files of their own package, which then count."""
 
 import datetime as dt
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +51,34 @@ def test_a_data_file_of_the_package_may_be_read_and_its_bytes_count(tmp_path: Pa
     data.write_text("2.5\n")
     identity.forget()
     assert identity.code_version(own.function) != before
+
+
+LATE = """
+def late(bars, sessions, first):
+    from late_part.scales import SCALE
+
+    return bars.with_columns(value=pl.lit(SCALE))
+
+
+PLUGIN = Plugin(name="late_part", assets=[asset("late_part/late", late)])
+"""
+SCALES = """
+import re
+from pathlib import PurePath
+
+SCALE = float(len(re.compile("a|b").pattern))
+HERE = PurePath(__file__).name
+"""
+
+
+def test_a_module_that_is_imported_late_is_no_access(tmp_path: Path) -> None:
+    (tmp_path / "late_part").mkdir()
+    package(tmp_path / "late_part", "__init__", LATE)
+    (tmp_path / "late_part" / "scales.py").write_text(SCALES)
+    (own,) = [a for a in all_assets(profile_of(tmp_path, "late_part")) if a.name == "late_part/late"]
+    with strictly(own):
+        sys.modules.pop("late_part.scales", None)  # as in a process that has not computed anything yet
+        assert Bounded(own.name, own.function)(**ARGUMENTS)["value"].to_list() == [3.0]
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
