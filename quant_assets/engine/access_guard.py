@@ -47,7 +47,7 @@ SYSTEM = re.compile(
     r"|/sys/.*|/usr/(share|lib)/zoneinfo/.*|/etc/(localtime|timezone|ld\.so\.\w+)"
 )
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-IMPORTING = ("importlib._bootstrap", "_frozen_importlib", "zipimport")
+IMPORTING = ("importlib._bootstrap", "importlib.metadata", "_frozen_importlib", "zipimport")
 
 
 @dataclass
