@@ -38,7 +38,7 @@ def certify(
     """
     from quant_assets.engine.fresh_process import FreshProcessError
     from quant_assets.operations.certify import certify_rows
-    from quant_assets.operations.power import IN_JSON_ALONE, power_text
+    from quant_assets.operations.power import for_people, power_text
     from quant_assets.operations.rotation import rotate
     from quant_assets.operations.vendor_drift import vendor_drift
 
@@ -55,8 +55,7 @@ def certify(
             rows = certify_rows(home, names, None if all_ else count)
     except FreshProcessError as error:
         raise UsageError(str(error)) from None
-    hidden = set() if as_json else IN_JSON_ALONE | {"stored"}
-    print_rows([{n: v for n, v in row.items() if n not in hidden} for row in rows], as_json, "certify")
+    print_rows(rows if as_json else [for_people(row, ["stored"]) for row in rows], as_json, "certify")
     if rows and not as_json:
         say(power_text(rows))
     raise typer.Exit(0 if rows and all(not row["differ"] and row["checked"] for row in rows) else 1)

@@ -90,14 +90,14 @@ def status(as_json: Json = False) -> None:
     Below the table: what blocks orders at the last stored session, since when, and what was waived; and with what
     probability a leak on 10, 1 or .1 % of the sessions would have been found by now.
     """
-    from quant_assets.operations.power import IN_JSON_ALONE, power_text
+    from quant_assets.operations.power import for_people, power_text
     from quant_assets.operations.status import cycle_text, status_rows
     from quant_assets.operations.trading import trading_state
 
     home = stored_home()
     rows = status_rows(home)
-    shown = [{n: v for n, v in row.items() if n not in IN_JSON_ALONE} for row in rows]
-    print_rows(rows if as_json else [row | {"blocked": len(row["blocked"])} for row in shown], as_json, "status")
+    shown = rows if as_json else [for_people(row) | {"blocked": len(row["blocked"])} for row in rows]
+    print_rows(shown, as_json, "status")
     for line in [] if as_json else [*trading_state(home).lines(), power_text(rows), cycle_text(rows)]:
         say(line)
     raise typer.Exit(1 if any(row["failed"] or row["blocked"] for row in rows) else 0)

@@ -1,7 +1,8 @@
 """With what probability a leak would have been found by now, by the results that are kept."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from quant_assets.engine.asset import SessionAsset
@@ -12,9 +13,8 @@ from quant_assets.engine.runner import Runner
 
 FINDS = {fraction: f"finds_{100 * fraction:g}_percent" for fraction in FRACTIONS}
 
-IN_JSON_ALONE = {*FINDS.values(), "looked_at", "cycle_ends"} - {
-    FINDS[0.01]
-}  # columns for which a terminal is too narrow
+SHOWN = FINDS[0.01]
+IN_JSON_ALONE = {*FINDS.values(), "looked_at", "cycle_ends"} - {SHOWN}  # columns for which a terminal is too narrow
 
 
 def power_of(runner: Runner, asset: SessionAsset) -> dict[str, Any]:
@@ -43,8 +43,21 @@ def of_all(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def power_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """`of_all` in a sentence."""
     found = of_all(rows)
-    several = ", ".join(f"{100 * fraction:g} % with {found[name]:.3g}" for fraction, name in FINDS.items())
-    return f"probability that a leak in one dataset would have been found by now, by the sessions it is on: {several}"
+    several = ", ".join(
+        f"{_percent(found[name])} if on {100 * fraction:g} % of the sessions" for fraction, name in FINDS.items()
+    )
+    return f"probability that a leak in one dataset would have been found by now: {several}"
+
+
+def for_people(row: Mapping[str, Any], hidden: Collection[str] = ()) -> dict[str, Any]:
+    """The row as a terminal shows it: without columns that it has no room for, and with a percentage."""
+    kept = {name: value for name, value in row.items() if name not in IN_JSON_ALONE and name not in hidden}
+    return kept | ({SHOWN: _percent(row[SHOWN])} if SHOWN in kept else {})
+
+
+def _percent(probability: float) -> str:
+    """Rounded down, since only what is certain is said to be."""
+    return f"{math.floor(1000 * probability + 1e-9) / 10:g} %"
 
 
 def certified_at(runner: Runner, asset: SessionAsset) -> dict[dt.date, dt.datetime | None]:
