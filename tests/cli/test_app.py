@@ -166,7 +166,7 @@ def test_the_ui_is_dagsters_on_the_home(stored_home: Path, monkeypatch: pytest.M
         os, "execv", lambda _, words: started.append((words[1:], os.environ["ASOF_HOME"], os.environ["DAGSTER_HOME"]))
     )
     assert asof(stored_home, "ui", "--port", "3001").code == 0
-    words = ["-m", "dagster", "dev", "-m", "quant_assets.definitions", "--port", "3001"]
+    words = ["-m", "quant_resources.dagster.ui", "-m", "quant_assets.definitions", "--port", "3001"]
     assert started == [(words, str(stored_home), str(stored_home / "dagster"))]
 
 

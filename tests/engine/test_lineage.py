@@ -100,15 +100,13 @@ def test_a_dataset_of_its_own_inherits_from_what_it_reads(whole: Path, chosen: P
     assert footer(runner.store, OWN, SESSIONS[0]) == {CONSTITUENCY: SIMULATED, ACTIONS: None}
 
 
-def test_an_index_and_footers_from_before_there_was_a_lineage_are_read(
+def test_an_index_without_lineage_is_made_anew_and_footers_from_before_it_are_read(
     whole: Path, chosen: Profile, tmp_path: Path
 ) -> None:
     store = make_runner(copy_store(whole, tmp_path / "store"), chosen).store
     (partition,) = store.partitions(UNIVERSE, LAST, LAST)
     store.index.connection().execute("ALTER TABLE partitions DROP COLUMN lineage")
     store.index.close()
-    assert make_runner(tmp_path / "store", chosen).store.partitions(UNIVERSE, LAST, LAST) == [
-        replace(partition, lineage={})
-    ]
+    assert make_runner(tmp_path / "store", chosen).store.partitions(UNIVERSE, LAST, LAST) == [partition]
     old = {name: value for name, value in json.loads(partition.to_footer()).items() if name != "lineage"}
     assert StoredPartition.from_footer(json.dumps(old)) == replace(partition, lineage={})

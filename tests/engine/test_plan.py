@@ -176,7 +176,7 @@ def test_a_code_that_no_text_was_kept_of_is_due_without_a_definition(folder: Pat
 def test_what_a_session_takes_is_what_it_took(whole: Path) -> None:
     runner = runner_on(whole)
     each = runner.store.index.seconds(MEAN.name)
-    assert sorted(each) == ["checks", "computing", "reading", "storing"]
+    assert sorted(each) == ["checks", "computing", "looks", "reading", "storing"]
     assert all(0 < seconds < 5 for seconds in each.values())
     found = planned(runner, with_mean(DOUBLED)).of(MEAN.name)
     assert found.seconds == pytest.approx(len(DAYS) * sum(each.values()))

@@ -14,6 +14,7 @@ from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.lookahead_checks import Checker
 from quant_assets.engine.runner import Runner
+from quant_assets.engine.stored_versions import StoredVersions
 from quant_assets.market.adjustment import adjusted_bars
 from tests.engine.assets import ASSETS, AVERAGE, MEAN_CLOSE, WARM, mean_close
 from tests.engine.laws import TAIL
@@ -90,7 +91,7 @@ def test_a_chain_of_fits_restarts_cold_at_the_years_first_refit(range_store: Pat
     runner = make_runner(range_store, chosen)
     cold = replace(WARM, chained=False, function=without_previous)
     calculation = Calculation(chosen, runner.store.clock, runner.calculation.vendor)
-    data = Checker(runner)._data
+    data = StoredVersions(runner.store)
     first_of_year = dt.date(2016, 1, 4)
     value = {}
     for asset in (WARM, cold):
