@@ -82,29 +82,29 @@ def whole(root):
         names.setdefault(path.stat().st_ino, []).append(path)
     damaged.bytes_of = {first: (first.read_bytes(), others) for first, *others in names.values()}
     store = opened(root)
-    damaged.expected = told(store)
+    damaged.expected = contents_of(store)
     store.index.close()
     damaged.restore()
     return damaged
 
 
-def told(store):
-    """All that a store says: rows as known and of every generation, what its index says, and results of checks."""
-    said = {}
+def contents_of(store):
+    """All that a store holds: rows as known and of every generation, what its index holds, and results of checks."""
+    contents = {}
     for dataset in DATASETS:
-        said[dataset.name, "rows"] = store.read(dataset, AFTER)
-        said[dataset.name, "index"] = [
+        contents[dataset.name, "rows"] = store.read(dataset, AFTER)
+        contents[dataset.name, "index"] = [
             (p, p.place[:3], p.adopted) for p in store.index.generations(dataset.name, dataset.version)
         ]
-        said[dataset.name, "checks"] = store.check_results(dataset, "made_up")
-    said["records"] = store.adoptions()
-    return said
+        contents[dataset.name, "checks"] = store.check_results(dataset, "made_up")
+    contents["records"] = store.adoptions()
+    return contents
 
 
-def same(said, expected, key):
+def same(contents, expected, key):
     if key[1:] == ("rows",):
-        return said[key].equals(expected[key])
-    return said[key] == expected[key]
+        return contents[key].equals(expected[key])
+    return contents[key] == expected[key]
 
 
 # -- kinds of damage -------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def readable(store):
 
 
 def indexes(damaged, count, rng):
-    """A changed index, sequence, format or record: all is said as before, or one error names the file and the fix."""
+    """A changed index, sequence, format or record: all reads as before, or one error names the file and the fix."""
     results = Counter()
     root = damaged.root
     manifests = [root / "index.sqlite"] * 12 + [
@@ -240,7 +240,7 @@ def indexes(damaged, count, rng):
             what += ", with a stray log"
         try:
             store = opened(root)
-            said = told(store)
+            contents = contents_of(store)
             store.index.close()
         except StoreError as error:
             named = any(path.name in str(error) for path in touched)
@@ -248,7 +248,7 @@ def indexes(damaged, count, rng):
             results["rejected, and named"] += 1
         else:
             for key in damaged.expected:
-                require(same(said, damaged.expected, key), f"{what}: {key} is another than before")
+                require(same(contents, damaged.expected, key), f"{what}: {key} is another than before")
             results["as before"] += 1
         damaged.restore()
     return results
