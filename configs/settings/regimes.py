@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from configs.settings.base import Settings
+from configs.settings.breaks import Breaks
 from configs.settings.detectors import DETECTOR_SETTINGS, DetectorSettings, HmmSettings, ThresholdsSettings
 from configs.settings.kinds import OneOf
 from configs.settings.units import Correlation, Count, Fraction, MeanSessions, Sessions
@@ -31,3 +32,4 @@ class Regimes(Settings):
     half_life_sessions: MeanSessions = Field(
         3.0, gt=0, le=21, description="half-life of the smoothing of probabilities"
     )
+    breaks: Breaks = Field(Breaks(), description="detection of breaks in volatility and trend")

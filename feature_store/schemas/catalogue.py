@@ -4,6 +4,7 @@ from feature_store.dataset import Dataset, Events, States
 from feature_store.schemas import (
     alpha,
     backtest,
+    breaks,
     companies,
     company_features,
     company_snapshots,
@@ -26,6 +27,7 @@ DATASETS: dict[str, Dataset] = {
         company_snapshots,
         company_features,
         regimes,
+        breaks,
         alpha,
         risk,
         portfolio,

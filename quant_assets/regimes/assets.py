@@ -1,8 +1,10 @@
 """Regimes of industries and of the market: weekly fits, forward filters, thresholds, and their fusion."""
 
-from feature_store.schemas.features import INDUSTRY_FEATURES, MARKET_FEATURES
+from feature_store.schemas.breaks import BREAKS
+from feature_store.schemas.features import INDUSTRY_FEATURES, INDUSTRY_RETURNS, MARKET_FEATURES
 from feature_store.schemas.regimes import HMM_FITS, MARKET_REGIME, STATES, TREND_STATES, VOLATILITY_STATES
-from quant_assets.engine.asset import Choice, CrossSection, ModelFit, SessionAsset, same, trailing
+from quant_assets.engine.asset import Choice, CrossSection, ModelFit, SessionAsset, TimeSeries, same, trailing
+from quant_assets.regimes.breaks import READ, breaks
 from quant_assets.regimes.checks import probabilities_sum_to_one
 from quant_assets.regimes.detectors import registry
 from quant_assets.regimes.fusion import smoothing_sessions, states
@@ -23,6 +25,14 @@ PARAMETERS = ("fit_session", "mean_0", "mean_1", "variance_0", "variance_1", "in
 FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS, PARAMETERS)}
 
 ASSETS: list[SessionAsset] = [
+    TimeSeries(
+        BREAKS,
+        breaks,
+        {"returns": trailing(INDUSTRY_RETURNS, lambda p: p.regimes.breaks.lookback_sessions, READ)},
+        anchor="year",
+        entity="industry",
+        metadata=lambda rows: {"breaks": float((rows["break_probability"] > 0.5).sum())},
+    ),
     ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry", choices=FITTED),
     CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
