@@ -5,11 +5,12 @@ import functools
 import random
 import sys
 from collections.abc import Iterator, Mapping
-from types import CodeType, FunctionType
+from types import FunctionType
 
 import numpy as np
 import polars as pl
 
+from feature_store.code.identity import on_forgetting
 from feature_store.code.runtime import unwrapped
 from feature_store.code.sources import Source, is_analysed, source_of
 from feature_store.code.uses import changed_names
@@ -106,9 +107,16 @@ def node_of(function: FunctionType) -> tuple[Source | None, Functions | None]:
     source = source_of(function.__module__)
     if source is None or source.path != code.co_filename:
         source = next((s for name in _modules_of(code.co_filename) if (s := source_of(name))), None)
+    return source, _functions_of(source.module).get((code.co_name, code.co_firstlineno)) if source else None
+
+
+@functools.cache
+def _functions_of(module: str) -> dict[tuple[str, int], Functions]:
+    """Functions in the text of a module, by name and line; of several on a line the first."""
+    source = source_of(module)
     statements = {id(s): s for found in source.bindings.values() for s in found} if source else {}
-    nodes = (node for statement in statements.values() for node in ast.walk(statement))
-    return source, next((n for n in nodes if isinstance(n, Functions) and _begins(n) == _name_and_line(code)), None)
+    nodes = [n for statement in statements.values() for n in ast.walk(statement) if isinstance(n, Functions)]
+    return {_begins(node): node for node in reversed(nodes)}
 
 
 def _begins(node: Functions) -> tuple[str, int]:
@@ -117,10 +125,20 @@ def _begins(node: Functions) -> tuple[str, int]:
     return node.name, min(node.lineno, *(decorator.lineno for decorator in node.decorator_list), node.lineno)
 
 
-def _name_and_line(code: CodeType) -> tuple[str, int]:
-    return code.co_name, code.co_firstlineno
-
-
-def _modules_of(path: str) -> list[str]:
+def _modules_of(path: str) -> tuple[str, ...]:
     """Loaded modules that lie in the file: a decorator's function claims the module of what it wraps."""
-    return [name for name, module in [*sys.modules.items()] if getattr(module, "__file__", None) == path]
+    return _modules_by_file(len(sys.modules)).get(path, ())
+
+
+@functools.lru_cache(1)
+def _modules_by_file(_: int) -> dict[str, tuple[str, ...]]:
+    """Looked through again where more or fewer are loaded."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, module in [*sys.modules.items()]:
+        if isinstance(path := getattr(module, "__file__", None), str):
+            found[path] = (*found.get(path, ()), name)
+    return found
+
+
+on_forgetting(_functions_of.cache_clear)
+on_forgetting(_modules_by_file.cache_clear)

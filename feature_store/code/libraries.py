@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 
 COMPILED = (".so", ".pyd", ".dylib", ".dll")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -29,10 +29,8 @@ def distributions_of(module: str) -> tuple[str, ...]:
     if module in sys.stdlib_module_names:
         return ()
     if f"{module}/" in {line.partition("/")[0] + "/" for line in _files(_canonical(module))}:
-        return (
-            _canonical(module),
-        )  # named like its module, as most: a search through all of them takes a third of a second
-    return tuple(sorted({_canonical(name) for name in _by_module().get(module, ())}))
+        return (_canonical(module),)  # named like its module, as most
+    return tuple(sorted({_canonical(one.name) for one, modules in _modules_of_each() if module in modules}))
 
 
 @cache
@@ -41,8 +39,16 @@ def version_of(name: str) -> str:
 
 
 @cache
-def _by_module() -> dict[str, list[str]]:
-    return dict(packages_distributions())
+def _modules_of_each() -> tuple[tuple[Distribution, frozenset[str]], ...]:
+    """As `packages_distributions`, which makes a path of each of a hundred thousand lines."""
+    return tuple((one, _top_level(one)) for one in distributions())
+
+
+def _top_level(of: Distribution) -> frozenset[str]:
+    if declared := of.read_text("top_level.txt"):
+        return frozenset(declared.split())
+    parts = (path.partition("/") for path in _paths_of(of) if path.endswith(".py"))
+    return frozenset(first if slash else first.removesuffix(".py") for first, slash, _ in parts)
 
 
 @cache
@@ -74,9 +80,13 @@ def _is_compiled(name: str) -> bool:
 def _files(name: str) -> tuple[str, ...]:
     """Paths that an installed distribution brought."""
     found = _installed(name)
-    record = found.read_text("RECORD") if found else None
+    return _paths_of(found) if found else ()
+
+
+def _paths_of(of: Distribution) -> tuple[str, ...]:
+    record = of.read_text("RECORD")
     if record is None:
-        return tuple(str(path) for path in (found.files or () if found else ()))
+        return tuple(str(path) for path in of.files or ())
     return tuple(line.partition(",")[0] for line in record.splitlines())
 
 

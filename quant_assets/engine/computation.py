@@ -6,16 +6,17 @@ not know is dropped here, once, for all assets.
 
 import datetime as dt
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, cast
 
 import polars as pl
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from configs.settings import Profile, Settings
 from feature_store import sessions
@@ -60,19 +61,22 @@ _thread = threading.local()
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Sums of several threads differ in their last digits, and spinning ones cost most.
-
-    Inside another it costs nothing, where to look for the libraries' threads takes 2 ms.
-    """
+    """Sums of several threads differ in their last digits, and spinning ones cost most."""
     if getattr(_thread, "is_limited", False):
         yield
         return
-    with threadpool_limits(1):
+    with _thread_pools(len(sys.modules)).limit(limits=1):
         _thread.is_limited = True
         try:
             yield
         finally:
             _thread.is_limited = False
+
+
+@lru_cache(1)
+def _thread_pools(_: int) -> ThreadpoolController:
+    """Those of the loaded libraries: to look for them takes 2 ms, and is done again where more modules are loaded."""
+    return ThreadpoolController()
 
 
 class Calculation:
