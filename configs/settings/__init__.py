@@ -17,6 +17,7 @@ from configs.settings.features import (
 from configs.settings.history import History
 from configs.settings.macro import Macro
 from configs.settings.market import Market
+from configs.settings.market_regime import CrossAsset, E1Settings, E2Settings, Factor, Fusion, Vote
 from configs.settings.models import LightGbmSettings, ModelSettings, RidgeSettings
 from configs.settings.portfolio import Portfolio
 from configs.settings.profile import Profile, Vendor
@@ -36,15 +37,20 @@ __all__ = [
     "Backtest",
     "Certification",
     "CompanyEvents",
+    "CrossAsset",
     "DetectorSettings",
     "Drop",
+    "E1Settings",
+    "E2Settings",
     "EarningsBlackout",
     "EdgarSource",
     "Execution",
+    "Factor",
     "Faults",
     "Features",
     "FilesVendor",
     "FredSource",
+    "Fusion",
     "History",
     "HmmSettings",
     "HttpVendor",
@@ -71,4 +77,5 @@ __all__ = [
     "ThresholdsSettings",
     "Transport",
     "Vendor",
+    "Vote",
 ]

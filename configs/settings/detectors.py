@@ -34,20 +34,25 @@ class ThresholdsSettings(DetectorSettings):
     trend_gap: Annotated[float, Unit("log")] = Field(
         0.02, ge=0, le=0.2, description="distance from the mean of 200 sessions that is a trend"
     )
-    turbulent_percentile: Fraction = Field(
-        0.6, gt=0, lt=1, description="rank of the volatility within its last year from which on it is turbulent"
-    )
-    crisis_percentile: Fraction = Field(
-        0.9, gt=0, lt=1, description="rank of the volatility within its last year from which on it may be a crisis"
+    turbulent_volatility_annual: AnnualVolatility = Field(
+        0.15, gt=0, description="volatility of 21 sessions from which on it is turbulent; below it is calm"
     )
     crisis_volatility_annual: AnnualVolatility = Field(
-        0.25, gt=0, description="smallest volatility of a crisis; below it is turbulent at most"
+        0.25, gt=0, description="volatility of 21 sessions from which on it is a crisis"
+    )
+    turbulent_vix: Annotated[float, Unit("index points")] = Field(
+        20.0, gt=0, description="implied volatility from which on it is turbulent; below it is calm"
+    )
+    crisis_vix: Annotated[float, Unit("index points")] = Field(
+        30.0, gt=0, description="implied volatility from which on it is a crisis"
     )
 
     @model_validator(mode="after")
     def _in_order(self) -> "ThresholdsSettings":
-        if self.turbulent_percentile >= self.crisis_percentile:
-            raise ValueError("turbulent_percentile must lie below crisis_percentile")
+        if self.turbulent_volatility_annual >= self.crisis_volatility_annual:
+            raise ValueError("turbulent_volatility_annual must lie below crisis_volatility_annual")
+        if self.turbulent_vix >= self.crisis_vix:
+            raise ValueError("turbulent_vix must lie below crisis_vix")
         return self
 
 

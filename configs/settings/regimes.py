@@ -8,7 +8,14 @@ from configs.settings.base import Settings
 from configs.settings.breaks import Breaks
 from configs.settings.detectors import DETECTOR_SETTINGS, DetectorSettings, HmmSettings, ThresholdsSettings
 from configs.settings.kinds import OneOf
-from configs.settings.units import Correlation, Count, Fraction, MeanSessions, Sessions
+from configs.settings.market_regime import (
+    RISK_APPETITE_SETTINGS,
+    CrossAsset,
+    E1Settings,
+    Fusion,
+    RiskAppetiteSettings,
+)
+from configs.settings.units import Correlation, Count, Sessions
 
 
 class Regimes(Settings):
@@ -28,8 +35,12 @@ class Regimes(Settings):
     systemic_correlation: Correlation = Field(
         0.7, gt=0, lt=1, description="mean correlation of industries from which on they move together"
     )
-    market_weight: Fraction = Field(0.25, ge=0, le=1, description="weight of the market's regime in each industry's")
-    half_life_sessions: MeanSessions = Field(
-        3.0, gt=0, le=21, description="half-life of the smoothing of probabilities"
+    risk_appetite: Annotated[RiskAppetiteSettings, OneOf(RISK_APPETITE_SETTINGS)] = Field(
+        E1Settings(), description="model of the market's risk appetite: e1, or e2 where its inputs are at hand"
     )
     breaks: Breaks = Field(Breaks(), description="detection of breaks in volatility and trend")
+    cross_asset: CrossAsset = Field(CrossAsset(), description="the market's states from the returns of several assets")
+    confirmation_sessions: Sessions = Field(
+        5, ge=1, le=21, description="sessions in a row that must agree on a label before it is the market's"
+    )
+    fusion: Fusion = Field(Fusion(), description="how market, sectors and industries become one")

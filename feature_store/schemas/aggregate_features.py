@@ -112,6 +112,12 @@ MARKET: tuple[Feature, ...] = (
         "credit_ratio_z_252", "regime", "standard deviations",
         "log of P of high yield over P of investment grade against its own last 252 values", 252, FUNDS,
     ),
+    *(
+        Feature(f"{role}_return_1", "momentum", "log, per session", f"r of the fund of {of}", 1, FUNDS)
+        for role, of in (
+            ("equity", "equity"), ("bonds", "Treasury bonds"), ("gold", "gold"), ("high_yield", "high-yield bonds"),
+        )
+    ),
     Feature("bonds_relative_63", "momentum", "log", "total return of bonds less that of equity, 63", 63, FUNDS),
     Feature("gold_relative_63", "momentum", "log", "total return of gold less that of equity, 63", 63, FUNDS),
     Feature("vix", "volatility", "index points", "implied volatility of the market, last known", 1, SERIES),

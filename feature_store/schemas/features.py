@@ -123,7 +123,7 @@ INDUSTRY_FEATURES = Dataset(
 MARKET_FEATURES = Dataset(
     name="features/market_features",
     key=(),
-    version=2,
+    version=3,
     description="One row a session: the equal-weighted market, breadth, correlation, other assets, macro series.",
     columns=tuple(feature.column for feature in MARKET),
 )

@@ -11,7 +11,8 @@ VOLATILITY_STATES_IN_ORDER = ("calm", "turbulent", "crisis")
 INDUSTRY = key("industry", "name as published by the session")
 
 
-def _probabilities(states: tuple[str, ...], of: str) -> tuple[Column, ...]:
+def probabilities(states: tuple[str, ...], of: str) -> tuple[Column, ...]:
+    """A column `p_` and its name for each state."""
     return tuple(number(f"p_{state}", "probability", f"of {state}, {of}", at_least=0, at_most=1) for state in states)
 
 
@@ -56,7 +57,7 @@ TREND_STATES = Dataset(
     name="regimes/trend_states",
     key=("industry",),
     description="Forward-filtered trend of each industry under the parameters in force on the session.",
-    columns=(INDUSTRY, *_probabilities(TREND_STATES_IN_ORDER, "filtered"), FIT_SESSION),
+    columns=(INDUSTRY, *probabilities(TREND_STATES_IN_ORDER, "filtered"), FIT_SESSION),
 )
 
 VOLATILITY_STATES = Dataset(
@@ -64,27 +65,5 @@ VOLATILITY_STATES = Dataset(
     key=("industry",),
     version=2,
     description="Forward-filtered volatility state of each industry under the parameters in force on the session.",
-    columns=(INDUSTRY, *_probabilities(VOLATILITY_STATES_IN_ORDER, "filtered"), FIT_SESSION),
-)
-
-MARKET_REGIME = Dataset(
-    name="regimes/market_regime",
-    key=(),
-    description="The market's regime by thresholds on trailing statistics.",
-    columns=(
-        Column("trend", pl.String(), "label", "null where its inputs are", one_of=TREND_STATES_IN_ORDER),
-        Column("volatility", pl.String(), "label", "null where its inputs are", one_of=VOLATILITY_STATES_IN_ORDER),
-        Column("systemic", pl.Boolean(), "flag", "industries move together more than the threshold"),
-    ),
-)
-
-STATES = Dataset(
-    name="regimes/states",
-    key=("industry",),
-    description="Industry and market regimes fused and smoothed; each triple of probabilities sums to one.",
-    columns=(
-        INDUSTRY,
-        *_probabilities(TREND_STATES_IN_ORDER, "fused and smoothed"),
-        *_probabilities(VOLATILITY_STATES_IN_ORDER, "fused and smoothed"),
-    ),
+    columns=(INDUSTRY, *probabilities(VOLATILITY_STATES_IN_ORDER, "filtered"), FIT_SESSION),
 )

@@ -1,8 +1,8 @@
 """Views of the optimization, and the weights of the book."""
 
 from feature_store.schemas.execution import BOOK
+from feature_store.schemas.fused_regimes import STATES
 from feature_store.schemas.portfolio import TARGET_WEIGHTS, VIEWS
-from feature_store.schemas.regimes import STATES
 from quant_assets.engine.asset import CrossSection, SessionAsset, same
 from quant_assets.portfolio.program import target_weights
 from quant_assets.portfolio.views import views

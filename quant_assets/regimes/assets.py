@@ -2,14 +2,19 @@
 
 from feature_store.schemas.breaks import BREAKS
 from feature_store.schemas.features import INDUSTRY_FEATURES, INDUSTRY_RETURNS, MARKET_FEATURES
-from feature_store.schemas.regimes import HMM_FITS, MARKET_REGIME, STATES, TREND_STATES, VOLATILITY_STATES
+from feature_store.schemas.fused_regimes import EVERY_STATE, MARKET_FITS, MARKET_REGIME, STATES
+from feature_store.schemas.regimes import HMM_FITS, TREND_STATES, VOLATILITY_STATES
 from quant_assets.engine.asset import Choice, CrossSection, ModelFit, SessionAsset, TimeSeries, same, trailing
+from quant_assets.regimes import risk_appetite
 from quant_assets.regimes.breaks import READ, breaks
 from quant_assets.regimes.checks import probabilities_sum_to_one
+from quant_assets.regimes.cross_asset import READ_BY_FIT, market_fits
 from quant_assets.regimes.detectors import registry
-from quant_assets.regimes.fusion import smoothing_sessions, states
+from quant_assets.regimes.fusion import states
+from quant_assets.regimes.fusion import window_length as fusion_window
 from quant_assets.regimes.industry_states import hmm_fits, signal_columns, trend_states, volatility_states
-from quant_assets.regimes.market_regime import market_regime
+from quant_assets.regimes.market_regime import columns_read, market_regime
+from quant_assets.regimes.market_regime import window_length as market_window
 
 SIGNALS = trailing(
     INDUSTRY_FEATURES,
@@ -18,7 +23,11 @@ SIGNALS = trailing(
 )
 INDUSTRY = (Choice(registry.__name__, "DETECTORS", lambda p: (p.regimes.industry.kind,)),)
 FITTED = (*INDUSTRY, Choice(registry.__name__, "FITS", lambda p: (p.regimes.industry.kind,)))
-OF_MARKET = (Choice(registry.__name__, "DETECTORS", lambda p: (p.regimes.market.kind,)),)
+OF_MARKET = (
+    Choice(registry.__name__, "DETECTORS", lambda p: (p.regimes.market.kind,)),
+    Choice(risk_appetite.__name__, "RISK_APPETITES", lambda p: (p.regimes.risk_appetite.kind,)),
+)
+PROBABILITIES = tuple(f"p_{state}" for state in EVERY_STATE)
 CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
 
 PARAMETERS = ("fit_session", "mean_0", "mean_1", "variance_0", "variance_1", "initial", "to_0", "to_1", "to_2")
@@ -36,24 +45,31 @@ ASSETS: list[SessionAsset] = [
     ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry", choices=FITTED),
     CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
+    ModelFit(
+        MARKET_FITS,
+        market_fits,
+        {"features": trailing(MARKET_FEATURES, lambda p: p.regimes.cross_asset.lookback_sessions, READ_BY_FIT)},
+        refit="weekly",
+    ),
     CrossSection(
         MARKET_REGIME,
         market_regime,
         {
-            "features": same(
-                MARKET_FEATURES,
-                lambda p: (*signal_columns(p.regimes.market.kind, MARKET_FEATURES), "mean_correlation_63"),
-            )
+            "features": trailing(
+                MARKET_FEATURES, lambda p: market_window(p.regimes), lambda p: columns_read(p.regimes)
+            ),
+            "fits": same(MARKET_FITS),
         },
         choices=OF_MARKET,
+        checks=CHECKS,
     ),
     CrossSection(
         STATES,
         states,
         {
-            "trend": trailing(TREND_STATES, lambda p: smoothing_sessions(p.regimes)),
-            "volatility": trailing(VOLATILITY_STATES, lambda p: smoothing_sessions(p.regimes)),
-            "market": trailing(MARKET_REGIME, lambda p: smoothing_sessions(p.regimes), ("trend", "volatility")),
+            "trend": trailing(TREND_STATES, lambda p: fusion_window(p.regimes)),
+            "volatility": trailing(VOLATILITY_STATES, lambda p: fusion_window(p.regimes)),
+            "market": trailing(MARKET_REGIME, lambda p: fusion_window(p.regimes), PROBABILITIES),
         },
         checks=CHECKS,
     ),

@@ -263,7 +263,7 @@ def test_a_library_that_nobody_uses_makes_nothing_stale(
     before = patched("none")
     assert patched("duckdb") == patched("plotly") == before
     fits = {name for name, digest in patched("hmmlearn").items() if digest != before[name]}
-    assert fits == {"regimes/hmm_fits"}
+    assert fits == {"regimes/hmm_fits", "regimes/market_fits"}
     assert {name for name, digest in patched("numpy").items() if digest != before[name]} == {*before}
 
 

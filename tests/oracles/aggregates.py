@@ -138,6 +138,7 @@ def cross_asset(paths: dict[str, list[dict[str, float] | None]], share: float) -
         if enough(pairs, 63, share)
         else None,
         "credit_ratio_z_252": last_z(ratio, t, 252, share),
+        **{f"{role}_return_1": returns[role][t] for role in ("equity", "bonds", "gold", "high_yield")},
         "bonds_relative_63": less(earned["bonds"], earned["equity"]),
         "gold_relative_63": less(earned["gold"], earned["equity"]),
     }

@@ -1,29 +1,51 @@
-"""Fusion and smoothing of regimes, one industry and session at a time."""
+"""Pooling, smoothing and confirmation of regimes, one industry and session at a time."""
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 
 Triple = tuple[float, float, float]
 
 
+def pool(own: Triple, above: Triple | None, weight: float, floor: float, cap: float) -> list[float]:
+    """An industry's probabilities with those of the level above, capped."""
+    pooled = list(own)
+    if above is not None and weight > 0:
+        powers = [max(p, floor) ** (1 - weight) * max(q, floor) ** weight for p, q in zip(own, above, strict=True)]
+        pooled = [p / sum(powers) for p in powers]
+    if above is None:
+        return pooled
+    apart = sum(abs(p - q) for p, q in zip(pooled, above, strict=True)) / 2
+    keep = min(1.0, cap / apart) if apart > 0 else 1.0
+    return [q + keep * (p - q) for p, q in zip(pooled, above, strict=True)]
+
+
 def smoothed_state(
     own: Mapping[dt.date, Triple],
-    word: Mapping[dt.date, str | None],
-    words: Sequence[str],
+    above: Mapping[dt.date, Triple],
     days: Sequence[dt.date],
-    market_weight: float,
     half_life: float,
-) -> list[float]:
-    """Probabilities on the last of `days`, from the industry's own on some of them and the market's word on others."""
+    weight: float,
+    floor: float,
+    cap: float,
+) -> list[float] | None:
+    """Probabilities on the last of `days`, from the industry's own on some of them and the market's on others."""
     total, weights = [0.0, 0.0, 0.0], 0.0
     for age, day in enumerate(reversed(days)):
-        if age > 10 * half_life or day not in own:
+        if age > math.floor(10 * half_life) or day not in own:
             continue
-        fused = list(own[day])
-        said = word.get(day)
-        if said is not None:
-            fused = [(1 - market_weight) * p + market_weight * (said == w) for p, w in zip(fused, words, strict=True)]
-        weight = 2.0 ** (-age / half_life)
-        total = [sum_ + weight * p for sum_, p in zip(total, fused, strict=True)]
-        weights += weight
-    return [x / weights for x in total]
+        fused = pool(own[day], above.get(day), weight, floor, cap)
+        decay = 2.0 ** (-age / half_life)
+        total = [sum_ + decay * p for sum_, p in zip(total, fused, strict=True)]
+        weights += decay
+    return [x / weights for x in total] if weights else None
+
+
+def confirmed_state(observed: Sequence[int | None], sessions: int) -> int | None:
+    """The state of the latest run of agreement; None observations are passed over."""
+    seen = [state for state in observed if state is not None]
+    for end in range(len(seen), sessions - 1, -1):
+        run = seen[end - sessions : end]
+        if len(set(run)) == 1:
+            return run[0]
+    return None

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.settings import Portfolio
+from feature_store.schemas.fused_regimes import EVERY_STATE, STATES
 from feature_store.schemas.portfolio import VIEWS
-from feature_store.schemas.regimes import STATES
 from quant_assets.portfolio.views import views
 
 DAY = dt.date(2016, 1, 4)
@@ -20,7 +20,7 @@ SETTINGS = Portfolio(
     volatility_target_annual=0.1,
     crisis_volatility_multiple=0.6,
 )
-SCHEMA = STATES.computed_schema
+SCHEMA = {name: STATES.computed_schema[name] for name in ("event_date", "industry", *(f"p_{s}" for s in EVERY_STATE))}
 
 
 def states(*rows: tuple) -> pl.DataFrame:

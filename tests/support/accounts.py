@@ -15,9 +15,9 @@ from feature_store.schemas.alpha import COMBINED, PREDICTIONS
 from feature_store.schemas.backtest import ATTRIBUTION, PNL
 from feature_store.schemas.execution import BOOKS
 from feature_store.schemas.features import INDUSTRY_RETURNS, LABELS, MARKET_FEATURES
+from feature_store.schemas.fused_regimes import MARKET_REGIME, STATES
 from feature_store.schemas.market import ADJUSTED_BARS, ADJUSTED_BENCHMARKS, MACRO, MEMBERS, UNIVERSE
 from feature_store.schemas.portfolio import DIAGNOSTICS
-from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.store import Store
 from quant_resources.home import Choice, Home
 

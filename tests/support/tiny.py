@@ -18,6 +18,7 @@ FIRST, LAST = dt.date(2016, 12, 1), dt.date(2017, 1, 20)
 SHORT = {
     "regimes.lookback_sessions": "60",
     "regimes.min_observations": "30",
+    "regimes.cross_asset.min_observations": "30",
     "alpha.lookback_sessions": "63",
     "alpha.min_rows": "10",
     "alpha.models": "[{kind: ridge}, {kind: lightgbm, trees: 5, min_leaf_rows: 5, session_stride: 1}]",

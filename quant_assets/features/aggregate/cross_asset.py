@@ -15,6 +15,7 @@ from quant_assets.numerics.units import ANNUAL
 CREDIT_SESSIONS = 252
 LOOKBACK_SESSIONS = CREDIT_SESSIONS
 MONTH, QUARTER = 21, 63
+RETURNS_OF = ("equity", "bonds", "gold", "high_yield")  # roles whose return of the session is kept
 
 
 def cross_asset(benchmarks: pl.DataFrame, session: dt.date, settings: Features) -> dict[str, float | None]:
@@ -54,6 +55,7 @@ def _features(paths: dict[str, tuple[Array, Mask]], squares: Array, min_fraction
     together = window_correlation(paths["equity"][0], paths["bonds"][0], QUARTER, min_count[QUARTER], last)
     ratio = log_level(*paths["high_yield"]) - log_level(*paths["investment_grade"])
     return {
+        **{f"{role}_return_1": paths[role][0][last, 0] for role in RETURNS_OF},
         "range_volatility_21": np.sqrt(window_mean(squares, MONTH, min_count[MONTH], last)[0, 0]) * ANNUAL,
         "equity_bond_correlation_63": together[0, 0],
         "credit_ratio_z_252": z_of_last(ratio[-CREDIT_SESSIONS:, 0], min_count[CREDIT_SESSIONS]),

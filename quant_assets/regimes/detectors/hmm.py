@@ -246,7 +246,7 @@ def fit(
     starts = [_sorted_groups(standardized, n_states, variance_floor)]
     if rng is not None:
         starts += [_drawn(standardized, n_states, rng) for _ in range(random_starts)]
-    transition = _sticky(n_states)
+    transition = sticky(n_states)
     ended = [
         _in_order(
             expectation_maximization(standardized, *start, transition, max_iterations, tolerance),
@@ -285,7 +285,8 @@ def _drawn(standardized: Array, n_states: int, rng: np.random.Generator) -> tupl
     return mean, np.ones_like(mean)
 
 
-def _sticky(n_states: int) -> Array:
+def sticky(n_states: int) -> Array:
+    """(K, K) transition that EM starts from."""
     leave = (1.0 - PERSISTENCE) / max(n_states - 1, 1)
     return np.where(np.eye(n_states, dtype=bool), 1.0 - leave * (n_states - 1), leave)
 

@@ -10,8 +10,8 @@ import polars as pl
 from feature_store.dataset import Dataset
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.schemas.features import LABELS, STOCK_FEATURES
+from feature_store.schemas.fused_regimes import MARKET_REGIME
 from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
-from feature_store.schemas.regimes import MARKET_REGIME
 from feature_store.store import Store
 from quant_assets.alpha.evidence.feature_study import CrossSection, FeatureStudy
 from quant_assets.features.catalogue import DECLARED, OF_STOCKS, catalogue

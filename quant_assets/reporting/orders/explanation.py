@@ -12,8 +12,8 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Dataset
 from feature_store.schemas.alpha import COMBINED, PREDICTIONS
 from feature_store.schemas.execution import BOOK, CASH, ORDERS
+from feature_store.schemas.fused_regimes import MARKET_REGIME, STATES
 from feature_store.schemas.portfolio import DIAGNOSTICS, MARKET_ROW, VIEWS
-from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import EXPOSURES, FACTOR_COVARIANCE, MARKET, SPECIFIC_RISK, STYLES
 from feature_store.store import Store
 from quant_assets.execution.book.forecast import UNKNOWN

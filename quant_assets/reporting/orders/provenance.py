@@ -10,9 +10,9 @@ from feature_store.hashing import digest_of
 from feature_store.schemas.alpha import COMBINED, MODEL_FITS, PREDICTIONS
 from feature_store.schemas.execution import BOOK
 from feature_store.schemas.features import STOCK_FEATURES, STOCK_SCORES
+from feature_store.schemas.fused_regimes import MARKET_REGIME, STATES
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, UNIVERSE
 from feature_store.schemas.portfolio import VIEWS
-from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, SPECIFIC_RISK
 from feature_store.store import Store
 from quant_assets.alpha.models.ridge import INTERCEPT, RIDGE

@@ -83,8 +83,10 @@ def _combined(alpha: Row) -> Facts:
 
 
 def _regime(regime: Row) -> Facts:
-    states = ", ".join(f"{name.removeprefix('p_')} {percent(p)}" for name, p in regime["states"].items())
-    market = ", ".join(f"{label(name)} {_label(state)}" for name, state in regime["market"].items())
+    states, market = (
+        ", ".join(_state(name, value) for name, value in regime[of].items() if not name.startswith("slow_"))
+        for of in ("states", "market")
+    )
     return {
         "states": states or "none",
         "market": market or "none",
@@ -212,6 +214,11 @@ def _inputs(rows: list[Row], widest: int | None) -> Table:
 def _short(row: Row, widest: int | None) -> str:
     text = ", ".join(f"{name} {plain(value)}" for name, value in row.items() if value is not None)
     return text if widest is None or len(text) <= widest else f"{text[:widest]}…"
+
+
+def _state(name: str, value: Any) -> str:  # noqa: ANN401 -- of a dataset's row
+    """A probability by its state, anything else by its name."""
+    return f"{name.removeprefix('p_')} {percent(value)}" if name.startswith("p_") else f"{label(name)} {_label(value)}"
 
 
 def _label(state: object) -> str:

@@ -10,8 +10,8 @@ from feature_store.schemas.alpha import PREDICTIONS
 from feature_store.schemas.backtest import ATTRIBUTION
 from feature_store.schemas.execution import BOOKS
 from feature_store.schemas.features import INDUSTRY_RETURNS, MARKET_FEATURES
+from feature_store.schemas.fused_regimes import MARKET_REGIME, STATES
 from feature_store.schemas.portfolio import DIAGNOSTICS
-from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from quant_assets.reporting.evaluation import EQUAL_WEIGHT, Evaluation, Span, choose_span, shared_span
 from quant_assets.reporting.performance import summaries
 from quant_assets.reporting.performance.comparison import Comparison, compare

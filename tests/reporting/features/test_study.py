@@ -12,8 +12,8 @@ import pytest
 
 from feature_store import sessions
 from feature_store.schemas.features import INDUSTRY_FEATURES, LABELS, MARKET_FEATURES, STOCK_FEATURES
+from feature_store.schemas.fused_regimes import MARKET_REGIME
 from feature_store.schemas.market import ADJUSTED_BARS, INDUSTRIES, UNIVERSE
-from feature_store.schemas.regimes import MARKET_REGIME
 from quant_assets.features.catalogue import DECLARED
 from quant_assets.reporting.errors import ReportError
 from quant_assets.reporting.features.page import document

@@ -9,9 +9,9 @@ import polars as pl
 from feature_store.schemas.alpha import COMBINED, MODEL_FITS, PREDICTIONS
 from feature_store.schemas.execution import BOOK, ORDERS
 from feature_store.schemas.features import SCORED, STOCK_FEATURES, STOCK_SCORES
+from feature_store.schemas.fused_regimes import MARKET_REGIME, STATES
 from feature_store.schemas.market import BARS, CORPORATE_ACTIONS, INDUSTRIES, MEMBERS, UNIVERSE
 from feature_store.schemas.portfolio import DIAGNOSTICS, OPTIMIZATION, VIEWS
-from feature_store.schemas.regimes import MARKET_REGIME, STATES
 from feature_store.schemas.risk import COST_PARAMETERS, EXPOSURES, FACTOR_COVARIANCE, SPECIFIC_RISK
 from feature_store.store import Store
 from quant_assets.execution.trading.orders import orders

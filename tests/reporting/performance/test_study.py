@@ -14,9 +14,9 @@ from feature_store import sessions
 from feature_store.schemas.backtest import ATTRIBUTION, PNL
 from feature_store.schemas.execution import BOOKS
 from feature_store.schemas.features import INDUSTRY_RETURNS, LABELS
+from feature_store.schemas.fused_regimes import STATES
 from feature_store.schemas.market import ADJUSTED_BENCHMARKS, MEMBERS
 from feature_store.schemas.portfolio import DIAGNOSTICS
-from feature_store.schemas.regimes import STATES
 from quant_assets.backtest.deflated_sharpe import deflated_sharpe_ratio, variance_of_trials
 from quant_assets.backtest.metrics import sharpe_ratio, simple_returns
 from quant_assets.execution.book.interest import cash_rate_annual

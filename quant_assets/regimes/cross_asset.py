@@ -1,0 +1,181 @@
+"""The market's states from the returns of equity, bonds, gold and high-yield bonds, by a hidden Markov model."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from configs.settings import Regimes
+from configs.settings.market_regime import CrossAsset
+from feature_store.schemas.fused_regimes import CROSS_ASSETS, MARKET_FITS
+from feature_store.schemas.regimes import TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER
+from quant_assets.numerics.arrays import Array, Index
+from quant_assets.numerics.panel import window
+from quant_assets.numerics.rolling import window_mean
+from quant_assets.numerics.units import ANNUAL, SESSIONS_PER_YEAR
+from quant_assets.regimes.detectors import hmm
+
+PERCENT = 100.0
+START_SESSIONS = 10  # whose volatility sorts the sessions that EM starts from
+FILTER_SESSIONS = 252  # that the filter sees: what came before a year ago it has forgotten
+RETURNS = tuple(f"{asset}_return_1" for asset in CROSS_ASSETS)
+EQUITY, BONDS = CROSS_ASSETS.index("equity"), CROSS_ASSETS.index("bonds")
+READ_BY_FIT = (*RETURNS, "vix")
+
+
+def market_fits(features: pl.DataFrame, session: dt.date, settings: Regimes) -> pl.DataFrame:
+    """Parameters of the market's model in force from the refit `session` on, and what its states were like.
+
+    Args:
+        features: rows of MARKET_FEATURES; the last `lookback_sessions` up to the session are used, and of them those
+            with the returns of all four assets.
+        session: the refit.
+        settings: `cross_asset`.
+
+    Returns:
+        Rows of MARKET_FITS, by state; none with fewer than `min_observations` sessions, or where an asset never moves.
+    """
+    model = settings.cross_asset
+    seen = _complete(window(features, session, model.lookback_sessions))
+    returns = _returns(seen)
+    if len(returns) < model.min_observations or not hmm.moves(returns):
+        return MARKET_FITS.empty().select(*MARKET_FITS.computed_schema)
+    fit = volatility_fit(returns, model)
+    filtered = hmm.filter_states(hmm.log_density(returns, fit.mean, fit.variance), fit.transition, fit.initial)
+    same = {
+        "event_date": session,
+        "fit_session": session,
+        "log_likelihood": fit.log_likelihood,
+        "converged": fit.converged,
+        "n_observations": len(returns),
+    }
+    vix = seen["vix"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    rows = [
+        same | _parameters(fit, k) | _labels(fit, k, model) | _characteristics(filtered[:, k], returns, vix)
+        for k in range(model.n_states)
+    ]
+    return pl.DataFrame(rows, schema=MARKET_FITS.computed_schema)
+
+
+def volatility_fit(returns: Array, settings: CrossAsset) -> hmm.HmmFit:
+    """The model of (T, 4) returns, by EM from groups of sessions of equal size by the volatility of equity.
+
+    A model of daily returns may also split wild sessions into good and bad ones, which predict nothing and alternate
+    from one to the next: its likelihood may even be higher. EM stays with what it starts from, and it starts from
+    sessions amid calm, middling and wild ones. States are ordered by the variance of equity.
+    """
+    # hmmlearn brings scikit-learn: a second or two that filtering and every other command can do without
+    from quant_assets.numerics.expectation_maximization import expectation_maximization  # noqa: PLC0415
+
+    centre, scale = returns.mean(axis=0), returns.std(axis=0)
+    standardized = (returns - centre) / scale
+    groups = [standardized[rows] for rows in _by_volatility(standardized[:, EQUITY], settings.n_states)]
+    mean = np.array([group.mean(axis=0) for group in groups])
+    variance = np.array([np.maximum(group.var(axis=0), settings.variance_floor) for group in groups])
+    start = (mean, variance, hmm.sticky(settings.n_states))
+    ended = expectation_maximization(standardized, *start, settings.max_iterations, settings.tolerance)
+    order = np.argsort(ended.variance[:, EQUITY], kind="stable")
+    mean = centre + scale * ended.mean[order]
+    variance = scale**2 * np.maximum(ended.variance[order], settings.variance_floor)
+    transition = ended.transition[np.ix_(order, order)]
+    initial = hmm.stationary(transition)
+    evidence = hmm.log_likelihood(hmm.log_density(returns, mean, variance), transition, initial)
+    return hmm.HmmFit(mean, variance, initial, transition, evidence, ended.settled, ended.n_iterations)
+
+
+def _by_volatility(returns: Array, n_groups: int) -> list[Index]:
+    """Rows of (T,) returns in groups of equal size by the mean square of the last START_SESSIONS."""
+    squares = window_mean(returns[:, None] ** 2, START_SESSIONS, 1)[:, 0]
+    return np.array_split(np.argsort(squares, kind="stable"), n_groups)
+
+
+def market_probabilities(features: pl.DataFrame, fits: pl.DataFrame) -> tuple[Array, Array]:
+    """Probabilities of trend and of volatility after the last of the sessions, under the fit in force.
+
+    A state's probability goes to the label that the level of its mean and of its volatility has. A session without all
+    four returns moves the probabilities by the transition alone.
+
+    Args:
+        features: rows of MARKET_FEATURES, ascending.
+        fits: rows of MARKET_FITS in force.
+
+    Returns:
+        (3,) and (3,) in the order of the labels; NaN without a fit or without a session.
+    """
+    if fits.is_empty() or features.is_empty():
+        return np.full(len(TREND_STATES_IN_ORDER), np.nan), np.full(len(VOLATILITY_STATES_IN_ORDER), np.nan)
+    ordered = fits.sort("state")
+    mean, variance = (
+        ordered.select(f"{moment}_{asset}" for asset in CROSS_ASSETS).to_numpy() for moment in ("mean", "variance")
+    )
+    transition = ordered.select(f"to_{j}" for j in range(len(ordered))).to_numpy()
+    of_states = hmm.last_states(
+        _returns(features)[None], mean[None], variance[None], transition[None], ordered["initial"].to_numpy()[None]
+    )[0]
+    trend, volatility = (
+        _of_labels(of_states, _places(ordered[column], labels), len(labels))
+        for column, labels in (("trend", TREND_STATES_IN_ORDER), ("volatility", VOLATILITY_STATES_IN_ORDER))
+    )
+    return trend, volatility
+
+
+def _complete(seen: pl.DataFrame) -> pl.DataFrame:
+    return seen.sort("event_date").filter(pl.all_horizontal(pl.col(*RETURNS).is_finite().fill_null(False)))
+
+
+def _returns(features: pl.DataFrame) -> Array:
+    """(T, 4) in percent; NaN where missing."""
+    columns = [features[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in RETURNS]
+    return PERCENT * np.stack(columns, axis=-1)
+
+
+def _places(labels: pl.Series, in_order: tuple[str, ...]) -> Index:
+    return np.array([in_order.index(label) for label in labels])
+
+
+def _of_labels(of_states: Array, places: Index, n_labels: int) -> Array:
+    """(n_labels,) sums of the states' probabilities, which are one together."""
+    return np.array([of_states[places == label].sum() for label in range(n_labels)])
+
+
+def _parameters(fit: hmm.HmmFit, k: int) -> dict[str, object]:
+    return {
+        "state": k,
+        **{f"mean_{asset}": float(x) for asset, x in zip(CROSS_ASSETS, fit.mean[k], strict=True)},
+        **{f"variance_{asset}": float(x) for asset, x in zip(CROSS_ASSETS, fit.variance[k], strict=True)},
+        "initial": float(fit.initial[k]),
+        **{f"to_{j}": float(p) for j, p in enumerate(fit.transition[k])},
+        "duration_sessions": float(1.0 / max(1.0 - fit.transition[k, k], 1e-9)),
+    }
+
+
+def _labels(fit: hmm.HmmFit, k: int, settings: CrossAsset) -> dict[str, object]:
+    """A state's names, by the levels of its mean and its volatility, whatever the other states are."""
+    mean = float(fit.mean[k, EQUITY]) / PERCENT * SESSIONS_PER_YEAR
+    volatility = float(np.sqrt(fit.variance[k, EQUITY])) / PERCENT * ANNUAL
+    trend = 2 if mean > settings.trend_return_annual else 0 if mean < -settings.trend_return_annual else 1
+    levels = (settings.turbulent_volatility_annual, settings.crisis_volatility_annual)
+    return {
+        "trend": TREND_STATES_IN_ORDER[trend],
+        "volatility": VOLATILITY_STATES_IN_ORDER[int(np.searchsorted(levels, volatility, side="right"))],
+        "volatility_annual": volatility,
+    }
+
+
+def _characteristics(p: Array, returns: Array, vix: Array) -> dict[str, object]:
+    """What a state was like over the window, each session weighing its (T,) filtered probability."""
+    known = ~np.isnan(vix) & (p > 0)
+    return {
+        "fraction": float(p.mean()),
+        "mean_vix": float(np.average(vix[known], weights=p[known])) if known.any() else None,
+        "equity_bond_correlation": _correlation(returns[:, EQUITY], returns[:, BONDS], p),
+    }
+
+
+def _correlation(x: Array, y: Array, weights: Array) -> float | None:
+    """Weighted; None where one of them has no spread."""
+    if weights.sum() <= 0:
+        return None
+    x, y = (z - np.average(z, weights=weights) for z in (x, y))
+    spread = np.sqrt((weights * x * x).sum() * (weights * y * y).sum())
+    return float(np.clip((weights * x * y).sum() / spread, -1.0, 1.0)) if spread > 0 else None
