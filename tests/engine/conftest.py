@@ -1,15 +1,18 @@
 """The whole graph over the small market, stored once by one range run."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from configs.settings import Profile
+from quant_assets.engine.asset import SessionAsset
 from quant_assets.engine.runner import Runner
 from quant_assets.graph import core_assets
 from tests.engine.assets import ASSETS
 from tests.engine.laws import EVERY
 from tests.engine.market import SESSIONS, Contents, contents, copy_store, make_runner, profile, run
+from tests.support.once import made_once
 
 
 @pytest.fixture(scope="session")
@@ -20,23 +23,20 @@ def chosen() -> Profile:
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory, chosen: Profile) -> Path:
     """Folder of a store that holds every asset over all sessions; never written to: take a copy."""
-    folder = tmp_path_factory.mktemp("mechanism") / "whole"
-    runner = make_runner(folder, chosen)
-    for asset in core_assets():
-        run(runner, asset, SESSIONS)
-    runner.store.index.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return folder
+    return made_once(tmp_path_factory, "whole", lambda folder: _store(folder, chosen, core_assets()))
 
 
 @pytest.fixture(scope="session")
 def range_store(whole: Path, chosen: Profile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole graph and the test-only assets, each stored by one range run; never written to."""
-    folder = copy_store(whole, tmp_path_factory.mktemp("laws") / "range")
+    return made_once(tmp_path_factory, "range", lambda folder: _store(copy_store(whole, folder), chosen, ASSETS))
+
+
+def _store(folder: Path, chosen: Profile, assets: Iterable[SessionAsset]) -> None:
     runner = make_runner(folder, chosen)
-    for asset in ASSETS:
+    for asset in assets:
         run(runner, asset, SESSIONS)
     runner.store.index.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
 
+from feature_store import sessions
 from feature_store.schemas.catalogue import DATASETS
 from feature_store.store import Store
 from quant_assets.engine.asset import run_together
@@ -20,7 +22,8 @@ from quant_assets.engine.workers import Spread, Work, workers
 from quant_assets.graph import core_assets
 from quant_resources.home import Home
 from tests.engine import dying
-from tests.support.tiny import LAST, SETTINGS, asof, setting
+from tests.engine.market import forget
+from tests.support.tiny import LAST, asof
 
 SLICES = ("market", "features")
 
@@ -28,6 +31,14 @@ SLICES = ("market", "features")
 def hashes(home: Path) -> dict[str, list[tuple[dt.date, str]]]:
     store = Store(home / "store")
     return {name: store.content_hashes(name, LAST) for name in DATASETS}
+
+
+def drop_sessions(home: Path, slices: Collection[str], days: Sequence[dt.date]) -> None:
+    """Make the home what it was before the slices' assets of these sessions were stored."""
+    store = Home(home).open_store()
+    for dataset in DATASETS.values():
+        if dataset.slice in slices:
+            forget(store, dataset, days)
 
 
 def is_alive(pid: int) -> bool:
@@ -41,16 +52,15 @@ def is_alive(pid: int) -> bool:
 # -- properties --------------------------------------------------------------------------------------------------------
 
 
-def test_three_workers_store_what_one_process_stores(stored_home: Path, tmp_path: Path) -> None:
+def test_three_workers_store_what_one_process_stores(home: Path) -> None:
     """Three: independent fits are then spread too."""
-    chosen = ["--select", "market", "--select", "features", "--select", "regimes"]
-    words = ["backfill", "--workers", 3, *chosen]
-    answer = asof(tmp_path, *words, "--profile", "demo", *setting(SETTINGS))
+    alone, slices = hashes(home), ("market", "features", "regimes")
+    drop_sessions(home, slices, sessions.between(dt.date(2016, 12, 30), LAST))
+    words = ["backfill", "--workers", 3, *(word for name in slices for word in ("--select", name))]
+    answer = asof(home, *words)
     assert answer.code == 0, answer.out + answer.err
-    found, alone = hashes(tmp_path), hashes(stored_home)
-    made = {asset.name for asset in core_assets() if asset.dataset.slice in ("market", "features", "regimes")}
-    assert {name: found[name] for name in made} == {name: alone[name] for name in made}
-    again = asof(tmp_path, *words)
+    assert hashes(home) == alone
+    again = asof(home, *words)
     assert "nothing to do" in again.out
 
 
@@ -78,36 +88,32 @@ def test_workers_go_when_their_run_is_killed() -> None:
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def market_alone(tmp_path: Path) -> Path:
-    answer = asof(tmp_path, "backfill", "--profile", "demo", *setting(SETTINGS), "--select", "market")
-    assert answer.code == 0, answer.out + answer.err
-    return tmp_path
-
-
-def test_a_worker_that_dies_is_reported_and_what_was_stored_stays(market_alone: Path) -> None:
-    home = Home(market_alone)
-    targets = [day for day, _ in hashes(market_alone)["market/universe"]]
-    before, told = hashes(market_alone), []
+def test_a_worker_that_dies_is_reported_and_what_was_stored_stays(home: Path) -> None:
+    whole = hashes(home)
+    targets = sessions.between(dt.date(2017, 1, 12), LAST)
+    drop_sessions(home, ["features"], targets)
+    before, messages = hashes(home), []
     runs: dict[str, GroupRun] = {}
     with workers(2) as pool:
         assert pool is not None
-        runner = open_runner(home, pool=pool)
-        spread = Spread(pool, runner, Work(home.folder, "run", "commit", dying.assets))
+        runner = open_runner(Home(home), pool=pool)
+        spread = Spread(pool, runner, Work(home, "run", "commit", dying.assets))
         chosen = [asset for asset in core_assets() if asset.dataset.slice in SLICES]
         schedule = Schedule(run_together(chosen))
-        for group, run in spread.runs(schedule, targets, lambda level, text: told.append((level, text))):
+        for group, run in spread.runs(schedule, targets, lambda level, text: messages.append((level, text))):
             runs |= {asset.name: run for asset in group}
     fault = runs[dying.DYING].faults[dying.DYING]
     assert fault.kind == "BrokenProcessPool"
     assert "terminated abruptly" in fault.text
     assert not {dying.DYING} & {*schedule.stopped}
-    after = hashes(market_alone)
-    assert {name: after[name] for name in before if before[name]} == {n: h for n, h in before.items() if h}
-    assert ("info", f"market/members: {len(targets)} of {len(targets)} sessions, up to {LAST}") in told
+    after = hashes(home)
+    assert after[dying.DYING] == before[dying.DYING]
+    assert [name for name in before if not {*before[name]} <= {*after[name]} <= {*whole[name]}] == []
+    assert ("info", f"market/members: {len(targets)} of {len(targets)} sessions, up to {LAST}") in messages
 
-    answer = asof(market_alone, "backfill", "--select", "features", "--workers", 2)
+    answer = asof(home, "backfill", "--select", "features", "--workers", 2)
     assert answer.code == 0, answer.out + answer.err
+    assert hashes(home) == whole
 
 
 def test_an_interrupted_run_waits_for_no_worker() -> None:
