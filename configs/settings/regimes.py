@@ -6,6 +6,7 @@ from pydantic import Field
 
 from configs.settings.base import Settings
 from configs.settings.breaks import Breaks
+from configs.settings.correlations import Correlations
 from configs.settings.detectors import DETECTOR_SETTINGS, DetectorSettings, HmmSettings, ThresholdsSettings
 from configs.settings.kinds import OneOf
 from configs.settings.market_regime import (
@@ -44,3 +45,4 @@ class Regimes(Settings):
         5, ge=1, le=21, description="sessions in a row that must agree on a label before it is the market's"
     )
     fusion: Fusion = Field(Fusion(), description="how market, sectors and industries become one")
+    correlations: Correlations = Field(Correlations(), description="correlations of industries")

@@ -1,6 +1,7 @@
 """Regimes of industries and of the market: weekly fits, forward filters, thresholds, and their fusion."""
 
 from feature_store.schemas.breaks import BREAKS
+from feature_store.schemas.correlations import CORRELATIONS, DCC_FITS, PAIR_CORRELATIONS
 from feature_store.schemas.features import INDUSTRY_FEATURES, INDUSTRY_RETURNS, MARKET_FEATURES
 from feature_store.schemas.fused_regimes import EVERY_STATE, MARKET_FITS, MARKET_REGIME, STATES
 from feature_store.schemas.regimes import HMM_FITS, TREND_STATES, VOLATILITY_STATES
@@ -8,6 +9,8 @@ from quant_assets.engine.asset import Choice, CrossSection, ModelFit, SessionAss
 from quant_assets.regimes import risk_appetite
 from quant_assets.regimes.breaks import READ, breaks
 from quant_assets.regimes.checks import probabilities_sum_to_one
+from quant_assets.regimes.correlations import PARAMETERS as DCC_PARAMETERS
+from quant_assets.regimes.correlations import RETURN, correlations, dcc_fits, fit_sessions
 from quant_assets.regimes.cross_asset import READ_BY_FIT, market_fits
 from quant_assets.regimes.detectors import registry
 from quant_assets.regimes.fusion import states
@@ -33,6 +36,10 @@ CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
 PARAMETERS = ("fit_session", "mean_0", "mean_1", "variance_0", "variance_1", "initial", "to_0", "to_1", "to_2")
 FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS, PARAMETERS)}
 
+PANEL = trailing(INDUSTRY_RETURNS, lambda p: p.regimes.correlations.lookback_sessions, (RETURN,))
+CORRELATED = {"returns": PANEL, "fits": same(DCC_FITS, DCC_PARAMETERS)}
+OF_CORRELATIONS = (CORRELATIONS, PAIR_CORRELATIONS)
+
 ASSETS: list[SessionAsset] = [
     TimeSeries(
         BREAKS,
@@ -42,6 +49,21 @@ ASSETS: list[SessionAsset] = [
         entity="industry",
         metadata=lambda rows: {"breaks": float((rows["break_probability"] > 0.5).sum())},
     ),
+    ModelFit(
+        DCC_FITS,
+        dcc_fits,
+        {"returns": trailing(INDUSTRY_RETURNS, lambda p: fit_sessions(p.regimes), (RETURN,))},
+        refit="weekly",
+        metadata=lambda rows: {"failed": float(rows["failed_refit"].count() + (~rows["converged"]).sum())},
+    ),
+    CrossSection(
+        CORRELATIONS,
+        correlations,
+        CORRELATED,
+        outputs=OF_CORRELATIONS,
+        metadata=lambda rows: {"p_systemic": float(rows["p_systemic"].sum())},
+    ),
+    CrossSection(PAIR_CORRELATIONS, correlations, CORRELATED, outputs=OF_CORRELATIONS),
     ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry", choices=FITTED),
     CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
