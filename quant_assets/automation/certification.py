@@ -1,4 +1,7 @@
-"""Certification by rotation as a job of Dagster, with a schedule of its own: each night, in a fresh process."""
+"""Certification by rotation as a job of Dagster, with a schedule of its own: each night, in a fresh process.
+
+The vendor is asked again in the same night what it says of sessions that have been stored for a while.
+"""
 
 from pathlib import Path
 
@@ -19,9 +22,19 @@ def certify_by_rotation(context: dg.OpExecutionContext, platform: Platform) -> N
         raise dg.Failure("sessions differ from what is stored\n" + "\n".join(differ))
 
 
+@dg.op(description="The vendor is asked again for stored sessions; fails if it says otherwise of any.")
+def ask_vendor_again(context: dg.OpExecutionContext, platform: Platform) -> None:
+    rows = in_fresh_process("quant_assets.operations.vendor_drift", [], Path(platform.home))
+    asked = [f"{row['dataset']}: {row['requested']} sessions requested again" for row in rows]
+    context.log.info("\n".join(asked) or "no vendor was asked: the simulated market says the same each time")
+    if differ := [f"{row['dataset']}: {row['first_difference']}" for row in rows if row["differ"]]:
+        raise dg.Failure("the vendor says otherwise of stored sessions\n" + "\n".join(differ))
+
+
 @dg.job(name=CERTIFICATION)
 def certification_job() -> None:
     certify_by_rotation()
+    ask_vendor_again()
 
 
 def certification_schedule() -> dg.ScheduleDefinition:

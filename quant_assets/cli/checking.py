@@ -40,10 +40,14 @@ def certify(
     from quant_assets.operations.certify import certify_rows
     from quant_assets.operations.power import for_people, power_text
     from quant_assets.operations.rotation import rotate
-    from quant_assets.operations.vendor_drift import vendor_drift
+    from quant_assets.operations.vendor_drift import may_drift, vendor_drift
 
     if vendor:
-        asked = vendor_drift(stored_home())
+        home = stored_home()
+        if not may_drift(home.profile) and not as_json:
+            say("the vendor is the simulated market, which says the same each time: there is nothing to ask it again")
+            return
+        asked = vendor_drift(home)
         print_rows(asked, as_json, "certify-vendor")
         raise typer.Exit(int(any(row["differ"] for row in asked)))
 

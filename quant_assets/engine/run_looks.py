@@ -16,6 +16,7 @@ from feature_store import sessions
 from feature_store.hashing import digest_of
 from feature_store.partition import StoredPartition
 from quant_assets.engine.asset import CrossSection, ModelFit, SessionAsset, TimeSeries
+from quant_assets.engine.computation import one_thread
 from quant_assets.engine.entity_looks import one_entity_each
 from quant_assets.engine.looks import AHEAD, SPAN, Looks, Results, Unit, units
 from quant_assets.engine.perturbation import Shared
@@ -24,8 +25,11 @@ from quant_assets.engine.runner import Runner
 from quant_assets.engine.sampling import sampled_sessions
 from quant_assets.engine.stored_versions import StoredVersions
 
-FRACTION, PROBABILITY = 0.01, 0.6  # a leak on so many of a range's sessions is to be found with this probability
-COST = 0.15  # of the time that the sessions took to read, compute and store: looks end before they cost more
+FRACTION = 0.01  # of a range's sessions, on which a leak is to be found
+REQUIRED = 0.5  # probability with which it is found whatever that costs, where looks at a part of the range suffice
+PART = 0.25  # of the range, at most, that is looked at whatever it costs: enough from a year on
+PROBABILITY = 0.6  # with which it is found where there is time
+COST = 0.15  # of the time that the sessions took to read, compute and store: other looks end before they cost more
 FEWEST = 4  # sessions of a range, whatever they cost: at a year's edge, a refit, a correction, and any
 BLOCK_ROWS = 5_000  # of the copies of entities in one call, which looks at as many sessions of a time series
 BATCH = 8  # looks before the first glance at the clock
@@ -53,7 +57,9 @@ def looks_of_run(
     if len(targets) == 1:
         looks = Looks(runner, assets, sampled_sessions(assets[0], runner, targets[0], targets[0], 1, salt), salt=salt)
         return looks.alone(looks.units)
-    return _OfRange(runner, assets, written, targets, salt, time.perf_counter() + COST * seconds).results()
+    end = time.perf_counter() + COST * seconds
+    with one_thread():
+        return _OfRange(runner, assets, written, targets, salt, end).results()
 
 
 class _OfRange:
@@ -80,11 +86,13 @@ class _OfRange:
         self._over: list[dt.date] = []
         self._special = self._at_least(sampled_sessions(self._asset, runner, targets[0], targets[-1], FEWEST, salt))
         self._gap = self._sessions_apart()
+        self._order = self._in_random_order()
+        self._required = self._whatever_it_costs()
         self._found: Results = {a.name: [] for a in assets}
 
     def results(self) -> Results:
-        """The special sessions in any case, then as many of the others as there is time for, year after year."""
-        drawn = self._drawn()
+        """The special and required sessions, then as many of the others as there is time for, year after year."""
+        drawn = self._drawn(PROBABILITY)
         years = list(dict.fromkeys([*(t.year for t in self._special), *(group[0].year for group in drawn)]))
         waiting = len(drawn)
         for year in years:
@@ -92,7 +100,7 @@ class _OfRange:
             special = [t for t in self._special if t.year == year]
             part = (self._end - time.perf_counter()) * len(groups) / max(1, waiting)
             waiting -= len(groups)
-            if special or part > 0:
+            if special or part > 0 or not self._required.isdisjoint(groups):
                 self._look_at(groups, special, time.perf_counter() + part)
         return self._found
 
@@ -118,13 +126,22 @@ class _OfRange:
         window = max((self._asset.longest(w, self._runner.profile) for w in self._asset.inputs.values()), default=1)
         return window + 1 if window <= SHORT else 1
 
-    def _drawn(self) -> list[Unit]:
-        """Groups of the run's sessions in random order, as many as find what is to be found."""
-        groups = list(self._groups())[int(self._rng.integers(self._gap)) :: self._gap]
-        drawn = [groups[int(i)] for i in self._rng.permutation(len(groups))]
-        counts = [0, *itertools.accumulate(len(group) for group in drawn)]
-        needed = looks_needed(len(self._inside), FRACTION, PROBABILITY)
-        return [group for group, before in zip(drawn, counts, strict=False) if before < needed]
+    def _in_random_order(self) -> list[Unit]:
+        """Groups that one reading serves come one after another."""
+        groups = list(self._groups())
+        passes = [groups[int(i) :: self._gap] for i in self._rng.permutation(self._gap)]
+        return [several[int(i)] for several in passes for i in self._rng.permutation(len(several))]
+
+    def _drawn(self, probability: float) -> list[Unit]:
+        """Groups of the run's sessions, as many as find what is to be found with the probability."""
+        counts = [0, *itertools.accumulate(len(group) for group in self._order)]
+        needed = looks_needed(len(self._inside), FRACTION, probability)
+        return [group for group, before in zip(self._order, counts, strict=False) if before < needed]
+
+    def _whatever_it_costs(self) -> set[Unit]:
+        """None where a part of the range does not suffice."""
+        suffices = looks_needed(len(self._inside), FRACTION, REQUIRED) <= PART * len(self._inside)
+        return {*self._drawn(REQUIRED)} if suffices else set()
 
     def _groups(self) -> Iterator[Unit]:
         """Sessions that are looked at together."""
@@ -149,14 +166,15 @@ class _OfRange:
             first = [unit for unit in looks.units if {*unit} & {*special}]
             there = {*itertools.chain(*looks.units)}
             rest = [group for group in groups if {*group} <= there and group not in first]
+            required = sum(group in self._required for group in rest)  # which are drawn before the others
             if isinstance(self._asset, TimeSeries):
                 self._add(looks.alone([unit for unit in first if not {*unit} & {*self._over}]))
                 self._found[self._asset.name] += looks.over([t for (t,) in first if t in self._over])
-                _in_time(rest, 1, end, partial(self._blocks, looks))
+                _in_time(rest, max(1, required), end, partial(self._blocks, looks))
             else:
                 self._add(looks.alone(first[::2]))
                 self._add(looks.perturbed(first[1::2]))
-                _in_time(rest, BATCH - len(first), end, partial(self._sessions, looks))
+                _in_time(rest, max(BATCH - len(first), required), end, partial(self._sessions, looks))
 
     def _shared(self, days: Sequence[dt.date]) -> Shared:
         """Inputs of all the days, read at once where that costs less than reading the window of each."""
@@ -171,7 +189,9 @@ class _OfRange:
 
     def _sessions(self, looks: Looks, groups: Sequence[Unit]) -> None:
         if self._gap > 1:
-            self._add(looks.scattered(sorted(groups)))
+            places = {group: i % self._gap for i, group in enumerate(self._groups())}
+            for _, several in itertools.groupby(sorted(groups, key=lambda g: (places[g], g)), key=places.__getitem__):
+                self._add(looks.scattered(list(several)))
             return
         self._add(looks.alone([group for i, group in enumerate(groups) if i % TURN]))
         self._add(looks.perturbed(groups[::TURN]))

@@ -21,6 +21,7 @@ from feature_store import sessions as calendar
 from feature_store.dataset import Dataset, States
 from feature_store.schemas.quality import QUARANTINE
 from quant_assets.engine.asset import Source
+from quant_assets.engine.fresh_process import answer
 from quant_assets.engine.lookahead_checks import CheckResult, record
 from quant_assets.engine.opening import open_runner
 from quant_assets.engine.runner import Runner
@@ -74,7 +75,7 @@ def vendor_drift(home: Home, seed: int | None = None) -> list[dict[str, Any]]:
     Raises:
         VendorError: the vendor does not answer.
     """
-    if isinstance(home.profile.vendor, SimulatedVendor):
+    if not may_drift(home.profile):
         return []
     runner = open_runner(home)
     rng = np.random.default_rng(secrets.randbits(63) if seed is None else seed)
@@ -82,6 +83,11 @@ def vendor_drift(home: Home, seed: int | None = None) -> list[dict[str, Any]]:
         again = vendor_afresh(home.profile, Path(folder))
         sources = [asset for asset in all_assets(home.profile) if isinstance(asset, Source)]
         return [_row(runner, asset, again, rng) for asset in sources if _is_requested(asset, runner)]
+
+
+def may_drift(profile: Profile) -> bool:
+    """Whether its vendor may say another thing than before; the simulated market says the same each time."""
+    return not isinstance(profile.vendor, SimulatedVendor)
 
 
 def vendor_afresh(profile: Profile, folder: Path) -> Vendor:
@@ -193,3 +199,7 @@ def due_sessions(runner: Runner, asset: Source, now: dt.datetime, rng: np.random
         else:
             runs.append([session])
     return runs
+
+
+if __name__ == "__main__":
+    answer(vendor_drift(Home.of_environment()))
