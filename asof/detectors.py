@@ -3,6 +3,7 @@
 import numpy as np
 
 from asof.arrays import Array, Numbers, checked
+from quant_assets.numerics.hidden_markov import log_density
 from quant_assets.regimes.detectors import hmm
 from quant_assets.regimes.detectors.hmm import HmmFit
 
@@ -56,7 +57,7 @@ def hmm_states(fit: HmmFit, signals: Numbers) -> Array:
     )
     if not (variance > 0).all():
         raise ValueError(f"variance holds {variance.min()}, expected more than 0 throughout")
-    return hmm.filter_states(hmm.log_density(observed, mean, variance), transition, initial)
+    return hmm.filter_states(log_density(observed, mean, variance), transition, initial)
 
 
 def filter_states(log_likelihood: Numbers, transition: Numbers, initial: Numbers) -> Array:

@@ -4,7 +4,7 @@ from configs.settings.alpha import Alpha, EarningsBlackout
 from configs.settings.backtest import Backtest
 from configs.settings.base import Settings
 from configs.settings.certification import Certification
-from configs.settings.detectors import DetectorSettings, HmmSettings, ThresholdsSettings
+from configs.settings.detectors import DetectorSettings, HmmSettings, JumpModelSettings, ThresholdsSettings
 from configs.settings.execution import Execution
 from configs.settings.features import (
     COMPOSITE,
@@ -53,6 +53,7 @@ __all__ = [
     "Fusion",
     "History",
     "HmmSettings",
+    "JumpModelSettings",
     "HttpVendor",
     "Item",
     "KnownAt",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from configs.settings.kinds import KindSettings
-from configs.settings.units import AnnualVolatility, Count, Fraction, Unit
+from configs.settings.units import AnnualVolatility, Count, MeanSessions, Sessions, Unit
 
 
 class DetectorSettings(KindSettings):
@@ -13,18 +13,34 @@ class DetectorSettings(KindSettings):
 
 
 class HmmSettings(DetectorSettings):
-    """A Gaussian hidden Markov model of each industry, refitted weekly."""
+    """Hidden Markov models of each industry's trend and volatility, refitted weekly."""
 
     kind: Literal["hmm"] = "hmm"
-    n_states: Count = Field(3, ge=2, le=3, description="states of each model")
-    random_starts: Count = Field(3, ge=0, le=20, description="seeded starts of EM beside the deterministic one")
-    max_iterations: Count = Field(100, ge=1, description="iterations of EM after which it is stopped")
+    n_states: Count = Field(3, ge=2, le=3, description="states of the trend, and most states of the volatility")
+    mean_duration: MeanSessions = Field(60.0, ge=5, le=504, description="duration of a state that the prior expects")
+    trend_drift: Annotated[float, Unit("standard deviations")] = Field(
+        0.08, gt=0, le=1, description="drift a session of bull, and less that of bear, that the prior expects"
+    )
+    trend_prior_sessions: Sessions = Field(
+        1000, ge=0, le=100_000, description="sessions that the prior of the trend counts for beside those of the window"
+    )
+    random_starts: Count = Field(2, ge=0, le=20, description="seeded starts of EM beside the deterministic one")
+    max_iterations: Count = Field(200, ge=1, description="iterations of EM after which it is stopped")
     tolerance: Annotated[float, Unit("nats")] = Field(
-        1e-2, gt=0, description="change of the log likelihood below which EM has converged"
+        2e-2, gt=0, description="change of the log likelihood below which EM has converged"
     )
-    variance_floor: Fraction = Field(
-        1e-3, gt=0, description="smallest variance of a state, of the signal's variance in the window"
+
+
+class JumpModelSettings(DetectorSettings):
+    """Statistical jump models of each industry's trend and volatility, refitted weekly."""
+
+    kind: Literal["jump_model"] = "jump_model"
+    n_states: Count = Field(2, ge=2, le=3, description="states of each model")
+    jump_penalty: Annotated[float, Unit("squared standard deviations")] = Field(
+        20.0, ge=0, description="cost of a switch, against half the squared distance of a session to its state"
     )
+    random_starts: Count = Field(3, ge=0, le=20, description="seeded starts beside the deterministic one")
+    max_iterations: Count = Field(50, ge=1, description="iterations after which it is stopped")
 
 
 class ThresholdsSettings(DetectorSettings):
@@ -56,4 +72,8 @@ class ThresholdsSettings(DetectorSettings):
         return self
 
 
-DETECTOR_SETTINGS: dict[str, type[DetectorSettings]] = {"hmm": HmmSettings, "thresholds": ThresholdsSettings}
+DETECTOR_SETTINGS: dict[str, type[DetectorSettings]] = {
+    "hmm": HmmSettings,
+    "jump_model": JumpModelSettings,
+    "thresholds": ThresholdsSettings,
+}

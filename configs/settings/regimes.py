@@ -16,7 +16,7 @@ from configs.settings.market_regime import (
     Fusion,
     RiskAppetiteSettings,
 )
-from configs.settings.units import Correlation, Count, Sessions
+from configs.settings.units import AnnualVolatility, Correlation, Count, Ratio, Sessions
 
 
 class Regimes(Settings):
@@ -29,9 +29,22 @@ class Regimes(Settings):
         ThresholdsSettings(),
         description="detector of the trend and volatility of the market, of a kind without fits",
     )
-    lookback_sessions: Sessions = Field(504, ge=60, le=1260, description="window of a fit, and of the filter")
+    lookback_sessions: Sessions = Field(
+        2520, ge=60, le=2520, description="longest window of a fit of industries; it expands while history is shorter"
+    )
+    filter_sessions: Sessions = Field(
+        252, ge=60, le=1260, description="window of the filter, which has forgotten what came before"
+    )
     min_observations: Count = Field(
-        252, ge=30, description="smallest number of sessions with all signals; fewer give no fit"
+        252, ge=30, description="smallest number of sessions with the signals; fewer give no fit"
+    )
+    crisis_median_multiple: Ratio = Field(
+        2.5,
+        gt=1,
+        description="volatility of a state, of the industry's median in the window, from which on it is a crisis",
+    )
+    crisis_volatility_annual: AnnualVolatility = Field(
+        0.35, gt=0, description="volatility of a state from which on it is a crisis in any industry"
     )
     systemic_correlation: Correlation = Field(
         0.7, gt=0, lt=1, description="mean correlation of industries from which on they move together"

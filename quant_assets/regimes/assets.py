@@ -4,7 +4,7 @@ from feature_store.schemas.breaks import BREAKS
 from feature_store.schemas.correlations import CORRELATIONS, DCC_FITS, PAIR_CORRELATIONS
 from feature_store.schemas.features import INDUSTRY_FEATURES, INDUSTRY_RETURNS, MARKET_FEATURES
 from feature_store.schemas.fused_regimes import EVERY_STATE, MARKET_FITS, MARKET_REGIME, STATES
-from feature_store.schemas.regimes import HMM_FITS, TREND_STATES, VOLATILITY_STATES
+from feature_store.schemas.regimes import HMM_FITS, MAX_SIGNALS, TREND_STATES, VOLATILITY_STATES
 from quant_assets.engine.asset import Choice, CrossSection, ModelFit, SessionAsset, TimeSeries, same, trailing
 from quant_assets.regimes import risk_appetite
 from quant_assets.regimes.breaks import READ, breaks
@@ -15,15 +15,29 @@ from quant_assets.regimes.cross_asset import READ_BY_FIT, market_fits
 from quant_assets.regimes.detectors import registry
 from quant_assets.regimes.fusion import states
 from quant_assets.regimes.fusion import window_length as fusion_window
-from quant_assets.regimes.industry_states import hmm_fits, signal_columns, trend_states, volatility_states
+from quant_assets.regimes.industry_states import (
+    MARKET,
+    fit_columns,
+    fit_window,
+    hmm_fits,
+    signal_columns,
+    trend_states,
+    volatility_states,
+)
 from quant_assets.regimes.market_regime import columns_read, market_regime
 from quant_assets.regimes.market_regime import window_length as market_window
 
 SIGNALS = trailing(
     INDUSTRY_FEATURES,
-    lambda p: p.regimes.lookback_sessions,
+    lambda p: p.regimes.filter_sessions,
     lambda p: signal_columns(p.regimes.industry.kind, INDUSTRY_FEATURES),
 )
+FIT_INPUTS = {
+    "features": trailing(
+        INDUSTRY_FEATURES, lambda p: fit_window(p.regimes), lambda p: fit_columns(p.regimes.industry.kind)
+    ),
+    "market": trailing(MARKET_FEATURES, lambda p: fit_window(p.regimes), MARKET),
+}
 INDUSTRY = (Choice(registry.__name__, "DETECTORS", lambda p: (p.regimes.industry.kind,)),)
 FITTED = (*INDUSTRY, Choice(registry.__name__, "FITS", lambda p: (p.regimes.industry.kind,)))
 OF_MARKET = (
@@ -33,7 +47,10 @@ OF_MARKET = (
 PROBABILITIES = tuple(f"p_{state}" for state in EVERY_STATE)
 CHECKS = {"probabilities_sum_to_one": probabilities_sum_to_one}
 
-PARAMETERS = ("fit_session", "mean_0", "mean_1", "variance_0", "variance_1", "initial", "to_0", "to_1", "to_2")
+PARAMETERS = (
+    *("fit_session", "label", "initial", "to_0", "to_1", "to_2"),
+    *(f"{of}_{d}" for of in ("mean", "variance", "degrees") for d in range(MAX_SIGNALS)),
+)
 FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS, PARAMETERS)}
 
 PANEL = trailing(INDUSTRY_RETURNS, lambda p: p.regimes.correlations.lookback_sessions, (RETURN,))
@@ -64,7 +81,7 @@ ASSETS: list[SessionAsset] = [
         metadata=lambda rows: {"p_systemic": float(rows["p_systemic"].sum())},
     ),
     CrossSection(PAIR_CORRELATIONS, correlations, CORRELATED, outputs=OF_CORRELATIONS),
-    ModelFit(HMM_FITS, hmm_fits, {"features": SIGNALS}, refit="weekly", entity="industry", choices=FITTED),
+    ModelFit(HMM_FITS, hmm_fits, FIT_INPUTS, refit="weekly", entity="industry", choices=FITTED),
     CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     ModelFit(

@@ -10,10 +10,26 @@ from configs.settings.market_regime import CrossAsset
 from feature_store.schemas.fused_regimes import CROSS_ASSETS, MARKET_FITS
 from feature_store.schemas.regimes import TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER
 from quant_assets.numerics.arrays import Array, Index
+from quant_assets.numerics.expectation_maximization import (
+    START_DURATION,
+    HmmFit,
+    expectation_maximization,
+    moves,
+    of_data,
+)
+from quant_assets.numerics.hidden_markov import (
+    filter_states,
+    last_states,
+    log_density,
+    log_likelihood,
+    ordered,
+    stationary,
+    sticky,
+)
 from quant_assets.numerics.panel import window
 from quant_assets.numerics.rolling import window_mean
 from quant_assets.numerics.units import ANNUAL, SESSIONS_PER_YEAR
-from quant_assets.regimes.detectors import hmm
+from quant_assets.regimes.characteristics import weighted_correlation, weighted_mean
 
 PERCENT = 100.0
 START_SESSIONS = 10  # whose volatility sorts the sessions that EM starts from
@@ -38,10 +54,10 @@ def market_fits(features: pl.DataFrame, session: dt.date, settings: Regimes) -> 
     model = settings.cross_asset
     seen = _complete(window(features, session, model.lookback_sessions))
     returns = _returns(seen)
-    if len(returns) < model.min_observations or not hmm.moves(returns):
+    if len(returns) < model.min_observations or not moves(returns):
         return MARKET_FITS.empty().select(*MARKET_FITS.computed_schema)
     fit = volatility_fit(returns, model)
-    filtered = hmm.filter_states(hmm.log_density(returns, fit.mean, fit.variance), fit.transition, fit.initial)
+    filtered = filter_states(log_density(returns, fit.mean, fit.variance), fit.transition, fit.initial)
     same = {
         "event_date": session,
         "fit_session": session,
@@ -57,30 +73,28 @@ def market_fits(features: pl.DataFrame, session: dt.date, settings: Regimes) -> 
     return pl.DataFrame(rows, schema=MARKET_FITS.computed_schema)
 
 
-def volatility_fit(returns: Array, settings: CrossAsset) -> hmm.HmmFit:
+def volatility_fit(returns: Array, settings: CrossAsset) -> HmmFit:
     """The model of (T, 4) returns, by EM from groups of sessions of equal size by the volatility of equity.
 
     A model of daily returns may also split wild sessions into good and bad ones, which predict nothing and alternate
     from one to the next: its likelihood may even be higher. EM stays with what it starts from, and it starts from
     sessions amid calm, middling and wild ones. States are ordered by the variance of equity.
     """
-    # hmmlearn brings scikit-learn: a second or two that filtering and every other command can do without
-    from quant_assets.numerics.expectation_maximization import expectation_maximization  # noqa: PLC0415
-
     centre, scale = returns.mean(axis=0), returns.std(axis=0)
     standardized = (returns - centre) / scale
     groups = [standardized[rows] for rows in _by_volatility(standardized[:, EQUITY], settings.n_states)]
     mean = np.array([group.mean(axis=0) for group in groups])
     variance = np.array([np.maximum(group.var(axis=0), settings.variance_floor) for group in groups])
-    start = (mean, variance, hmm.sticky(settings.n_states))
-    ended = expectation_maximization(standardized, *start, settings.max_iterations, settings.tolerance)
+    start, prior = sticky(settings.n_states, START_DURATION), of_data(standardized, settings.n_states)
+    counts = (settings.max_iterations, settings.tolerance)
+    ended = expectation_maximization(standardized, mean, variance, start, prior, *counts)
     order = np.argsort(ended.variance[:, EQUITY], kind="stable")
     mean = centre + scale * ended.mean[order]
     variance = scale**2 * np.maximum(ended.variance[order], settings.variance_floor)
-    transition = ended.transition[np.ix_(order, order)]
-    initial = hmm.stationary(transition)
-    evidence = hmm.log_likelihood(hmm.log_density(returns, mean, variance), transition, initial)
-    return hmm.HmmFit(mean, variance, initial, transition, evidence, ended.settled, ended.n_iterations)
+    transition = ordered(ended.transition, order)
+    initial = stationary(transition)
+    evidence = log_likelihood(log_density(returns, mean, variance), transition, initial)
+    return HmmFit(mean, variance, initial, transition, evidence, ended.settled, ended.n_iterations)
 
 
 def _by_volatility(returns: Array, n_groups: int) -> list[Index]:
@@ -104,16 +118,16 @@ def market_probabilities(features: pl.DataFrame, fits: pl.DataFrame) -> tuple[Ar
     """
     if fits.is_empty() or features.is_empty():
         return np.full(len(TREND_STATES_IN_ORDER), np.nan), np.full(len(VOLATILITY_STATES_IN_ORDER), np.nan)
-    ordered = fits.sort("state")
+    by_state = fits.sort("state")
     mean, variance = (
-        ordered.select(f"{moment}_{asset}" for asset in CROSS_ASSETS).to_numpy() for moment in ("mean", "variance")
+        by_state.select(f"{moment}_{asset}" for asset in CROSS_ASSETS).to_numpy() for moment in ("mean", "variance")
     )
-    transition = ordered.select(f"to_{j}" for j in range(len(ordered))).to_numpy()
-    of_states = hmm.last_states(
-        _returns(features)[None], mean[None], variance[None], transition[None], ordered["initial"].to_numpy()[None]
+    transition = by_state.select(f"to_{j}" for j in range(len(by_state))).to_numpy()
+    of_states = last_states(
+        _returns(features)[None], mean[None], variance[None], transition[None], by_state["initial"].to_numpy()[None]
     )[0]
     trend, volatility = (
-        _of_labels(of_states, _places(ordered[column], labels), len(labels))
+        _of_labels(of_states, _places(by_state[column], labels), len(labels))
         for column, labels in (("trend", TREND_STATES_IN_ORDER), ("volatility", VOLATILITY_STATES_IN_ORDER))
     )
     return trend, volatility
@@ -138,7 +152,7 @@ def _of_labels(of_states: Array, places: Index, n_labels: int) -> Array:
     return np.array([of_states[places == label].sum() for label in range(n_labels)])
 
 
-def _parameters(fit: hmm.HmmFit, k: int) -> dict[str, object]:
+def _parameters(fit: HmmFit, k: int) -> dict[str, object]:
     return {
         "state": k,
         **{f"mean_{asset}": float(x) for asset, x in zip(CROSS_ASSETS, fit.mean[k], strict=True)},
@@ -149,7 +163,7 @@ def _parameters(fit: hmm.HmmFit, k: int) -> dict[str, object]:
     }
 
 
-def _labels(fit: hmm.HmmFit, k: int, settings: CrossAsset) -> dict[str, object]:
+def _labels(fit: HmmFit, k: int, settings: CrossAsset) -> dict[str, object]:
     """A state's names, by the levels of its mean and its volatility, whatever the other states are."""
     mean = float(fit.mean[k, EQUITY]) / PERCENT * SESSIONS_PER_YEAR
     volatility = float(np.sqrt(fit.variance[k, EQUITY])) / PERCENT * ANNUAL
@@ -164,18 +178,8 @@ def _labels(fit: hmm.HmmFit, k: int, settings: CrossAsset) -> dict[str, object]:
 
 def _characteristics(p: Array, returns: Array, vix: Array) -> dict[str, object]:
     """What a state was like over the window, each session weighing its (T,) filtered probability."""
-    known = ~np.isnan(vix) & (p > 0)
     return {
         "fraction": float(p.mean()),
-        "mean_vix": float(np.average(vix[known], weights=p[known])) if known.any() else None,
-        "equity_bond_correlation": _correlation(returns[:, EQUITY], returns[:, BONDS], p),
+        "mean_vix": weighted_mean(vix, p),
+        "equity_bond_correlation": weighted_correlation(returns[:, EQUITY], returns[:, BONDS], p),
     }
-
-
-def _correlation(x: Array, y: Array, weights: Array) -> float | None:
-    """Weighted; None where one of them has no spread."""
-    if weights.sum() <= 0:
-        return None
-    x, y = (z - np.average(z, weights=weights) for z in (x, y))
-    spread = np.sqrt((weights * x * x).sum() * (weights * y * y).sum())
-    return float(np.clip((weights * x * y).sum() / spread, -1.0, 1.0)) if spread > 0 else None

@@ -188,16 +188,14 @@ def industry_features(
 
 def _own(columns: dict[str, Array], first: int, min_fraction: float) -> dict[str, Array]:
     """(T - first, N) what does not follow from the return index."""
-    min_count = {n: min_observations(n, min_fraction) for n in (10, MONTH, QUARTER)}
+    min_count = {n: min_observations(n, min_fraction) for n in (1, 10, MONTH, QUARTER)}
     volume = mean_volume(columns["dollar_volume_usd"], columns["n_volumes"])
     return {
         "return_10": window_mean(columns["proxy_log_return"], 10, min_count[10], first),
         **{
-            name: np.sqrt(window_mean(columns[variance], MONTH, min_count[MONTH], first)) * ANNUAL
-            for name, variance in (
-                ("range_volatility_21", "proxy_range_variance"),
-                ("member_range_volatility_21", "member_range_variance"),
-            )
+            f"{of}range_volatility_{n}": np.sqrt(window_mean(columns[variance], n, min_count[n], first)) * ANNUAL
+            for of, variance in (("", "proxy_range_variance"), ("member_", "member_range_variance"))
+            for n in (1, MONTH)
         },
         "volume_z_63": against_own_past(volume, QUARTER, min_count[QUARTER], first),
     }

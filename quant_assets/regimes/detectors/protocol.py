@@ -22,32 +22,39 @@ STATES_IN_ORDER: Mapping[Aspect, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class StateFit:
-    """Parameters of one series of K states and D signals, in the order of the states' labels.
-
-    With two states, these are the first and the last label of trend, and the first two of volatility.
+    """Parameters of one series of K states and D signals; states from the worst trend, or the calmest, up.
 
     Attributes:
-        mean, variance: (K, D) of the signals in each state.
+        mean, variance: (K, D) of the signals in each state; NaN for a signal that the fit leaves out.
+        degrees: (D,) degrees of freedom of a signal's distribution; NaN where it has none.
         initial: (K,) probabilities before the first observation.
         transition: (K, K), rows sum to 1; [i, j] is P(j at t+1 | i at t).
-        log_likelihood: nats, of the fit's window.
+        log_likelihood: nats, of the fit's window; of a detector without a likelihood, minus what it minimizes.
         converged: false where it was stopped before.
+        posterior: (T, K) probabilities of the states over the window, by the window: hindsight within it, which says
+            what the states were like and is no state of any session.
     """
 
     mean: Array
     variance: Array
+    degrees: Array
     initial: Array
     transition: Array
     log_likelihood: float
     converged: bool
+    posterior: Array
 
 
 @dataclass(frozen=True)
 class StateParameters:
-    """Stored parameters of N series: (N, K, D) means and variances, (N, K) initial and (N, K, K) transitions."""
+    """Stored parameters of N series.
+
+    (N, K, D) means and variances, (N, D) degrees of freedom, (N, K) initial and (N, K, K) transitions.
+    """
 
     mean: Array
     variance: Array
+    degrees: Array
     initial: Array
     transition: Array
 
@@ -60,7 +67,11 @@ class Fit(Protocol[S_contra]):
     """
 
     def __call__(self, aspect: Aspect, signals: Array, settings: S_contra, rng: np.random.Generator) -> StateFit | None:
-        """Parameters of one series, from (T, D) signals without NaN; None where there are none."""
+        """Parameters of one series; None where there are none.
+
+        Args:
+            signals: (T, D) of the sessions that have the first signal; NaN where another is missing.
+        """
 
 
 class Detector(Protocol[S_contra]):
@@ -71,7 +82,8 @@ class Detector(Protocol[S_contra]):
     Attributes:
         settings: type of its settings, whose `kind` names it.
         signals: by aspect, expressions over INDUSTRY_FEATURES (`regimes.industry`) or MARKET_FEATURES
-            (`regimes.market`) that it sees; null or infinite where there is none.
+            (`regimes.market`) that it sees; null or infinite where there is none. A session without the first of them
+            is no observation.
         is_fitted: whether it has parameters, which its entry in `registry.FITS` finds and regimes/hmm_fits stores; the
             market's detector has none.
     """
@@ -89,5 +101,6 @@ class Detector(Protocol[S_contra]):
             parameters: in force, of the N series; None for a detector without.
 
         Returns:
-            Columns in the order of the labels; NaN throughout where nothing can be told.
+            Columns in the order of the fit's states, or of the labels where there is no fit; NaN throughout where the
+            signals say nothing.
         """

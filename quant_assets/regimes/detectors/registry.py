@@ -4,12 +4,14 @@ from typing import Any
 
 from configs.settings.detectors import DETECTOR_SETTINGS
 from configs.settings.registration import add_kind
-from quant_assets.regimes.detectors.hmm import Hmm, state_fit
+from quant_assets.regimes.detectors import hmm, jump_model
+from quant_assets.regimes.detectors.hmm import Hmm
+from quant_assets.regimes.detectors.jump_model import JumpModel
 from quant_assets.regimes.detectors.protocol import Detector, Fit
 from quant_assets.regimes.detectors.thresholds import Thresholds
 
-DETECTORS: dict[str, type[Detector[Any]]] = {"hmm": Hmm, "thresholds": Thresholds}
-FITS: dict[str, Fit[Any]] = {"hmm": state_fit}  # of those that are fitted
+DETECTORS: dict[str, type[Detector[Any]]] = {"hmm": Hmm, "jump_model": JumpModel, "thresholds": Thresholds}
+FITS: dict[str, Fit[Any]] = {"hmm": hmm.state_fit, "jump_model": jump_model.state_fit}  # of those that are fitted
 
 
 def add_detector(detector: type[Detector[Any]], fit: Fit[Any] | None = None) -> None:

@@ -4,12 +4,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from configs.settings.detectors import DETECTOR_SETTINGS, DetectorSettings, HmmSettings
+from configs.settings.detectors import DETECTOR_SETTINGS, DetectorSettings, HmmSettings, JumpModelSettings
 from feature_store.schemas.features import INDUSTRY_FEATURES, MARKET_FEATURES
 from quant_assets.regimes.detectors.protocol import STATES_IN_ORDER, Aspect, StateParameters
 from quant_assets.regimes.detectors.registry import DETECTORS, FITS
 
-SMALL: dict[str, DetectorSettings] = {"hmm": HmmSettings(random_starts=1, max_iterations=20)}
+SMALL: dict[str, DetectorSettings] = {
+    "hmm": HmmSettings(n_states=2, random_starts=1, max_iterations=20),
+    "jump_model": JumpModelSettings(random_starts=1),
+}
 N_SERIES, N_SESSIONS, FITTED_ON = 3, 160, 120
 ASPECTS: tuple[Aspect, ...] = ("trend", "volatility")
 
@@ -45,7 +48,7 @@ def parameters_of(kind: str, aspect: Aspect, signals: np.ndarray) -> StateParame
         return None
     rngs = [np.random.default_rng(seed) for seed in range(len(signals))]
     fits = [FITS[kind](aspect, one[:FITTED_ON], settings_of(kind), rng) for one, rng in zip(signals, rngs, strict=True)]
-    names = ("mean", "variance", "initial", "transition")
+    names = ("mean", "variance", "degrees", "initial", "transition")
     return StateParameters(*(np.stack([getattr(fit, name) for fit in fits]) for name in names))
 
 
