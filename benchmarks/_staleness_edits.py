@@ -209,16 +209,6 @@ REAL = [
         ),
     ),
     Edit(
-        "used library",
-        "a patched hmmlearn",
-        patched(
-            "hmmlearn",
-            lambda module: rewrite(
-                module / "stats.py", lambda text: text.replace("return -0.5 * (nf", "return -0.4999 * (nf")
-            ),
-        ),
-    ),
-    Edit(
         "mechanism",
         "the stamp of a row",
         replaced("quant_assets/engine/stamps.py", STAMP, f"{STAMP} - 1_000_000"),

@@ -47,7 +47,7 @@ TUNABLES = "GLIBC_TUNABLES"
 HIDING = "glibc.cpu."  # tunables that choose among glibc's sines, read before a process's first instruction of its own
 GOLDEN = (math.sqrt(5) - 1) / 2
 SAMPLE = 256
-# What Polars, LightGBM, hmmlearn, NumPy and Numba call of the C library, and how far the sample reaches
+# What Polars, LightGBM, NumPy and Numba call of the C library, and how far the sample reaches
 LIBM = {
     math.exp: 9.0, math.exp2: 9.0, math.expm1: 3.0, math.log: 9.0, math.log2: 9.0, math.log10: 9.0, math.log1p: 9.0,
     math.sin: 9.0, math.cos: 9.0, math.tan: 9.0, math.asin: 1.0, math.acos: 1.0, math.atan: 9.0, math.sinh: 3.0,

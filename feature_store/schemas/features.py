@@ -111,7 +111,7 @@ INDUSTRY_RETURNS = Dataset(
 INDUSTRY_FEATURES = Dataset(
     name="features/industry_features",
     key=("industry",),
-    version=2,
+    version=3,
     description="Along time, per industry: of the fund or member index that stands for it, and of its members.",
     columns=(
         key("industry", "name as published by the session"),

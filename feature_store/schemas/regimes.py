@@ -82,6 +82,7 @@ FIT_SESSION = Column("fit_session", pl.Date(), "session", "refit in force")
 TREND_STATES = Dataset(
     name="regimes/trend_states",
     key=("industry",),
+    version=2,
     description="Forward-filtered trend of each industry under the parameters in force on the session.",
     columns=(INDUSTRY, *probabilities(TREND_STATES_IN_ORDER, "filtered"), FIT_SESSION),
 )
@@ -89,7 +90,7 @@ TREND_STATES = Dataset(
 VOLATILITY_STATES = Dataset(
     name="regimes/volatility_states",
     key=("industry",),
-    version=2,
+    version=3,
     description="Forward-filtered volatility state of each industry under the parameters in force on the session.",
     columns=(INDUSTRY, *probabilities(VOLATILITY_STATES_IN_ORDER, "filtered"), FIT_SESSION),
 )

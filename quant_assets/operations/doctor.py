@@ -19,7 +19,7 @@ from feature_store.private_folders import CACHE, is_private
 from feature_store.store import Store
 from quant_resources.home import Home
 
-LIBRARIES = ("numpy", "scipy", "polars", "numba", "scikit-learn", "hmmlearn", "lightgbm", "clarabel", "statsmodels")
+LIBRARIES = ("numpy", "scipy", "polars", "numba", "scikit-learn", "lightgbm", "clarabel", "statsmodels")
 INSTALL = "pip install --constraint constraints.txt --editable ."
 UNPINNABLE = (
     f"this machine does not run {TARGET}: what other machines stored is stale here, and compared within rounding; "

@@ -94,7 +94,7 @@ def test_settings_are_told_as_canonical_json(calculation: Calculation) -> None:
     ("name", "used", "unused"),
     [
         ("alpha/model_fits", {"lightgbm", "numba", "llvmlite", "numpy", "scipy"}, {"hmmlearn", "clarabel", "duckdb"}),
-        ("regimes/hmm_fits", {"hmmlearn", "scikit-learn", "scipy"}, {"lightgbm", "clarabel"}),
+        ("regimes/hmm_fits", {"numba", "llvmlite", "numpy"}, {"lightgbm", "clarabel", "hmmlearn"}),
         ("execution/book", {"clarabel"}, {"lightgbm", "hmmlearn", "numba"}),
         ("features/stock_features", {"numba", "polars-runtime-32"}, {"scipy", "lightgbm"}),
         ("market/universe", {"polars", "exchange-calendars"}, {"numba", "scipy", "dagster", "pydantic", "pandera"}),
@@ -262,8 +262,8 @@ def test_a_library_that_nobody_uses_makes_nothing_stale(
 
     before = patched("none")
     assert patched("duckdb") == patched("plotly") == before
-    fits = {name for name, digest in patched("hmmlearn").items() if digest != before[name]}
-    assert fits == {"regimes/hmm_fits", "regimes/market_fits"}
+    fits = {name for name, digest in patched("arch").items() if digest != before[name]}
+    assert fits == {"regimes/dcc_fits"}
     assert {name for name, digest in patched("numpy").items() if digest != before[name]} == {*before}
 
 

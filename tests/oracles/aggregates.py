@@ -55,11 +55,9 @@ def industry_features(columns: dict[str, list[Value]], there: list[bool], t: int
         for dollars, n in zip(columns["dollar_volume_usd"], columns["n_volumes"], strict=True)
     ]
     ranges = {
-        name: scaled(root(mean(columns[variance], t, 21, share)), math.sqrt(252))
-        for name, variance in (
-            ("range_volatility_21", "proxy_range_variance"),
-            ("member_range_volatility_21", "member_range_variance"),
-        )
+        f"{of}range_volatility_{n}": scaled(root(mean(columns[variance], t, n, share)), math.sqrt(252))
+        for of, variance in (("", "proxy_range_variance"), ("member_", "member_range_variance"))
+        for n in (1, 21)
     }
     return {
         **index_features(columns["proxy_log_return"], there, t, share),
