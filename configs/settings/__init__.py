@@ -22,6 +22,7 @@ from configs.settings.models import LightGbmSettings, ModelSettings, RidgeSettin
 from configs.settings.portfolio import Portfolio
 from configs.settings.profile import Profile, Vendor
 from configs.settings.quality import Quality
+from configs.settings.regime_effects import EstimatedEffects, FixedEffects, RegimeEffectsSettings
 from configs.settings.regimes import Regimes
 from configs.settings.risk import Risk
 from configs.settings.vendors.files import Drop, FilesVendor, Item, KnownAt, Table
@@ -44,11 +45,13 @@ __all__ = [
     "E2Settings",
     "EarningsBlackout",
     "EdgarSource",
+    "EstimatedEffects",
     "Execution",
     "Factor",
     "Faults",
     "Features",
     "FilesVendor",
+    "FixedEffects",
     "FredSource",
     "Fusion",
     "History",
@@ -68,6 +71,7 @@ __all__ = [
     "Portfolio",
     "Profile",
     "Quality",
+    "RegimeEffectsSettings",
     "Regimes",
     "RidgeSettings",
     "Risk",

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field
 from configs.settings.base import Settings
 from configs.settings.kinds import OneOf, distinct
 from configs.settings.limits import LIMIT_SETTINGS, LimitSettings
+from configs.settings.regime_effects import REGIME_EFFECTS_SETTINGS, EstimatedEffects, RegimeEffectsSettings
 from configs.settings.units import (
     AnnualVolatility,
-    BasisPoints,
     Count,
     Fraction,
     NavFraction,
@@ -59,20 +59,16 @@ class Portfolio(Settings):
     industry_band: NavFraction = Field(
         0.05, ge=0, le=1, description="largest active weight of an industry, up or down; dollar_neutral: net weight"
     )
-    crisis_band_multiple: Fraction = Field(0.5, gt=0, le=1, description="multiple of an industry's band in a crisis")
     turnover_cap: NavFraction = Field(0.25, gt=0, le=2, description="largest sum of absolute trades of a session")
     cash_floor: NavFraction = Field(0.0, ge=0, lt=1, description="smallest weight of cash")
     volatility_target_annual: AnnualVolatility = Field(
         0.12, gt=0, le=1, description="volatility of the portfolio above which a penalty is paid"
     )
-    crisis_volatility_multiple: Fraction = Field(
-        0.67, gt=0, le=1, description="multiple of the volatility target when every industry is in a crisis"
-    )
     volatility_penalty: Annotated[float, Unit("per unit of volatility")] = Field(
         1.0, gt=0, description="penalty of volatility above the target, over the horizon"
     )
-    trend_tilt_bp: BasisPoints = Field(
-        10.0, ge=0, le=200, description="kappa: expected return added to an industry that is bullish for certain"
+    regime_effects: Annotated[RegimeEffectsSettings, OneOf(REGIME_EFFECTS_SETTINGS)] = Field(
+        EstimatedEffects(), description="what regimes do to expected returns, bands and the volatility target"
     )
     max_candidates: Count = Field(
         600, ge=1, description="stocks that may enter the book, the largest by dollar volume; held ones come on top"

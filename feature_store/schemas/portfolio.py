@@ -5,7 +5,23 @@ import polars as pl
 from feature_store.dataset import Column, Dataset, key, number
 from feature_store.schemas.market import SYMBOL
 
+EFFECTS = ("trend_tilt", "crisis_band", "crisis_volatility")
 MARKET_ROW = "Market"  # the row of VIEWS that speaks of the whole book
+
+REGIME_EFFECTS = Dataset(
+    name="portfolio/regime_effects",
+    key=("effect",),
+    description="What regimes have earned to do to a portfolio, in force on the session.",
+    columns=(
+        key("effect", "trend_tilt, crisis_band or crisis_volatility"),
+        number("value", "as the effect", "in force: a tilt over the horizon, or a multiple in a sure crisis"),
+        number("slope", "per unit of probability", "of matured outcomes; null where none was estimated"),
+        number("t", "ratio", "Student's, of the slope over blocks of a horizon, mean over their offsets"),
+        Column("n_blocks", pl.Int32(), "count", "horizons that do not overlap", at_least=0),
+        number("needed_t", "ratio", "of the level of significance at so many blocks", above=0),
+        Column("fit_session", pl.Date(), "session", "the refit that it comes from", nullable=False),
+    ),
+)
 
 VIEWS = Dataset(
     name="portfolio/views",
