@@ -37,7 +37,7 @@ class JumpModelSettings(DetectorSettings):
     kind: Literal["jump_model"] = "jump_model"
     n_states: Count = Field(2, ge=2, le=3, description="states of each model")
     jump_penalty: Annotated[float, Unit("squared standard deviations")] = Field(
-        20.0, ge=0, description="cost of a switch, against half the squared distance of a session to its state"
+        3.0, ge=0, description="cost of a switch, against half the squared distance of a session to its state"
     )
     random_starts: Count = Field(3, ge=0, le=20, description="seeded starts beside the deterministic one")
     max_iterations: Count = Field(50, ge=1, description="iterations after which it is stopped")

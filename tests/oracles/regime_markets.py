@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 from scipy.stats import t as student
 
 from quant_assets.numerics.hidden_markov import filter_states, sticky
@@ -76,3 +77,45 @@ def bayes_filter(
     k = len(transition)
     both = filter_states(density, transition, np.full(k, 1 / k)).reshape(len(returns), 2, -1)
     return both.sum(axis=2), both.sum(axis=1)
+
+
+class RangeCeiling:
+    """The filter of whoever knows the parameters and sees returns and ranges.
+
+    Of a session's range R and return r the ratio |r| / R does not depend on the scale, but says how R came about. The
+    density of log R about the logarithm of the state's level is taken from simulated paths of like ratio, whose log
+    ranges are spread by the density of the logarithm of the scale. The drift is left out: a tenth of the volatility.
+    """
+
+    def __init__(self, n_paths: int = 40_000, n_bins: int = 12, seed: int = 99) -> None:
+        rng = np.random.default_rng(seed)
+        path = np.cumsum(rng.normal(size=(n_paths, STEPS)) / np.sqrt(STEPS), axis=1)
+        reach = np.maximum(path.max(axis=1), 0) - np.minimum(path.min(axis=1), 0)
+        ratio = np.abs(path[:, -1]) / reach
+        self.edges = np.quantile(ratio, np.linspace(0, 1, n_bins + 1)[1:-1])
+        self.grid = np.linspace(-6, 6, 601)
+        bins = np.searchsorted(self.edges, ratio)
+        self.tables = [self._density(np.log(reach[bins == b])) for b in range(n_bins)]
+
+    def _density(self, log_reach: Array) -> Array:
+        """Log density of log R on the grid, about the level of the state."""
+        scales = np.linspace(-4, 6, 1001)
+        inverse = (DEGREES - 2) * np.exp(-2 * scales)  # the chi-square of a scale
+        density = chi2.pdf(inverse, DEGREES) * 2 * inverse
+        count, edges = np.histogram(log_reach, bins=200, range=(-2, 2.5))
+        centers = 0.5 * (edges[1:] + edges[:-1])
+        spread = np.interp(self.grid[:, None] - centers, scales, density, left=0, right=0)
+        return np.log(spread @ (count / count.sum()) + 1e-300)
+
+    def states(self, market: PlantedMarket, levels: tuple[float, float], mean_duration: float = 60.0) -> Array:
+        """(T, 2) probabilities of the states of volatility."""
+        log_reach = 0.5 * np.log(market.ranges * PARKINSON)
+        bins = np.searchsorted(self.edges, np.abs(market.returns) / np.exp(log_reach))
+        tables = np.stack(self.tables)
+        density = np.empty((len(log_reach), 2))
+        for k, level in enumerate(levels):
+            place = np.interp(log_reach - np.log(level), self.grid, np.arange(len(self.grid)))
+            low = np.minimum(place.astype(np.int64), len(self.grid) - 2)
+            part = place - low
+            density[:, k] = (1 - part) * tables[bins, low] + part * tables[bins, low + 1]
+        return filter_states(density, sticky(2, mean_duration), np.full(2, 0.5))

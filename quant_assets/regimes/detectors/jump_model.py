@@ -108,7 +108,7 @@ def fit(standardized: Array, settings: JumpModelSettings, rng: np.random.Generat
 def _descent(standardized: Array, mean: Array, settings: JumpModelSettings) -> JumpFit:
     states, settled, iteration, objective = np.full(len(standardized), -1), False, 0, np.inf
     while not settled and iteration < settings.max_iterations:
-        path, objective = best_path(_costs(standardized, mean), settings.jump_penalty)
+        path, objective = best_path(costs_of(standardized, mean), settings.jump_penalty)
         settled, states, iteration = bool((path == states).all()), path, iteration + 1
         mean = _means(standardized, states, mean)
     order = np.argsort(mean[:, 0], kind="stable")
@@ -153,7 +153,7 @@ def _chain(n_states: int, log_odds: float) -> Array:
     return chain
 
 
-def _costs(signals: Array, mean: Array, variance: Array | None = None) -> Array:
+def costs_of(signals: Array, mean: Array, variance: Array | None = None) -> Array:
     """(T, K) half the squared distance of (T, D) signals to the (K, D) means; a signal without either says nothing."""
     squares = (signals[:, None, :] - mean) ** 2
     costs: Array = 0.5 * np.nansum(squares if variance is None else squares / variance, axis=2)
@@ -163,7 +163,7 @@ def _costs(signals: Array, mean: Array, variance: Array | None = None) -> Array:
 def _last_states(signals: Array, mean: Array, variance: Array, transition: Array) -> Array:
     """(K,) probabilities after the last session of one series."""
     penalty = float(np.log(transition[0, 0]) - np.log(transition[0, 1]))
-    cost = online_costs(_costs(signals, mean, variance), penalty)[-1]
+    cost = online_costs(costs_of(signals, mean, variance), penalty)[-1]
     weights = np.exp(cost.min() - cost)
     probabilities: Array = weights / weights.sum()
     return probabilities
