@@ -48,6 +48,17 @@ def test_planted_states_are_found_with_and_without_ranges() -> None:
         assert result.mean[0, 0] < result.mean[1, 0]
 
 
+@pytest.mark.parametrize(("penalty", "objective"), [(3.0, 658.4053380532608), (20.0, 857.1755262745328)])
+def test_the_objective_is_that_of_its_authors_package(penalty: float, objective: float) -> None:
+    # jumpmodels 0.1.1, JumpModel(n_components=2, jump_penalty=penalty, random_state=0, n_init=10) on the same features;
+    # its paths, fitted and online, are ours on every session too.
+    market = planted_market(0, 1000, (0.9, 2.5))
+    x = np.column_stack([np.sqrt(np.abs(market.returns)), 0.5 * np.log(market.ranges)])
+    settings_ = SETTINGS.model_copy(update={"jump_penalty": penalty})
+    result = fit((x - x.mean(axis=0)) / x.std(axis=0), settings_, np.random.default_rng(1))
+    assert result.objective == pytest.approx(objective, rel=1e-12)
+
+
 def test_what_a_fit_minimizes_is_what_its_means_and_its_path_cost() -> None:
     x = np.random.default_rng(2).normal(np.repeat([-1.0, 1.0, -1.0], 40), 0.5)[:, None]
     result = fit(x, SETTINGS, np.random.default_rng(1))
