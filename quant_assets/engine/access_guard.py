@@ -23,6 +23,7 @@ from types import FrameType
 from typing import cast
 
 import numpy as np
+import rich.default_styles  # noqa: F401 -- draws by chance when it is loaded, which LightGBM does inside of a call
 
 from feature_store.code import access_rules as rules
 from feature_store.code.access import AccessError
