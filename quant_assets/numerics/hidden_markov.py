@@ -163,7 +163,9 @@ def _expected(log_density: Array, transition: Array, posterior: Array, counts: A
     predicted, scaling = np.full(k, 1.0 / k), np.empty(n)
     for t in range(n):
         # The largest is taken out, so that no observation is too far out for scaled probabilities.
-        top, total = log_density[t].max(), 0.0
+        top, total = log_density[t, 0], 0.0
+        for j in range(1, k):
+            top = max(top, log_density[t, j])
         for j in range(k):
             density[t, j] = math.exp(log_density[t, j] - top)
             forward[t, j] = predicted[j] * density[t, j]

@@ -115,13 +115,16 @@ def _descent(standardized: Array, mean: Array, settings: JumpModelSettings) -> J
     return JumpFit(mean[order], np.argsort(order)[states], objective, settled)
 
 
+@njit(error_model="numpy")
 def _means(standardized: Array, states: Index, before: Array) -> Array:
     """(K, D) means of the sessions of each state; one that none is in stays where it is."""
-    is_in = (states[:, None] == np.arange(len(before)))[:, :, None] & ~np.isnan(standardized)[:, None, :]
-    count = is_in.sum(axis=0)
-    total = np.where(is_in, np.nan_to_num(standardized)[:, None, :], 0.0).sum(axis=0)
-    means: Array = np.where(count > 0, total / np.maximum(count, 1), before)
-    return means
+    total, count = np.zeros(before.shape), np.zeros(before.shape)
+    for t in range(len(states)):
+        for d in range(before.shape[1]):
+            if not np.isnan(standardized[t, d]):
+                total[states[t], d] += standardized[t, d]
+                count[states[t], d] += 1
+    return np.where(count > 0, total / np.maximum(count, 1), before)
 
 
 def _sorted_means(standardized: Array, n_states: int) -> Array:
@@ -155,8 +158,19 @@ def _chain(n_states: int, log_odds: float) -> Array:
 
 def costs_of(signals: Array, mean: Array, variance: Array | None = None) -> Array:
     """(T, K) half the squared distance of (T, D) signals to the (K, D) means; a signal without either says nothing."""
-    squares = (signals[:, None, :] - mean) ** 2
-    costs: Array = 0.5 * np.nansum(squares if variance is None else squares / variance, axis=2)
+    costs: Array = _costs(np.ascontiguousarray(signals), mean, np.ones_like(mean) if variance is None else variance)
+    return costs
+
+
+@njit(error_model="numpy")
+def _costs(signals: Array, mean: Array, variance: Array) -> Array:
+    costs = np.zeros((len(signals), len(mean)))
+    for t in range(len(signals)):
+        for k in range(len(mean)):
+            for d in range(mean.shape[1]):
+                gap = signals[t, d] - mean[k, d]
+                if not np.isnan(gap):
+                    costs[t, k] += 0.5 * gap * gap / variance[k, d]
     return costs
 
 
@@ -190,9 +204,11 @@ def online_costs(costs: Array, penalty: float) -> Array:
 def _online_costs(costs: Array, penalty: float) -> Array:
     reached = costs.copy()
     for t in range(1, len(costs)):  # each row needs the one before
-        switch = reached[t - 1].min() + penalty
+        switch = reached[t - 1, 0]
+        for j in range(1, costs.shape[1]):
+            switch = min(switch, reached[t - 1, j])
         for j in range(costs.shape[1]):
-            reached[t, j] += min(reached[t - 1, j], switch)
+            reached[t, j] += min(reached[t - 1, j], switch + penalty)
     return reached
 
 
