@@ -16,6 +16,7 @@ from configs.settings.market_regime import (
     Fusion,
     RiskAppetiteSettings,
 )
+from configs.settings.transition_risk import TransitionRisk
 from configs.settings.units import AnnualVolatility, Correlation, Count, Ratio, Sessions
 
 
@@ -59,3 +60,4 @@ class Regimes(Settings):
     )
     fusion: Fusion = Field(Fusion(), description="how market, sectors and industries become one")
     correlations: Correlations = Field(Correlations(), description="correlations of industries")
+    transition_risk: TransitionRisk = Field(TransitionRisk(), description="probability of a change of regime")

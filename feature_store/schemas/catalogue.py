@@ -17,6 +17,7 @@ from feature_store.schemas import (
     quality,
     regimes,
     risk,
+    transition_risk,
 )
 
 DATASETS: dict[str, Dataset] = {
@@ -32,6 +33,7 @@ DATASETS: dict[str, Dataset] = {
         breaks,
         fused_regimes,
         correlations,
+        transition_risk,
         alpha,
         risk,
         portfolio,

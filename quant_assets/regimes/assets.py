@@ -5,7 +5,18 @@ from feature_store.schemas.correlations import CORRELATIONS, DCC_FITS, PAIR_CORR
 from feature_store.schemas.features import INDUSTRY_FEATURES, INDUSTRY_RETURNS, MARKET_FEATURES
 from feature_store.schemas.fused_regimes import EVERY_STATE, MARKET_FITS, MARKET_REGIME, STATES
 from feature_store.schemas.regimes import HMM_FITS, MAX_SIGNALS, TREND_STATES, VOLATILITY_STATES
-from quant_assets.engine.asset import Choice, CrossSection, ModelFit, SessionAsset, TimeSeries, same, trailing
+from feature_store.schemas.transition_risk import FLIP_FITS, TRANSITION_RISK
+from quant_assets.engine.asset import (
+    Choice,
+    CrossSection,
+    Length,
+    ModelFit,
+    SessionAsset,
+    TimeSeries,
+    Window,
+    same,
+    trailing,
+)
 from quant_assets.regimes import risk_appetite
 from quant_assets.regimes.breaks import READ, breaks
 from quant_assets.regimes.checks import probabilities_sum_to_one
@@ -13,6 +24,7 @@ from quant_assets.regimes.correlations import PARAMETERS as DCC_PARAMETERS
 from quant_assets.regimes.correlations import RETURN, correlations, dcc_fits, fit_sessions
 from quant_assets.regimes.cross_asset import READ_BY_FIT, market_fits
 from quant_assets.regimes.detectors import registry
+from quant_assets.regimes.flip_features import HISTORY, MACRO, OF_BREAKS
 from quant_assets.regimes.fusion import states
 from quant_assets.regimes.fusion import window_length as fusion_window
 from quant_assets.regimes.industry_states import (
@@ -26,6 +38,8 @@ from quant_assets.regimes.industry_states import (
 )
 from quant_assets.regimes.market_regime import columns_read, market_regime
 from quant_assets.regimes.market_regime import window_length as market_window
+from quant_assets.regimes.transition_risk import STATES_READ, flip_fits, transition_risk
+from quant_assets.regimes.transition_risk import fit_sessions as flip_window
 
 SIGNALS = trailing(
     INDUSTRY_FEATURES,
@@ -56,6 +70,17 @@ FILTERED = {"features": SIGNALS, "fits": same(HMM_FITS, PARAMETERS)}
 PANEL = trailing(INDUSTRY_RETURNS, lambda p: p.regimes.correlations.lookback_sessions, (RETURN,))
 CORRELATED = {"returns": PANEL, "fits": same(DCC_FITS, DCC_PARAMETERS)}
 OF_CORRELATIONS = (CORRELATIONS, PAIR_CORRELATIONS)
+
+
+def _of_flips(length: Length) -> dict[str, Window]:
+    """What foretells a change of regime, over so many sessions."""
+    return {
+        "states": trailing(STATES, length, STATES_READ),
+        "breaks": trailing(BREAKS, length, OF_BREAKS),
+        "market": trailing(MARKET_FEATURES, length, MACRO),
+        "correlations": trailing(CORRELATIONS, length, ("p_systemic",)),
+    }
+
 
 ASSETS: list[SessionAsset] = [
     TimeSeries(
@@ -111,5 +136,18 @@ ASSETS: list[SessionAsset] = [
             "market": trailing(MARKET_REGIME, lambda p: fusion_window(p.regimes), PROBABILITIES),
         },
         checks=CHECKS,
+    ),
+    ModelFit(
+        FLIP_FITS,
+        flip_fits,
+        _of_flips(lambda p: flip_window(p.regimes)),
+        refit="monthly",
+        metadata=lambda rows: {"brier_skill": float(rows.filter(term="brier_skill")["coefficient"].sum())},
+    ),
+    CrossSection(
+        TRANSITION_RISK,
+        transition_risk,
+        {**_of_flips(HISTORY), "fits": same(FLIP_FITS)},
+        metadata=lambda rows: {"p_flip": float(rows["p_flip"].fill_null(0.0).sum()) / max(rows["p_flip"].count(), 1)},
     ),
 ]

@@ -9,11 +9,11 @@ import polars as pl
 
 from configs.settings import Alpha, Features
 from feature_store import sessions as calendar
-from quant_assets.alpha.training.cross_validation import WalkForward
 from quant_assets.features.scores import scored
 from quant_assets.numerics.arrays import Array, Index, Mask
 from quant_assets.numerics.compiled import njit
 from quant_assets.numerics.panel import window
+from quant_assets.numerics.purged_splits import WalkForward
 
 
 @dataclass(frozen=True)
