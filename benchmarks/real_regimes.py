@@ -81,9 +81,10 @@ def followed(rows, settings, every):
 
 
 def agreement(rows, fits, settings):
-    """Fraction of the sessions of the filter's window that consecutive fits give the same likeliest volatility."""
+    """Fraction of the sessions of a year that fits a quarter of a year apart give the same likeliest volatility."""
     same = []
-    for before, after in itertools.pairwise(fits[:: max(1, len(fits) // 40)]):
+    quarter = max(1, len(fits) // 44)
+    for before, after in itertools.pairwise(fits[::quarter]):
         labels = [labels_under(rows, fitted, settings, before["event_date"][0]) for fitted in (before, after)]
         both = labels[0].join(labels[1], on=["event_date", "industry"], suffix="_after")
         same.append((both["label"] == both["label_after"]).mean())

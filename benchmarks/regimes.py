@@ -2,8 +2,9 @@
 
 Two settings (.9 and 2.5 %, .9 and 1.5 % a session; Student-t of 5 degrees; states of 60 sessions), 20 seeds. Each
 detector is fitted on what came before and followed forward; skill is (LL - LL of the base rates) / (LL of the Bayes
-filter - LL of the base rates). Peers in the same table: hmmlearn as it comes, filtered and smoothed (which has seen the
-whole market), the jump model, Markov regression by statsmodels. Ends with 1 if a claim fails; `--json` for programs.
+filter - LL of the base rates). A market without regimes besides. Peers in the same table: hmmlearn as it comes,
+filtered and smoothed (which has seen the whole market), the jump model, Markov regression by statsmodels. Ends with 1
+if a claim fails; `--json` for programs.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from quant_assets.regimes.evaluation import detections, log_score, pooled, skill
 from tests.oracles.regime_markets import RangeCeiling, bayes_filter, planted_market
 
 LEVELS = {"wide": (0.9, 2.5), "narrow": (0.9, 1.5)}
+FLAT = (1.2, 1.2)
 SESSIONS, WARM_UP, REFIT = 2000, 1000, 63
 PEER_REFIT = 250  # of those that are slow
 CONFIRMATION = 5
@@ -149,9 +151,25 @@ def switches(parts):
     return pooled([detections(truth, confirmed(likeliest(p)[:, None], CONFIRMATION)[:, 0]) for p, truth in parts])
 
 
+def of_flat_markets(n_seeds):
+    """What is detected where there is nothing: one volatility, no drift."""
+    wild, tilts = [], []
+    for seed in range(n_seeds):
+        market = planted_market(seed, SESSIONS, FLAT, drifts=(0.0,))
+        signals = np.column_stack([market.returns, market.ranges, np.full(SESSIONS, np.nan)])
+        states = by_hmm(signals)[WARM_UP:]
+        wild.append((confirmed(likeliest(states)[:, None], CONFIRMATION)[CONFIRMATION:, 0] != 0).mean())
+        trend = by_trend(market.returns)[WARM_UP:]
+        tilts.append(np.abs(trend[:, 2] - trend[:, 0]).mean())
+    return {
+        "flat: sessions that are confirmed not to be calm": float(np.mean(wild)),
+        "flat: mean |p_bull - p_bear|": float(np.mean(tilts)),
+    }
+
+
 def measure(n_seeds, peers):
     """Metrics by name, and the claims that failed."""
-    metrics, failed, ceiling = {}, [], RangeCeiling()
+    metrics, failed, ceiling = of_flat_markets(n_seeds), [], RangeCeiling()
     for setting, levels in LEVELS.items():
         results = [of_market(seed, levels, ceiling, peers) for seed in range(n_seeds)]
         for name in results[0][0]:
@@ -186,6 +204,7 @@ def claims(m):
         "every seed of the narrow setting beats base rates, returns": m["narrow: hmm, returns: skill, worst seed"] > 0,
         "every seed of the narrow setting beats base rates, ranges": m["narrow: hmm, ranges: skill, worst seed"] > 0,
         "the median confirmed delay is at most 10": m[wide + "confirmed delay, median"] <= 10,
+        "a flat market is calm": m["flat: sessions that are confirmed not to be calm"] <= 0.01,
         "under one false alarm in two years": m[wide + "false alarms a year"] < 0.5,
     }
 
