@@ -117,7 +117,7 @@ class CrossAsset(Settings):
         0.25, gt=0, description="volatility of equity in a state from which on it is a crisis"
     )
     trend_return_annual: LogReturn = Field(
-        0.05, ge=0, description="mean return of equity in a state above which it is bull, and below its negative bear"
+        0.05, ge=0, description="return of equity in a state above which it is bull, and below its negative bear"
     )
 
     @model_validator(mode="after")

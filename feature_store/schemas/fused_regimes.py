@@ -23,7 +23,7 @@ MARKET_FITS = Dataset(
     columns=(
         key("state", "0 has the lowest variance of equity", pl.Int32()),
         Column("fit_session", pl.Date(), "session", "the refit these parameters come from", nullable=False),
-        *(number(f"mean_{asset}", "percent, per session", "log return in the state") for asset in CROSS_ASSETS),
+        *(number(f"mean_{asset}", "percent, per session", "of the log return, one for all") for asset in CROSS_ASSETS),
         *(
             number(f"variance_{asset}", "percent squared, per session", "of the log return in the state", above=0)
             for asset in CROSS_ASSETS
@@ -39,8 +39,9 @@ MARKET_FITS = Dataset(
             )
             for j in range(MAX_STATES)
         ),
-        Column("trend", pl.String(), "label", "by the mean of equity", one_of=TREND_STATES_IN_ORDER),
+        Column("trend", pl.String(), "label", "by the return of equity", one_of=TREND_STATES_IN_ORDER),
         Column("volatility", pl.String(), "label", "by the volatility of equity", one_of=VOLATILITY_STATES_IN_ORDER),
+        number("return_annual", "log, annual", "of equity in the fit's window, weighted by the filtered probability"),
         number("volatility_annual", "log, annual", "standard deviation of equity in the state", above=0),
         number("fraction", "ratio", "mean filtered probability in the fit's window", at_least=0, at_most=1),
         number("duration_sessions", "sessions", "mean life of the state by the transitions", at_least=1),

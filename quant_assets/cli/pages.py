@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quant_assets.cli.inputs import parse_day, require_store, stored_home
-from quant_assets.cli.options import Final, From, Json, Output, Standalone, To, WithPage
+from quant_assets.cli.inputs import parse_as_of, parse_day, require_store, stored_home
+from quant_assets.cli.options import AsOf, Final, From, Json, Output, Standalone, To, WithPage
 from quant_assets.cli.output import out, print_json, print_rows, say
 from quant_resources.home import Home
 
@@ -67,6 +67,25 @@ def features(
     from quant_assets.reporting.features.page import PAGE
 
     make_page(home, PAGE, request, output, standalone, as_json)
+
+
+@commands.command(epilog="Example: asof regimes --as-of 2016-06-30 --json")
+def regimes(as_of: AsOf, with_page: WithPage = False, as_json: Json = False) -> None:
+    """Probabilities and confirmed states of the market and of each industry, as known at a date or timestamp."""
+    moment, home = parse_as_of(as_of), stored_home()
+    from quant_assets.reporting.protocol import Request
+    from quant_assets.reporting.regimes.page import PAGE
+    from quant_assets.reporting.regimes.snapshot import show, snapshot
+    from quant_assets.reporting.writing import write_page
+
+    found = snapshot(home.open_store(), moment)
+    path = write_page(home, PAGE, PAGE.study(home, Request(last=found.session))) if with_page else None
+    if as_json:
+        print_json(found.as_json() | ({"page": str(path)} if path else {}))
+        return
+    show(found, out)
+    if path:
+        say(f"page: {path}")
 
 
 @commands.command(epilog="Example: asof explain 2016-06-30-S0004 --page")

@@ -1,6 +1,7 @@
 """The market's states from the returns of equity, bonds, gold and high-yield bonds, by a hidden Markov model."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -32,6 +33,7 @@ from quant_assets.numerics.units import ANNUAL, SESSIONS_PER_YEAR
 from quant_assets.regimes.characteristics import weighted_correlation, weighted_mean
 
 PERCENT = 100.0
+FIXED = 1e9  # pseudo-observations of the mean: no window has as many
 START_SESSIONS = 10  # whose volatility sorts the sessions that EM starts from
 FILTER_SESSIONS = 252  # that the filter sees: what came before a year ago it has forgotten
 RETURNS = tuple(f"{asset}_return_1" for asset in CROSS_ASSETS)
@@ -67,7 +69,7 @@ def market_fits(features: pl.DataFrame, session: dt.date, settings: Regimes) -> 
     }
     vix = seen["vix"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     rows = [
-        same | _parameters(fit, k) | _labels(fit, k, model) | _characteristics(filtered[:, k], returns, vix)
+        same | _parameters(fit, k) | _described(fit.variance[k], filtered[:, k], returns, vix, model)
         for k in range(model.n_states)
     ]
     return pl.DataFrame(rows, schema=MARKET_FITS.computed_schema)
@@ -76,18 +78,17 @@ def market_fits(features: pl.DataFrame, session: dt.date, settings: Regimes) -> 
 def volatility_fit(returns: Array, settings: CrossAsset) -> HmmFit:
     """The model of (T, 4) returns, by EM from groups of sessions of equal size by the volatility of equity.
 
-    A model of daily returns may also split wild sessions into good and bad ones, which predict nothing and alternate
-    from one to the next: its likelihood may even be higher. EM stays with what it starts from, and it starts from
-    sessions amid calm, middling and wild ones. States are ordered by the variance of equity.
+    All states have one mean. With means of their own, a model of daily returns may split sessions into good and bad
+    ones, which alternate from one to the next and are no regimes; its likelihood may even be higher. What equity earned
+    in a state is told from the probabilities afterwards. States are ordered by the variance of equity.
     """
     centre, scale = returns.mean(axis=0), returns.std(axis=0)
     standardized = (returns - centre) / scale
     groups = [standardized[rows] for rows in _by_volatility(standardized[:, EQUITY], settings.n_states)]
-    mean = np.array([group.mean(axis=0) for group in groups])
-    variance = np.array([np.maximum(group.var(axis=0), settings.variance_floor) for group in groups])
-    start, prior = sticky(settings.n_states, START_DURATION), of_data(standardized, settings.n_states)
-    counts = (settings.max_iterations, settings.tolerance)
-    ended = expectation_maximization(standardized, mean, variance, start, prior, *counts)
+    variance = np.array([np.maximum((group**2).mean(axis=0), settings.variance_floor) for group in groups])
+    prior = replace(of_data(standardized, settings.n_states), mean_weight=FIXED)
+    start = (prior.mean, variance, sticky(settings.n_states, START_DURATION))
+    ended = expectation_maximization(standardized, *start, prior, settings.max_iterations, settings.tolerance)
     order = np.argsort(ended.variance[:, EQUITY], kind="stable")
     mean = centre + scale * ended.mean[order]
     variance = scale**2 * np.maximum(ended.variance[order], settings.variance_floor)
@@ -163,22 +164,23 @@ def _parameters(fit: HmmFit, k: int) -> dict[str, object]:
     }
 
 
-def _labels(fit: HmmFit, k: int, settings: CrossAsset) -> dict[str, object]:
-    """A state's names, by the levels of its mean and its volatility, whatever the other states are."""
-    mean = float(fit.mean[k, EQUITY]) / PERCENT * SESSIONS_PER_YEAR
-    volatility = float(np.sqrt(fit.variance[k, EQUITY])) / PERCENT * ANNUAL
-    trend = 2 if mean > settings.trend_return_annual else 0 if mean < -settings.trend_return_annual else 1
+def _described(variance: Array, p: Array, returns: Array, vix: Array, settings: CrossAsset) -> dict[str, object]:
+    """A state's names, by the levels of its return and its volatility, and what it was like.
+
+    Args:
+        variance: (4,) of the state.
+        p: (T,) its filtered probability on each session of the window, which is the session's weight.
+        returns, vix: (T, 4) in percent, and (T,).
+    """
+    earned = float(np.average(returns[:, EQUITY], weights=p)) / PERCENT * SESSIONS_PER_YEAR
+    volatility = float(np.sqrt(variance[EQUITY])) / PERCENT * ANNUAL
+    trend = 2 if earned > settings.trend_return_annual else 0 if earned < -settings.trend_return_annual else 1
     levels = (settings.turbulent_volatility_annual, settings.crisis_volatility_annual)
     return {
         "trend": TREND_STATES_IN_ORDER[trend],
         "volatility": VOLATILITY_STATES_IN_ORDER[int(np.searchsorted(levels, volatility, side="right"))],
+        "return_annual": earned,
         "volatility_annual": volatility,
-    }
-
-
-def _characteristics(p: Array, returns: Array, vix: Array) -> dict[str, object]:
-    """What a state was like over the window, each session weighing its (T,) filtered probability."""
-    return {
         "fraction": float(p.mean()),
         "mean_vix": weighted_mean(vix, p),
         "equity_bond_correlation": weighted_correlation(returns[:, EQUITY], returns[:, BONDS], p),

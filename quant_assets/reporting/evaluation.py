@@ -82,6 +82,26 @@ def require_before_hold_out(first: dt.date | None, last: dt.date | None, end: dt
             )
 
 
+def span_of(
+    home: Home, dataset: Dataset, first: dt.date | None, last: dt.date | None, *, final: bool
+) -> tuple[Span, list[dt.date]]:
+    """The sessions of a dataset that are stored, requested and may be shown, and their span.
+
+    Raises:
+        ReportError: nothing is stored, or the hold-out is requested without `final`.
+    """
+    hold_out = home.profile.history.hold_out
+    end = None if final else hold_out
+    require_before_hold_out(first, last, end)
+    stored = home.open_store().sessions(dataset)
+    days = [
+        day for day in stored if (not first or day >= first) and (not last or day <= last) and (not end or day < end)
+    ]
+    if not days:
+        raise ReportError(f"{dataset.name} has no session of the range; run `asof backfill` over it")
+    return Span(days[0], days[-1], "the requested day" if first else "the first one stored", hold_out), days
+
+
 def choose_span(
     store: Store, profiles: list[Profile], first: dt.date | None, last: dt.date | None, *, final: bool
 ) -> Span:

@@ -14,11 +14,12 @@ from quant_assets.reporting.index.page import PAGE as INDEX
 from quant_assets.reporting.orders.page import PAGE as ORDERS
 from quant_assets.reporting.performance.page import PAGE as PERFORMANCE
 from quant_assets.reporting.protocol import Page
+from quant_assets.reporting.regimes.page import PAGE as REGIMES
 from quant_resources.plugins import Plugin, PluginError, plugins_of
 
 AnyPage: TypeAlias = Page[Any]
 
-OWN: tuple[AnyPage, ...] = (PERFORMANCE, FEATURES, DATA_QUALITY, ORDERS, CORRECTIONS)
+OWN: tuple[AnyPage, ...] = (PERFORMANCE, FEATURES, REGIMES, DATA_QUALITY, ORDERS, CORRECTIONS)
 NAME = re.compile(r"[a-z][a-z0-9_]*")  # names a file and a folder
 
 

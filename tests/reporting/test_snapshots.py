@@ -16,7 +16,10 @@ from quant_assets.reporting.index.study import Index, PageEntry
 from quant_assets.reporting.performance.page import document as performance
 from quant_assets.reporting.performance.study import study as performance_study
 from quant_assets.reporting.protocol import Request
+from quant_assets.reporting.regimes.page import document as regimes
+from quant_assets.reporting.regimes.study import study as regime_study
 from tests.reporting.data_quality.rows import FINDINGS, QUARANTINED
+from tests.reporting.regimes.samples import regimes_home
 from tests.reporting.rendering import page_text
 from tests.support.accounts import DAYS, HOLD_OUT, home_of, write_account
 
@@ -42,6 +45,10 @@ def made_performance(folder: Path) -> Document:
         document.sections,
         document.sessions,
     )
+
+
+def made_regimes(folder: Path) -> Document:
+    return regimes(regime_study(regimes_home(folder), Request()))
 
 
 def made_data_quality(_: Path) -> Document:
@@ -72,9 +79,14 @@ def made_index(_: Path) -> Document:
 # -- known values ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["performance", "data_quality", "index"])
+@pytest.mark.parametrize("name", ["performance", "regimes", "data_quality", "index"])
 def test_a_page_is_as_it_was_when_it_was_last_read(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    document = {"performance": made_performance, "data_quality": made_data_quality, "index": made_index}[name](tmp_path)
+    document = {
+        "performance": made_performance,
+        "data_quality": made_data_quality,
+        "index": made_index,
+        "regimes": made_regimes,
+    }[name](tmp_path)
     path, text = FOLDER / f"{name}.html", seen(document)
     if request.config.getoption("--update-snapshots"):
         path.parent.mkdir(exist_ok=True)

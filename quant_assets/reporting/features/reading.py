@@ -16,8 +16,7 @@ from feature_store.store import Store
 from quant_assets.alpha.evidence.feature_study import CrossSection, FeatureStudy
 from quant_assets.features.catalogue import DECLARED, OF_STOCKS, catalogue
 from quant_assets.features.scores import with_industry
-from quant_assets.reporting.errors import ReportError
-from quant_assets.reporting.evaluation import Span, require_before_hold_out
+from quant_assets.reporting.evaluation import Span, span_of
 from quant_assets.reporting.formats import percent
 from quant_resources.home import Home
 
@@ -31,16 +30,7 @@ def choose_sessions(home: Home, first: dt.date | None, last: dt.date | None, *, 
     Raises:
         ReportError: nothing is stored, or the hold-out is requested without `final`.
     """
-    hold_out = home.profile.history.hold_out
-    end = None if final else hold_out
-    require_before_hold_out(first, last, end)
-    stored = home.open_store().sessions(STOCK_FEATURES)
-    days = [
-        day for day in stored if (not first or day >= first) and (not last or day <= last) and (not end or day < end)
-    ]
-    if not days:
-        raise ReportError("features/stock_features has no session of the range; run `asof backfill` over it")
-    return Span(days[0], days[-1], "the requested day" if first else "the first one stored", hold_out)
+    return span_of(home, STOCK_FEATURES, first, last, final=final)[0]
 
 
 class StoredFeatures:

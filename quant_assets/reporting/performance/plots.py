@@ -110,13 +110,14 @@ def turnover_and_costs(pnl: pl.DataFrame) -> go.Figure:
     return styled(figure, 440)
 
 
-def regimes(states: pl.DataFrame, returns: pl.DataFrame, industry: str) -> go.Figure:
+def regimes(states: pl.DataFrame, returns: pl.DataFrame, industry: str, height: int = 560) -> go.Figure:
     """An industry's return index, over bands of its most probable trend and volatility as known on each session.
 
     Args:
         states: event_date, industry, p_bear, p_sideways, p_bull, p_calm, p_turbulent, p_crisis: STATES.
         returns: event_date, industry, log_return: INDUSTRY_RETURNS; a missing return leaves the index where it was.
         industry: the one to draw.
+        height: pixels.
     """
     index = returns.filter(pl.col("industry") == industry).sort("event_date")
     own = states.filter(pl.col("industry") == industry).sort("event_date")
@@ -136,7 +137,7 @@ def regimes(states: pl.DataFrame, returns: pl.DataFrame, industry: str) -> go.Fi
             type="log", side="left", tickformat=".3~g", title_text="growth of 1", row=row, col=1, secondary_y=True
         )
     figure.update_xaxes(domain=[0, 1])  # no second scale on the right
-    return styled(figure, 560)
+    return styled(figure, height)
 
 
 def information_by_month(coefficients: pl.DataFrame) -> go.Figure:
