@@ -78,7 +78,7 @@ def regimes(as_of: AsOf, with_page: WithPage = False, as_json: Json = False) -> 
     from quant_assets.reporting.regimes.snapshot import show, snapshot
     from quant_assets.reporting.writing import write_page
 
-    found = snapshot(home.open_store(), moment)
+    found = snapshot(home, moment)
     path = write_page(home, PAGE, PAGE.study(home, Request(last=found.session))) if with_page else None
     if as_json:
         print_json(found.as_json() | ({"page": str(path)} if path else {}))

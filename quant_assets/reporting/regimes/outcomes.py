@@ -79,11 +79,17 @@ def curves(probabilities: Mapping[str, Array], returns: Array, horizon: int = HO
         f"turbulent or crisis: {TURBULENT_ANNUAL:.0%} or more": (turbulent, volatility >= TURBULENT_ANNUAL, volatility),
         "bull: a positive return": (probabilities["bull"], earned > 0, earned),
     }
-    made = [_curve(name, *forecast, horizon) for name, forecast in forecasts.items()]
-    return [curve for curve in made if curve is not None]
+    made = [curve(name, *forecast, horizon) for name, forecast in forecasts.items()]
+    return [one for one in made if one is not None]
 
 
-def _curve(name: str, probability: Array, came: Mask, outcome: Array, horizon: int) -> Curve | None:
+def curve(name: str, probability: Array, came: Mask, outcome: Array, horizon: int) -> Curve | None:
+    """Reliability of (T, N) probabilities of an outcome over `horizon` sessions; None where none has come.
+
+    Args:
+        probability: NaN where there is none.
+        came: whether it came, where `outcome` is known, which is NaN elsewhere.
+    """
     known = ~np.isnan(probability) & ~np.isnan(outcome)
     if not known.any():
         return None

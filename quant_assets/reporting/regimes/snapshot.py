@@ -12,11 +12,13 @@ from feature_store.schemas.breaks import BREAKS
 from feature_store.schemas.correlations import CORRELATIONS
 from feature_store.schemas.fused_regimes import MARKET_REGIME, STATES
 from feature_store.schemas.regimes import TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER
+from feature_store.schemas.transition_risk import TRANSITION_RISK
 from feature_store.store import Store
 from quant_assets.reporting.errors import ReportError
 from quant_assets.reporting.formats import MISSING, label, percent, plain, ratio
 from quant_assets.reporting.tables import Column, Table
 from quant_assets.reporting.terminal import print_facts, print_table
+from quant_resources.home import Home
 
 Row = Mapping[str, Any]
 TRIPLES = {"p_trend": TREND_STATES_IN_ORDER, "p_vol": VOLATILITY_STATES_IN_ORDER}
@@ -32,7 +34,8 @@ class Snapshot:
     Attributes:
         session: that it speaks of.
         market: what regimes/market_regime says, with its probabilities by state.
-        industries: of each the probabilities by state, fast and slow, the confirmed states, and its breaks by stream.
+        industries: of each the probabilities by state, fast and slow, the confirmed states, its breaks by stream, and
+            the probability that its confirmed states change within the horizon.
     """
 
     session: dt.date
@@ -43,21 +46,25 @@ class Snapshot:
         return {"session": self.session, "market": dict(self.market), "industries": dict(self.industries)}
 
 
-def snapshot(store: Store, as_of: dt.date | dt.datetime) -> Snapshot:
+def snapshot(home: Home, as_of: dt.date | dt.datetime) -> Snapshot:
     """Regimes of the last session stored by then, as known then.
 
     Raises:
         ReportError: no session with regimes is stored by then.
     """
+    store, horizon = home.open_store(), home.profile.regimes.transition_risk.horizon_sessions
     session = _last_session(store, as_of)
     moment = as_of if isinstance(as_of, dt.datetime) else session
     states, market, breaks = (store.read(of, moment, session, session) for of in (STATES, MARKET_REGIME, BREAKS))
-    systemic = store.read(CORRELATIONS, moment, session, session, ["p_systemic"])["p_systemic"].first()
+    flips = dict(store.read(TRANSITION_RISK, moment, session, session).select("industry", "p_flip").iter_rows())
+    correlations = store.read(CORRELATIONS, moment, session, session, ["p_systemic"])
+    systemic = correlations.item(0, "p_systemic") if correlations.height else None
     return Snapshot(
         session,
         _market(market.row(0, named=True), systemic) if market.height else {},
         {
             row["industry"]: _industry(row, breaks.filter(industry=row["industry"]), systemic)
+            | {f"p_flip_{horizon}d": flips.get(row["industry"])}
             for row in states.iter_rows(named=True)
         },
     )
@@ -116,7 +123,7 @@ def show(of: Snapshot, out: Console) -> None:
 
 
 def table(of: Snapshot) -> Table:
-    """A row an industry: confirmed states, probabilities, and how likely a break of the last weeks is."""
+    """A row an industry: confirmed states, probabilities, how likely breaks were, and how likely a change is."""
     states = [(name, state) for name, in_order in TRIPLES.items() for state in in_order]
     columns = (
         Column("industry"),
@@ -124,13 +131,14 @@ def table(of: Snapshot) -> Table:
         Column("volatility"),
         *(Column(state, is_numeric=True, format=percent) for _, state in states),
         *(Column(f"break in {stream}", is_numeric=True, format=percent) for stream in ("trend", "volatility")),
+        Column("change", is_numeric=True, format=percent),
         Column("contradiction", is_numeric=True, format=ratio),
     )
     rows = tuple(
         (
             industry, row["trend"], row["volatility"], *(row[name][state] for name, state in states),
             *(row["breaks"].get(stream, {}).get("break_probability") for stream in ("trend", "volatility")),
-            row["contradiction"],
+            next((value for name, value in row.items() if name.startswith("p_flip_")), None), row["contradiction"],
         )
         for industry, row in of.industries.items()
     )  # fmt: skip

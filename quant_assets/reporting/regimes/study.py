@@ -14,16 +14,18 @@ from feature_store.schemas.correlations import CORRELATIONS, PAIR_CORRELATIONS
 from feature_store.schemas.features import INDUSTRY_RETURNS, MARKET_FEATURES
 from feature_store.schemas.fused_regimes import MARKET_FITS, MARKET_REGIME, RISK_LABELS_IN_ORDER, STATES
 from feature_store.schemas.regimes import TREND_STATES_IN_ORDER, VOLATILITY_STATES_IN_ORDER
+from feature_store.schemas.transition_risk import TRANSITION_RISK
 from feature_store.store import Store
 from quant_assets.numerics.arrays import Array, Index
 from quant_assets.numerics.panel import Panel, panel
 from quant_assets.regimes.confirmation import UNKNOWN
 from quant_assets.regimes.evaluation import Detections, pooled
+from quant_assets.regimes.flip_features import flips
 from quant_assets.reporting.evaluation import Span, span_of
 from quant_assets.reporting.hold_out import hold_out_of
 from quant_assets.reporting.protocol import Request
 from quant_assets.reporting.regimes import hindsight
-from quant_assets.reporting.regimes.outcomes import Curve, changes_per_year, curves, transitions, worth
+from quant_assets.reporting.regimes.outcomes import Curve, changes_per_year, curve, curves, transitions, worth
 from quant_assets.reporting.regimes.snapshot import Snapshot, snapshot
 from quant_resources.home import Home
 
@@ -109,7 +111,7 @@ def study(home: Home, request: Request) -> RegimeStudy:
     return RegimeStudy(
         profile=home.profile.name,
         span=span,
-        latest=snapshot(store, span.last),
+        latest=snapshot(home, span.last),
         states=states,
         market=market,
         returns=returns,
@@ -119,7 +121,7 @@ def study(home: Home, request: Request) -> RegimeStudy:
         industries=tuple(where.symbols),
         correlations=_correlations(store, span, where.symbols, of_returns),
         dcc=_read(store, span, CORRELATIONS),
-        reliability=tuple(_reliability(where, states, of_returns)),
+        reliability=(*_reliability(where, states, of_returns), *_of_changes(home, span, where, by_aspect)),
         transitions=_transitions(by_aspect, market),
         worth=_worth(by_aspect, of_returns, market, features, days),
         timing=_timing(where.symbols, of_returns, by_aspect["volatility"]),
@@ -178,6 +180,21 @@ def correlation_matrix(returns: Array) -> Array:
 def _reliability(where: Panel, states: pl.DataFrame, returns: Array) -> list[Curve]:
     names = (*TREND_STATES_IN_ORDER, *VOLATILITY_STATES_IN_ORDER)
     return curves({name: where.dense(states[f"p_{name}"]) for name in names}, returns)
+
+
+def _of_changes(home: Home, span: Span, where: Panel, by_aspect: Mapping[str, Index]) -> list[Curve]:
+    """Reliability of the probability that a confirmed state changes; none where no model was in force."""
+    risk = _read(home.open_store(), span, TRANSITION_RISK, "p_flip").drop_nulls("p_flip")
+    if risk.is_empty():
+        return []
+    horizon = home.profile.regimes.transition_risk.horizon_sessions
+    stated, days = np.full((len(where.sessions), len(where.symbols)), np.nan), where.sessions
+    inside = risk.filter(pl.col("industry").is_in(where.symbols), pl.col("event_date").is_in(days))
+    of_risk = panel(inside, days, key="industry")
+    stated[:, np.searchsorted(where.symbols, of_risk.symbols)] = of_risk.dense(inside["p_flip"])
+    came = flips(np.stack([*by_aspect.values()], axis=-1), horizon)
+    found = curve(f"change of a confirmed state within {horizon} sessions", stated, came == 1.0, came, horizon)
+    return [found] if found else []
 
 
 def _of_market(market: pl.DataFrame, aspect: str) -> Index:

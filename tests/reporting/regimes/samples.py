@@ -9,6 +9,7 @@ from feature_store.schemas.breaks import BREAKS
 from feature_store.schemas.correlations import CORRELATIONS, PAIR_CORRELATIONS
 from feature_store.schemas.features import INDUSTRY_RETURNS, MARKET_FEATURES
 from feature_store.schemas.fused_regimes import EVERY_STATE, MARKET_FITS, MARKET_REGIME, STATES
+from feature_store.schemas.transition_risk import TRANSITION_RISK
 from quant_resources.home import Home
 from tests.support.accounts import DAYS, frame, home_of, write
 
@@ -42,6 +43,10 @@ def regimes_home(folder: Path, **overrides: object) -> Home:
     })  # fmt: skip
     pair = {"industry": "Energy", "other_industry": "Tech", "correlation": 0.4}
     write(store, PAIR_CORRELATIONS, {day: frame([{"event_date": day, **pair}]) for day in DAYS})
+    write(store, TRANSITION_RISK, {
+        day: frame([{"event_date": day, "industry": "Energy", "p_flip": 0.9 if TURN > day >= DAYS[30] else 0.1}])
+        for day in DAYS
+    })  # fmt: skip
     return home
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from quant_assets.reporting.protocol import Request
@@ -43,6 +44,7 @@ def test_programs_get_probabilities_by_state_of_the_market_and_each_industry(hom
     assert energy["slow"]["p_vol"]["crisis"] == 0.9
     assert energy["breaks"]["volatility"] == {"break_probability": 0.9, "severity": 0.8, "run_length": 3}
     assert energy["p_sys"] == found["market"]["p_sys"] == {"diversifying": 0.75, "systemic": 0.25}
+    assert (energy["p_flip_10d"], found["industries"]["Tech"]["p_flip_10d"]) == (0.1, None)
     assert found["industries"]["Tech"]["breaks"] == {}
     assert found["market"]["risk"] == "RISK_ON"
     assert found["market"]["risk_model"] == "e2"
@@ -82,6 +84,14 @@ def test_transitions_and_worth_are_of_the_confirmed_states(before_hold_out: Regi
     assert rows["crisis"]["sessions"] == wild - 2  # of the last two nothing that could be earned has come
     assert rows["turbulent"]["sessions"] == 0
     assert before_hold_out.worth["market: risk"]["fraction"].to_list() == [0.0, 0.0, 1.0]
+
+
+def test_the_probability_of_a_change_is_compared_with_what_came(before_hold_out: RegimeStudy) -> None:
+    forecasts = {of.forecast: of for of in before_hold_out.reliability}
+    change = forecasts["change of a confirmed state within 10 sessions"]
+    # one change, seen from each of the ten sessions before it, of those of one industry that are ten before the end
+    assert change.points.count.sum() == sum(day < HOLD_OUT for day in DAYS) - 10
+    assert np.nansum(change.points.frequency * change.points.count) == pytest.approx(10)
 
 
 def test_the_timing_has_a_row_an_industry_and_one_of_all(before_hold_out: RegimeStudy) -> None:
