@@ -30,6 +30,7 @@ from quant_assets.regimes.fusion import window_length as fusion_window
 from quant_assets.regimes.industry_states import (
     MARKET,
     fit_columns,
+    fit_metadata,
     fit_window,
     hmm_fits,
     signal_columns,
@@ -106,7 +107,7 @@ ASSETS: list[SessionAsset] = [
         metadata=lambda rows: {"p_systemic": float(rows["p_systemic"].sum())},
     ),
     CrossSection(PAIR_CORRELATIONS, correlations, CORRELATED, outputs=OF_CORRELATIONS),
-    ModelFit(HMM_FITS, hmm_fits, FIT_INPUTS, refit="weekly", entity="industry", choices=FITTED),
+    ModelFit(HMM_FITS, hmm_fits, FIT_INPUTS, refit="weekly", entity="industry", choices=FITTED, metadata=fit_metadata),
     CrossSection(TREND_STATES, trend_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     CrossSection(VOLATILITY_STATES, volatility_states, FILTERED, checks=CHECKS, entity="industry", choices=INDUSTRY),
     ModelFit(

@@ -70,6 +70,16 @@ def hmm_fits(
     return pl.DataFrame(rows, schema=HMM_FITS.computed_schema)
 
 
+def fit_metadata(fits: pl.DataFrame) -> dict[str, float]:
+    """Of a session's HMM_FITS: models that did not converge, and those that a week before left in force."""
+    models = fits.filter(state=0)
+    week = [pl.col(day).dt.truncate("1w") for day in ("fit_session", "event_date")]
+    return {
+        "not_converged": float((~models["converged"]).sum()),
+        "kept_from_before": float(models.select((week[0] != week[1]).sum()).item()),
+    }
+
+
 def signal_columns(kind: str, dataset: Dataset) -> tuple[str, ...]:
     """Columns that a detector's signals read.
 

@@ -13,7 +13,14 @@ from quant_assets.numerics.units import ANNUAL
 from quant_assets.regimes.checks import probabilities_sum_to_one
 from quant_assets.regimes.detectors import hmm
 from quant_assets.regimes.detectors.registry import FITS as FITS_BY_KIND
-from quant_assets.regimes.industry_states import KEPT_REFITS, fit_window, hmm_fits, trend_states, volatility_states
+from quant_assets.regimes.industry_states import (
+    KEPT_REFITS,
+    fit_metadata,
+    fit_window,
+    hmm_fits,
+    trend_states,
+    volatility_states,
+)
 from tests.oracles.panels import assert_stored_as, sessions, stored
 
 DAYS = sessions(300)
@@ -217,6 +224,8 @@ def test_a_fit_that_does_not_converge_leaves_the_last_one_in_force(monkeypatch):
     before = DAYS[-1 - 5]
     assert kept["fit_session"].unique().to_list() == [before]
     assert kept["event_date"].unique().to_list() == [SESSION]
+    assert fit_metadata(kept) == {"not_converged": 0.0, "kept_from_before": 2.0}
+    assert fit_metadata(on(FITS, SESSION)) == {"not_converged": 0.0, "kept_from_before": 0.0}
     monkeypatch.undo()
     own = fits_of(energy, before)
     assert_frame_equal(kept.drop("event_date"), own.drop("event_date"), check_exact=True)
