@@ -1,6 +1,7 @@
 """What is stored of regimes over a range, and what came of them."""
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -234,8 +235,10 @@ def _timing(industries: list[str], returns: Array, volatility: Index) -> pl.Data
     rows = [_timing_row(name, of, float(r)) for name, of, r in known]
     if known:
         rows.append(_timing_row("all", pooled([of for _, of, _ in known]), float(np.mean([r for *_, r in known]))))
-    return pl.DataFrame(rows, schema=TIMING, orient="row", nan_to_null=True)
+    return pl.DataFrame(rows, schema=TIMING, orient="row")
 
 
-def _timing_row(name: str, of: Detections, rate: float) -> tuple[str, float, float, float, float, int]:
-    return name, of.median_delay, of.missed_rate, of.false_alarms_per_year, rate, len(of.delays)
+def _timing_row(name: str, of: Detections, rate: float) -> tuple[str | float | int | None, ...]:
+    """Rows of TIMING; no delay without a switch, or where more than half were missed."""
+    metrics = (of.median_delay, of.missed_rate, of.false_alarms_per_year, rate)
+    return name, *(x if math.isfinite(x) else None for x in metrics), len(of.delays)

@@ -98,6 +98,8 @@ def test_the_timing_has_a_row_an_industry_and_one_of_all(before_hold_out: Regime
     assert before_hold_out.timing is not None
     assert before_hold_out.timing["industry"].to_list() == ["Energy", "Tech", "all"]
     assert before_hold_out.timing["changes_a_year"].to_list()[1] == 0.0
+    tech = before_hold_out.timing.filter(industry="Tech").row(0, named=True)
+    assert (tech["switches"], tech["median_delay"], tech["missed"]) == (0, None, None)
     assert json.dumps(before_hold_out.as_json(), default=str)
 
 
