@@ -24,7 +24,7 @@ from quant_assets.numerics.scale_mixture import log_densities
 from quant_assets.regimes.confirmation import confirmed, likeliest
 from quant_assets.regimes.detectors import hmm, jump_model
 from quant_assets.regimes.detectors.hmm import RANGE_DEGREES, ScaleMixture
-from quant_assets.regimes.evaluation import detections, log_score, pooled, skill
+from quant_assets.regimes.evaluation import calibration_slope, detections, log_score, pooled, reliability, skill
 from tests.oracles.regime_markets import RangeCeiling, bayes_filter, planted_market
 
 LEVELS = {"wide": (0.9, 2.5), "narrow": (0.9, 1.5)}
@@ -176,9 +176,13 @@ def measure(n_seeds, peers):
             rows = [rows[name] for rows, _, _ in results]
             skills = [skill(score, BASE, best) for score, best, _, _ in rows]
             change = switches([(p, truth) for _, _, p, truth in rows])
+            volatile = np.concatenate([p[:, 1] for _, _, p, _ in rows])
+            came = np.concatenate([truth for _, _, _, truth in rows]) == 1
             metrics |= {
                 f"{setting}: {name}: skill, mean": float(np.mean(skills)),
                 f"{setting}: {name}: skill, worst seed": min(skills),
+                f"{setting}: {name}: calibration slope": calibration_slope(volatile, came),
+                f"{setting}: {name}: calibration error": reliability(volatile, came).error,
                 f"{setting}: {name}: confirmed delay, median": change.median_delay,
                 f"{setting}: {name}: missed": change.missed_rate,
                 f"{setting}: {name}: false alarms a year": change.false_alarms_per_year,
