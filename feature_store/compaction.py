@@ -96,7 +96,8 @@ class Compactor:
             stored = [copies[p.session, p.generation] for p in partitions]
             rows, footers = pl.concat([s.rows for s in stored]), [s.footer for s in stored]
         data = encoded(rows, footers, pack=True)
-        moved = placed_in_order(partitions, self._layout.next_pack(name, version, month), recorded(data))
+        pack = self._layout.next_pack(name, version, month, self._index.packs_of(name, version, *days_of(month)))
+        moved = placed_in_order(partitions, pack, recorded(data))
         staged = self._writer.stage(name, data)
         try:
             self._reached("packed")

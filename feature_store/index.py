@@ -205,6 +205,15 @@ class Index(Bookkeeping):
         where = "WHERE dataset=? AND version=? AND session BETWEEN ? AND ? ORDER BY session, generation"
         return self._partitions(_SELECT + where, (dataset, version, *_span(first, last)))
 
+    def packs_of(self, dataset: str, version: int, first: dt.date, last: dt.date) -> list[str]:
+        """Files that hold several sessions, whether they are there or not."""
+        rows = self.connection().execute(
+            "SELECT DISTINCT file FROM partitions WHERE dataset=? AND version=? AND session BETWEEN ? AND ?"
+            " AND file IS NOT NULL",
+            (dataset, version, str(first), str(last)),
+        )
+        return [file for (file,) in rows]
+
     def scattered_months(self, dataset: str, version: int, first: dt.date, before: dt.date) -> list[str]:
         """Months from that of `first` on, ended before a day, whose latest generations lie in more than one file."""
         rows = self._sound(dataset, version).execute(

@@ -64,12 +64,19 @@ class Layout:
         """The file that holds a generation; as text, because reads of thousands of sessions ask for it."""
         return f"{self.generations}/{name}/v{version}/{file or f'session={session}/{generation:06d}.parquet'}"
 
-    def next_pack(self, name: str, version: int, month: str) -> str:
-        """A pack's name that is not taken. The caller holds the dataset's lock."""
+    def next_pack(self, name: str, version: int, month: str, known: Collection[str]) -> str:
+        """A pack's name that is not taken. The caller holds the dataset's lock.
+
+        Args:
+            known: packs of the month in the index: one whose file is gone has its name still, and what is put there
+                would be taken for it.
+        """
         # those set aside count: whoever planned a read of one must not find another in its place
-        folder = self.archive(name, version) / f"month={month}"
-        taken = [int(path.stem) for folder in (folder, self.aside(folder)) for path in folder.glob("*.parquet")]
-        return f"month={month}/{max(taken, default=0) + 1:06d}.parquet"
+        folder, latest = self.archive(name, version) / f"month={month}", self.folder(name, version) / f"month={month}"
+        files = [path.stem for at in (folder, self.aside(folder)) for path in at.glob("*.parquet")]
+        files += [path.stem.removeprefix("part-") for path in latest.glob("part-*.parquet")]
+        files += [Path(file).stem for file in known]
+        return f"month={month}/{max(map(int, files), default=0) + 1:06d}.parquet"
 
     def aside(self, path: Path) -> Path:
         """Where a stored file, or a folder of them, goes when it is broken."""

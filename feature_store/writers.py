@@ -261,7 +261,8 @@ class Writer:
             numbers = tuple(i for _, i in group)
             partitions = [p for i in numbers if (p := numbered[i]) is not None]
             if len(numbers) > 1:
-                pack = self._layout.next_pack(dataset.name, dataset.version, month)
+                known = self._index.packs_of(dataset.name, dataset.version, *days_of(month))
+                pack = self._layout.next_pack(dataset.name, dataset.version, month, known)
                 partitions = placed_in_order(partitions, pack)
             files.append(_File(numbers, tuple(partitions)))
         return files

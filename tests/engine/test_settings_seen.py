@@ -11,7 +11,7 @@ from configs.settings import Features, Portfolio, Profile, Settings
 from quant_assets.engine.asset import CrossSection, SessionAsset, same
 from quant_assets.engine.computation import parameters
 from quant_assets.engine.identity import settings_of
-from quant_assets.engine.settings_seen import fields_seen, functions_of, seen
+from quant_assets.engine.settings_seen import fields_seen, functions_of, seen, selected_entries
 from quant_assets.graph import core_assets
 from tests.engine.changes import BARS_ASSET, DAYS, MEAN, RANKS, runner_on
 from tests.engine.market import profile, run, valued
@@ -108,7 +108,8 @@ def test_what_counts_is_what_can_be_seen(asset: SessionAsset) -> None:
     chosen = profile()
     for kind in kinds(asset):
         given, whole = seen(asset, kind, chosen), chosen.part(kind)
-        counted = {name: getattr(whole, name) for name in fields_seen(functions_of(asset), kind)}
+        names = fields_seen(functions_of(asset), kind, selected_entries(asset, chosen))
+        counted = {name: getattr(whole, name) for name in names}
         assert given.__dict__ == counted
         assert pickle.loads(pickle.dumps(given)).__dict__ == counted  # what a worker process gets
 
