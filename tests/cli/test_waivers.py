@@ -11,6 +11,7 @@ from feature_store import sessions
 from feature_store.schemas.alpha import COMBINED
 from feature_store.schemas.execution import BOOK, ORDERS
 from feature_store.store import Store
+from quant_assets.engine import run_looks
 from quant_assets.engine.computation import Calculation
 from quant_assets.engine.dagster_asset import UPSTREAM
 from quant_assets.engine.gate import NO_LOOKAHEAD, checks_of
@@ -60,9 +61,12 @@ def test_noise_in_the_alpha_stops_orders_until_a_person_waives_what_was_found(
 
     for dataset in (COMBINED, BOOK, ORDERS):
         forget(store, dataset, [LAST])
+    # the session that a run of one session looks at is drawn by its id: here it is the noisy one, later another
+    monkeypatch.setattr(run_looks, "sampled_sessions", lambda *_: [LAST])
     with monkeypatch.context() as patched:
         patched.setattr(Calculation, "call", noisy)
         assert [run_one(home, name).faults for name in (COMBINED.name, BOOK.name)] == [{}, {}]
+    monkeypatch.setattr(run_looks, "sampled_sessions", lambda *_: [sessions.shift(LAST, -1)])
     answer = asof(home, *TODAY)  # the noise is gone, and what it did is remembered
     assert answer.code == 1
     assert f"check {NO_LOOKAHEAD} of {COMBINED.name} fails" in answer.out
